@@ -1,0 +1,42 @@
+"""One frozen `Settings`: what an operator can choose, where it is read from, and safe defaults.
+
+Order: flags > environment > file > defaults. The environment speaks `HEADWATER_SECTION__KEY`;
+a secret may come from a file (`HEADWATER_GIT__TOKEN_FILE=/run/secrets/token`); the usual names
+`DATABASE_URL` and `PORT` are honoured below the `HEADWATER_…` ones. The file is YAML, named by
+`HEADWATER_CONFIG`, else `/etc/headwater/config.yaml` where that exists. A `headwater.yaml` in the
+working directory is *not* read: in a repository of flows that name belongs to the layout.
+"""
+
+from app.config.sections import (
+    DatabaseSettings,
+    EngineSettings,
+    ExpressionSettings,
+    GitSettings,
+    HttpSettings,
+    LogSettings,
+    Section,
+    ServerSettings,
+    TelemetrySettings,
+    WebhookSettings,
+)
+from app.config.settings import Settings, load_settings
+from app.config.sources import SettingsError, secret_file_variable, secret_paths, variable
+
+__all__ = [
+    "DatabaseSettings",
+    "EngineSettings",
+    "ExpressionSettings",
+    "GitSettings",
+    "HttpSettings",
+    "LogSettings",
+    "Section",
+    "ServerSettings",
+    "Settings",
+    "SettingsError",
+    "TelemetrySettings",
+    "WebhookSettings",
+    "load_settings",
+    "secret_file_variable",
+    "secret_paths",
+    "variable",
+]

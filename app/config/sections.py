@@ -1,0 +1,215 @@
+"""The groups of settings: every field with its default, its bounds and its meaning."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+
+UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
+
+
+class Section(BaseModel):
+    """A group of settings; unknown names are refused, so that a typing error is seen at start."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class ServerSettings(Section):
+    """The HTTP server."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    mode: Literal["dev", "production"] = Field(
+        "production", description="`dev` asks for no login and therefore binds loopback only."
+    )
+    url: str | None = Field(
+        None, description="Address under which people reach the service; used in links."
+    )
+    max_body_bytes: int = Field(
+        100 * MIB, gt=0, description="Largest body of one API request, in bytes."
+    )
+
+    @model_validator(mode="after")
+    def _dev_stays_at_home(self) -> Self:
+        if self.mode == "dev" and self.host not in LOOPBACK:
+            raise ValueError(f"dev mode asks for no login: host must be one of {sorted(LOOPBACK)}")
+        return self
+
+
+class DatabaseSettings(Section):
+    """Where executions and their journal are kept."""
+
+    url: SecretStr | None = Field(
+        None,
+        description="`postgresql://user:password@host/name`, or `sqlite:///path`; without it, "
+        "SQLite in the data directory.",
+    )
+    pool_size: int = Field(10, gt=0, description="Connections kept for reading.")
+    batch_operations: int = Field(
+        256, gt=0, description="Most journal operations that one commit carries."
+    )
+    busy_timeout_seconds: float = Field(
+        5.0, gt=0, description="How long a statement waits for a lock."
+    )
+
+
+class GitSettings(Section):
+    """The repository of flows, and how it is followed."""
+
+    repo: str | None = Field(
+        None,
+        description="Address or path of the repository; without it, the service makes its own "
+        "under the data directory.",
+    )
+    ref: str = Field("main", min_length=1, description="Branch that is followed.")
+    root: str = Field("", description="Folder of the repository that holds `tenants/`.")
+    layout: Literal["native"] = Field("native", description="How the repository is laid out.")
+    poll_seconds: float = Field(
+        60.0, gt=0, description="How often the remote is asked, whether or not webhooks arrive."
+    )
+    atomic: Literal["namespace", "commit", "flow"] = Field(
+        "namespace", description="What stays at its last good commit when a file is invalid."
+    )
+    edit_mode: Literal["push", "readonly"] = Field(
+        "push", description="`push`: a change by the API is a commit; `readonly`: it is refused."
+    )
+    hook_key: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_-]{1,128}$",
+        description="Last part of the webhook's address, `/api/v1/hooks/git/{key}`; without it "
+        "there is no webhook.",
+    )
+    hook_secret: SecretStr | None = Field(
+        None, description="Secret that signs the webhook's deliveries (HMAC-SHA256)."
+    )
+    hook_secrets: tuple[SecretStr, ...] = Field(
+        (), max_length=2, description="Further secrets accepted while one is being rotated."
+    )
+    username: str | None = Field(None, description="User name for an https remote.")
+    token: SecretStr | None = Field(None, description="Token or password for an https remote.")
+    ssh_key_file: UserPath | None = Field(None, description="Private key for an ssh remote.")
+    known_hosts_file: UserPath | None = Field(
+        None, description="Known host keys for an ssh remote; an unknown host is refused."
+    )
+    allow_file_protocol: bool = Field(
+        False,
+        description="Whether a local path may be a remote (`headwater dev` allows it).",
+    )
+    fetch_timeout_seconds: float = Field(120.0, gt=0, description="Longest run of one fetch.")
+    max_flow_bytes: int = Field(1 * MIB, gt=0, description="Largest flow file, in bytes.")
+    max_file_bytes: int = Field(50 * MIB, gt=0, description="Largest namespace file, in bytes.")
+
+    @model_validator(mode="after")
+    def _webhook_is_signed(self) -> Self:
+        if self.hook_key and not self.accepted_secrets:
+            raise ValueError("hook_key needs hook_secret: unsigned deliveries are never accepted")
+        return self
+
+    @property
+    def accepted_secrets(self) -> tuple[str, ...]:
+        """Every webhook secret that is accepted now, the current one first."""
+        secrets = (self.hook_secret, *self.hook_secrets)
+        return tuple(each.get_secret_value() for each in secrets if each is not None)
+
+
+class EngineSettings(Section):
+    """How executions are driven, and the limits that keep one from taking all."""
+
+    drain_seconds: float = Field(
+        30.0, ge=0, description="How long running tasks may finish after SIGTERM."
+    )
+    max_task_runs: int = Field(1024, gt=0, description="Task runs at work at once on this node.")
+    park_after_seconds: float = Field(
+        5.0,
+        ge=0,
+        description="A wait longer than this leaves memory and is woken from the database.",
+    )
+    sweep_seconds: float = Field(
+        2.0, gt=0, description="How often the sweeper looks for work that is due or forgotten."
+    )
+    queue_depth: int = Field(
+        10_000, gt=0, description="Waiting executions per tenant; beyond it 429 is answered."
+    )
+    foreach_items: int = Field(100_000, gt=0, description="Most items of one loop.")
+    subflow_depth: int = Field(16, gt=0, description="Deepest nesting of subflows.")
+    child_executions: int = Field(
+        10_000, gt=0, description="Most executions started below one root execution."
+    )
+    retries: int = Field(100, gt=0, description="Most attempts of one task run.")
+    output_inline_bytes: int = Field(
+        64 * KIB, gt=0, description="Larger outputs go to storage, and a URI is kept."
+    )
+    execution_bytes: int = Field(
+        256 * KIB, gt=0, description="Largest execution row in the database."
+    )
+    idempotency_hours: float = Field(
+        24.0, gt=0, description="How long a client's `Idempotency-Key` is remembered."
+    )
+
+
+class HttpSettings(Section):
+    """Calls that tasks make to other services."""
+
+    connect_timeout_seconds: float = Field(
+        5.0, gt=0, description="Longest wait for a connection, unless the task says otherwise."
+    )
+    total_timeout_seconds: float = Field(
+        60.0, gt=0, description="Longest call, unless the task says otherwise."
+    )
+    max_inline_bytes: int = Field(
+        10 * MIB, gt=0, description="Larger answers are streamed to storage."
+    )
+    max_body_bytes: int = Field(1 * GIB, gt=0, description="Largest answer that is accepted.")
+    per_host: int = Field(32, gt=0, description="Calls to one host at once.")
+    client: Literal["auto", "pyreqwest", "httpx2"] = Field(
+        "auto", description="HTTP client; `auto` takes the fastest one that is installed."
+    )
+    allow_private: bool = Field(
+        True, description="Whether tasks may call private addresses (10/8, 172.16/12, 192.168/16)."
+    )
+    allow_loopback: bool = Field(
+        False, description="Whether tasks may call this machine itself (`headwater dev` allows it)."
+    )
+
+
+class ExpressionSettings(Section):
+    """The budget of one evaluation of one template."""
+
+    max_steps: int = Field(1_000_000, gt=0, description="Most evaluation steps.")
+    max_depth: int = Field(64, gt=0, description="Deepest nesting.")
+    max_output_chars: int = Field(10 * MIB, gt=0, description="Longest result, in characters.")
+    max_seconds: float = Field(5.0, gt=0, description="Longest evaluation.")
+
+
+class LogSettings(Section):
+    """Limits of what one task run may write to its log; beyond them lines are counted, not kept."""
+
+    max_bytes: int = Field(10 * MIB, gt=0, description="Most bytes of one task run.")
+    max_lines: int = Field(100_000, gt=0, description="Most lines of one task run.")
+    max_line_bytes: int = Field(8 * KIB, gt=0, description="A longer line is cut.")
+    lines_per_second: float = Field(2_000.0, gt=0, description="Sustained rate of one task run.")
+
+
+class WebhookSettings(Section):
+    """What arrives from outside."""
+
+    git_max_bytes: int = Field(
+        25 * MIB, gt=0, description="Largest delivery of a Git forge, in bytes."
+    )
+    remember_days: float = Field(
+        7.0, gt=0, description="How long a delivery's id is remembered, to answer a repeat."
+    )
+
+
+class TelemetrySettings(Section):
+    """What the service tells about itself."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least level that is written."
+    )
+    log_format: Literal["auto", "json", "pretty"] = Field(
+        "auto", description="`auto` is pretty on a terminal and JSON elsewhere."
+    )

@@ -1,0 +1,102 @@
+"""The one frozen `Settings`, and how it is loaded."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from pydantic_settings import SettingsError as UnreadableValue
+
+from app.config.sections import (
+    DatabaseSettings,
+    EngineSettings,
+    ExpressionSettings,
+    GitSettings,
+    HttpSettings,
+    LogSettings,
+    ServerSettings,
+    TelemetrySettings,
+    UserPath,
+    WebhookSettings,
+)
+from app.config.sources import (
+    PREFIX,
+    EnvironmentSource,
+    SettingsError,
+    refuse_unknown_sections,
+    secrets_from_files,
+    settings_file,
+    usual_names,
+    variable,
+)
+
+
+class Settings(BaseSettings):
+    """Everything an operator can choose. Frozen: a change needs a new start."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+    )
+
+    data_dir: UserPath = Field(
+        Path("~/.local/share/headwater"),
+        description="Folder of the database, the repository mirrors and the internal storage.",
+    )
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    git: GitSettings = GitSettings()
+    engine: EngineSettings = EngineSettings()
+    http: HttpSettings = HttpSettings()
+    expressions: ExpressionSettings = ExpressionSettings()
+    logs: LogSettings = LogSettings()
+    webhooks: WebhookSettings = WebhookSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: flags, `HEADWATER_…`, `…_FILE`, the usual names, the file."""
+        del env_settings, dotenv_settings, file_secret_settings  # ours, below, stand for them
+        environment = EnvironmentSource(settings_cls)
+        further = (secrets_from_files(settings_cls), usual_names(), settings_file())
+        return (
+            init_settings,
+            environment,
+            *(InitSettingsSource(settings_cls, values) for values in further),
+        )
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Read the settings; `flags` are nested values from the command line and win.
+
+    Raises:
+        SettingsError: a value is wrong, a name unknown or the file unreadable.
+    """
+    refuse_unknown_sections(Settings)
+    try:
+        return Settings(**flags)
+    except UnreadableValue as error:
+        raise SettingsError(f"Configuration: {error}: JSON is expected there") from None
+    except ValidationError as error:
+        lines = [_explain(problem) for problem in error.errors()]
+        raise SettingsError("Configuration: " + "; ".join(lines)) from None
+
+
+def _explain(problem: Any) -> str:
+    path = tuple(str(part) for part in problem["loc"])
+    return f"{'.'.join(path)}: {problem['msg'].removeprefix('Value error, ')} (set by {variable(path[:2])})"
