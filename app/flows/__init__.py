@@ -1,0 +1,1 @@
+"""The flow document: its model, its parser, and what its inputs and outputs mean. Pure."""

@@ -1,0 +1,44 @@
+"""Identifiers of a flow document, and the words that have a fixed set."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from app.flows.values import Text
+
+FlowId = Annotated[
+    Text, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$", min_length=1, max_length=100)
+]
+"""The id of a flow."""
+
+Namespace = Annotated[Text, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", min_length=1, max_length=150)]
+"""A namespace; dots nest."""
+
+EntryId = Annotated[Text, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$", min_length=1)]
+"""The id of a task or a trigger: no dot."""
+
+InputId = Annotated[Text, Field(pattern=r"^[a-zA-Z0-9][.a-zA-Z0-9_-]*$", min_length=1)]
+"""The id of an input or an output; dots nest."""
+
+LogLevel = Literal["ERROR", "WARN", "INFO", "DEBUG", "TRACE"]
+"""A level of log lines."""
+
+StateName = Literal[
+    "CREATED",
+    "SUBMITTED",
+    "RUNNING",
+    "PAUSED",
+    "RESTARTED",
+    "KILLING",
+    "SUCCESS",
+    "WARNING",
+    "FAILED",
+    "KILLED",
+    "CANCELLED",
+    "QUEUED",
+    "RETRYING",
+    "RETRIED",
+    "SKIPPED",
+    "BREAKPOINT",
+]
+"""A state of an execution or a task run, as flows name it."""
