@@ -165,7 +165,7 @@ def _checked_answers(values: object) -> dict[str, Answer]:
     return dict(values)
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """A server that says when it is ready, and leaves the signals to whoever runs it."""
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -173,11 +173,13 @@ class _Server(uvicorn.Server):
         self.ready = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
         await super().startup(sockets)
         self.ready.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
         yield
 
 
@@ -196,7 +198,7 @@ async def running(
         }
         services = Services({name: each.getsockname()[1] for name, each in sockets.items()})
         services.answers.update(answers or {})
-        server = _Server(
+        server = Server(
             uvicorn.Config(
                 services,
                 lifespan="off",
