@@ -1,0 +1,1 @@
+"""Git: mirrors, objects, history, layout rules, and commits made by the API."""

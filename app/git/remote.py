@@ -1,0 +1,121 @@
+"""What goes over the network: listing, fetching and pushing refs of one location."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.errors import RemoteUnreachable
+from app.git.environment import hardened
+from app.git.failures import explain_network
+from app.git.folder import Folder
+from app.git.location import Credentials, CredentialSource, Location, SshKey
+from app.git.names import is_oid
+from app.git.process import Launcher, Outcome
+from app.git.refs import object_format
+from app.git.repository import HardenedGit
+
+
+class Remote:
+    """The other end of a mirror."""
+
+    def __init__(
+        self,
+        disk: Folder,
+        location: Location,
+        *,
+        credentials: CredentialSource | None = None,
+        ssh_key: SshKey | None = None,
+    ) -> None:
+        self._disk = disk
+        self._location = location
+        self._credentials = credentials or (lambda: None)
+        self._ssh_key = ssh_key
+
+    def refs(self) -> dict[str, str]:
+        """Return full name -> object id of the remote's branches and tags.
+
+        Raises:
+            RemoteUnreachable, AuthFailed, RefNotFound: naming the host and the reason.
+        """
+        outcome = self._network(["ls-remote", "--heads", "--tags", "--refs"], [], tenth=True)
+        pairs = (line.split("\t", 1) for line in outcome.text.splitlines() if "\t" in line)
+        return {name: oid for oid, name in pairs if is_oid(oid)}
+
+    def default_branch(self) -> str | None:
+        """Return the branch that the remote's HEAD names, None when it names none."""
+        if self._location.is_own:
+            return self._location.branch
+        outcome = self._network(["ls-remote", "--symref"], ["HEAD"], tenth=True)
+        for line in outcome.text.splitlines():
+            if line.startswith("ref: refs/heads/"):
+                return line.removeprefix("ref: refs/heads/").split("\t", 1)[0]
+        return None
+
+    def object_format(self) -> str:
+        """Return the remote's hash, `sha1` or `sha256`; an empty remote is taken for `sha1`."""
+        if self._location.is_own:
+            return "sha1"
+        return object_format(self.refs().values())
+
+    def fetch(self, refspecs: Sequence[str], *, prune: bool = True) -> None:
+        """Fetch by refspecs of checked names, nothing else: no tags on the side, no FETCH_HEAD.
+
+        Raises:
+            RemoteUnreachable, AuthFailed, RefNotFound: naming the host and the reason.
+            TooLarge: when a pack is over the limit of one file.
+            MirrorCorrupt: when the local copy cannot take it.
+        """
+        options = ["--no-tags", "--no-write-fetch-head", "--quiet", "--force"]
+        self._network(["fetch", *options, *(["--prune"] if prune else [])], refspecs)
+
+    def push(self, refspec: str, *, lease: str) -> Outcome:
+        """Push one ref under a lease (`refs/heads/x:<expected id or nothing>`).
+
+        The outcome's text is `git push --porcelain`'s. Refusals of the ref are told there.
+
+        Raises:
+            RemoteUnreachable, AuthFailed, RefNotFound: naming the host and the reason.
+        """
+        command = ["push", "--porcelain", "--no-verify", f"--force-with-lease={lease}"]
+        return self._network(command, [refspec], refusals=True)
+
+    def _network(
+        self,
+        command: Sequence[str],
+        operands: Sequence[str],
+        *,
+        tenth: bool = False,
+        refusals: bool = False,
+    ) -> Outcome:
+        """Run one network command; `refusals`: a listed refusal of a ref is an answer, too."""
+        limits = self._disk.limits
+        seconds = limits.network_seconds / 10 if tenth else limits.network_seconds
+        credentials = self._credentials()
+        git = HardenedGit(self._disk.path)
+        git.launcher = self._launcher(credentials)
+        git.lock = self._disk.lock
+        outcome = git.execute(
+            ["git", *command, "--end-of-options", self._location.url, *operands], seconds=seconds
+        )
+        if outcome.timed_out:
+            host = self._location.host
+            raise RemoteUnreachable(
+                f"{host} did not answer within {seconds:g} s for {self._location}"
+            )
+        if outcome.code and not (refusals and "\n!\t" in f"\n{outcome.text}"):
+            secrets = credentials.secrets() if credentials else ()
+            raise explain_network(outcome.err, self._location, secrets)
+        return outcome
+
+    def _launcher(self, credentials: Credentials | None) -> Launcher:
+        environment = hardened(
+            self._disk.home,
+            location=self._location,
+            credentials=credentials,
+            ssh_key=self._ssh_key,
+        )
+        if self._location.kind == "file":
+            trust = self._disk.trust_file(Path(self._location.url))
+            environment["GIT_CONFIG_GLOBAL"] = str(trust)
+        if not self._disk.path.exists():  # ls-remote before the mirror is made
+            return Launcher(self._disk.home, environment, self._disk.limits)
+        return self._disk.launcher_with(environment)
