@@ -5,14 +5,15 @@ from typing import Any, ClassVar
 
 from pydantic import AliasChoices, Field
 
+from app.flows.conditions import Conditions
 from app.flows.declarations import Inputs, Output
 from app.flows.labels import Labels
 from app.flows.names import FlowId, Namespace
 from app.flows.policies import Check, Concurrency, Sla
 from app.flows.retry import Retry
 from app.flows.tasks import SomeTasks, Tasks, WorkerGroup
-from app.flows.triggers import Conditions, Triggers
-from app.flows.typed import Model
+from app.flows.triggers import Triggers
+from app.flows.typed import Model, outdated
 from app.flows.values import Text
 
 
@@ -64,7 +65,7 @@ class Flow(Model):
     )
     listeners: list[Listener] = Field(
         default_factory=list,
-        deprecated="use triggers of type Flow, or afterExecution",
+        json_schema_extra=outdated("use triggers of type Flow, or afterExecution"),
         description="Tasks to run when an execution has ended and conditions hold.",
     )
     triggers: Triggers = Field(default_factory=list, description="What starts executions.")

@@ -41,7 +41,7 @@ class _LabelForms:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         scalar = {"type": ["string", "number", "boolean"]}
-        listed = handler(schema["choices"]["list"])  # type: ignore[typeddict-item]  # built above
+        listed = handler(schema["choices"]["list"])
         return {"oneOf": [{"type": "object", "additionalProperties": scalar}, listed]}
 
 

@@ -4,18 +4,22 @@ A task type is a subclass of `Task` with its own properties; `Tasks` is a list o
 validated as the type that it names.
 """
 
-from app.flows.conditions import Condition
-from app.flows.declarations import Input, Inputs, Output
+from app.flows.conditions import CONDITIONS, Condition, Conditions, SomeConditions
+from app.flows.declarations import INPUT_TYPES, Input, Inputs, Output
 from app.flows.flow import Flow, Listener, PluginDefault
 from app.flows.labels import Label, Labels, label_map
 from app.flows.names import EntryId, FlowId, InputId, LogLevel, Namespace, StateName
 from app.flows.policies import Check, Concurrency, ExecutionAssertion, MaxDuration, Sla
 from app.flows.retry import Constant, Exponential, Random, Retry
 from app.flows.tasks import Asset, Assets, SomeTasks, Task, TaskCache, Tasks, WorkerGroup
-from app.flows.triggers import Conditions, Trigger, Triggers
+from app.flows.trigger_types import TRIGGERS
+from app.flows.triggers import Trigger, Triggers
 from app.flows.typed import Model, Typed
 
 __all__ = [
+    "CONDITIONS",
+    "INPUT_TYPES",
+    "TRIGGERS",
     "Asset",
     "Assets",
     "Check",
@@ -43,6 +47,7 @@ __all__ = [
     "Random",
     "Retry",
     "Sla",
+    "SomeConditions",
     "SomeTasks",
     "StateName",
     "Task",

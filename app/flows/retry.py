@@ -56,7 +56,7 @@ class Constant(RetryPolicy):
 
 
 class Exponential(RetryPolicy):
-    """A growing time between attempts: `interval × delayFactor^(attempts−1)`, at most the maximum."""
+    """A growing time between attempts, up to a maximum: `interval × delayFactor^(attempts−1)`."""
 
     type: Literal["exponential"] = Field(description="The kind of policy.")
     interval: Duration = Field(description="The time before the second attempt.")

@@ -1,18 +1,15 @@
-"""`Trigger`: the properties that all trigger types have in common."""
+"""`Trigger`, what all trigger types have in common."""
 
 from typing import Annotated
 
 from pydantic import AliasChoices, Field
 
-from app.flows.conditions import Condition
+from app.flows.conditions import Conditions
 from app.flows.labels import Labels
 from app.flows.names import EntryId, LogLevel, StateName
 from app.flows.tasks import Assets, WorkerGroup
 from app.flows.typed import ByType, Typed
 from app.flows.values import Text
-
-Conditions = Annotated[list[Annotated[Condition, ByType("condition")]], Field()]
-"""Conditions, each validated as the type it names."""
 
 
 class Trigger(Typed):
@@ -49,11 +46,12 @@ class Trigger(Typed):
     allow_concurrent: bool = Field(
         default=False, description="Fire again while an execution of the trigger still runs."
     )
+    fail_on_trigger_error: bool = Field(
+        default=False, description="Create a FAILED execution when the evaluation fails."
+    )
     version: Text | None = Field(None, description="The version of the plugin.")
     assets: Assets | None = Field(None, description="What the flow reads and makes, for lineage.")
 
 
 Triggers = Annotated[list[Annotated[Trigger, ByType("trigger")]], Field()]
 """Triggers, each validated as the type it names."""
-
-TRIGGERS: tuple[type[Trigger], ...] = ()

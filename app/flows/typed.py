@@ -8,12 +8,16 @@ from pydantic import (
     ConfigDict,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    JsonValue,
     ValidationError,
     ValidationInfo,
 )
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+OUTDATED = "$deprecated"
+"""Key of the JSON Schema of a property: why it should no longer be used."""
 
 TYPES = "types"
 """Key of the validation context: the `Types` that entries are looked up in."""
@@ -38,6 +42,14 @@ class Model(BaseModel):
 
     deprecated: ClassVar[str] = ""
     """Why this whole type should no longer be used, and what to use instead."""
+
+
+def outdated(reason: str) -> dict[str, JsonValue]:
+    """Return the `json_schema_extra` of a property that should no longer be used.
+
+    Pydantic's own `deprecated` would warn whenever our code reads the property.
+    """
+    return {OUTDATED: reason}
 
 
 class Typed(Model):
