@@ -1,0 +1,3 @@
+"""Headwater: flows start at HEAD."""
+
+__version__ = "0.1.0"

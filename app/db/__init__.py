@@ -1,0 +1,1 @@
+"""The database: tables, the journal with its group commit, queries, migrations."""

@@ -1,0 +1,110 @@
+"""A database that is open: one writer, readers, the schema at its newest version."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import ClauseElement
+from sqlalchemy.engine.interfaces import Dialect
+
+from app.db.batches import Batches, Driver
+from app.db.schema import prepare
+from app.db.sql import Query, Row, Write, compiled
+from app.db.sqlite import SqliteDriver, refuse_network_file_system
+
+
+class OpenDriver(Driver, Protocol):
+    """What a database needs of its driver."""
+
+    dialect: Dialect
+
+    async def open(self) -> None:
+        """Connect; refuse when somebody else holds the database."""
+        ...
+
+    async def fetch(self, query: Query) -> list[Row]:
+        """Run a query and return its rows."""
+        ...
+
+    async def run(self, script: Sequence[str]) -> None:
+        """Run statements for a change of the schema."""
+        ...
+
+    async def close(self) -> None:
+        """Disconnect."""
+        ...
+
+
+class Database:
+    """Reads and writes of one process; every write is one unit of the group commit."""
+
+    def __init__(self, driver: OpenDriver, url: str) -> None:
+        """Use `driver`; `url` is what migrations connect to."""
+        self._driver = driver
+        self._url = url
+        self._batches = Batches(driver)
+        self.dialect = driver.dialect
+
+    @classmethod
+    def at(cls, url: str | None, data_dir: Path) -> "Database":
+        """Choose the database: PostgreSQL by URL, or the file `headwater.sqlite` in `data_dir`."""
+        if url and url.startswith("postgres"):
+            from app.db.postgres import PostgresDriver  # noqa: PLC0415 - an optional extra
+
+            url = url.replace("postgres://", "postgresql://", 1)
+            return cls(PostgresDriver(url), url)
+        path = Path(url.removeprefix("sqlite:///")) if url else data_dir / "headwater.sqlite"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        refuse_network_file_system(path.parent)
+        return cls(SqliteDriver(path), f"sqlite:///{path}")
+
+    async def open(self) -> None:
+        """Connect and bring the schema to its newest version."""
+        await self._driver.open()
+        try:
+            await prepare(self._driver, self._url)
+        except BaseException:
+            await self._driver.close()
+            raise
+
+    async def close(self) -> None:
+        """Commit what is queued and disconnect."""
+        await self._batches.close()
+        await self._driver.close()
+
+    def submit(self, writes: Sequence[Write]) -> asyncio.Future[list[int]]:
+        """Queue writes as one unit; the future is done when they are durable."""
+        return self._batches.submit(writes)
+
+    async def transact(self, *statements: ClauseElement) -> list[int]:
+        """Commit Core statements as one unit; return how many rows each changed."""
+        writes = [Write(*_one(compiled(each, self.dialect))) for each in statements]
+        return await self.submit(writes)
+
+    async def transact_many(self, *batches: tuple[ClauseElement, Sequence[dict[str, Any]]]) -> None:
+        """Commit statements with many rows of parameters each, as one unit.
+
+        A statement is written without values (`insert(Table)`); its rows name the columns.
+        """
+        writes = [self._rows(statement, rows) for statement, rows in batches if rows]
+        if writes:
+            await self.submit(writes)
+
+    def _rows(self, statement: ClauseElement, rows: Sequence[dict[str, Any]]) -> Write:
+        names = list(rows[0])
+        built = statement.compile(dialect=self.dialect, column_keys=names)
+        order = built.positiontup or ()  # type: ignore[attr-defined]  # SQLCompiler has it
+        return Write(str(built), [tuple(row[name] for name in order) for row in rows])
+
+    async def fetch(self, statement: ClauseElement) -> list[Row]:
+        """Run a Core query and return its rows."""
+        return await self._driver.fetch(compiled(statement, self.dialect))
+
+    async def fetch_sql(self, sql: str, *parameters: Any) -> list[Row]:
+        """Run a query given as text with `?` placeholders: for hot paths."""
+        return await self._driver.fetch(Query(sql, parameters))
+
+
+def _one(query: Query) -> tuple[str, list[tuple[Any, ...]]]:
+    return query.sql, [query.parameters]

@@ -1,0 +1,175 @@
+"""Queries over executions: what the executor sweeps and what people search."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, func, select
+
+from app.db.database import Database
+from app.db.journal import SqlJournal
+from app.db.tables import ExecutionRow
+from app.errors import NotFound
+from app.executions import Execution
+from app.ports import Claim
+
+_TABLE: Any = ExecutionRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it, its stubs do not say so
+_C = _TABLE.c
+
+SORTABLE = {
+    "id": _C.id,
+    "state.startDate": _C.created_at,
+    "state.endDate": _C.ended_at,
+    "state.current": _C.state,
+    "namespace": _C.namespace,
+    "flowId": _C.flow_id,
+}
+"""Kestra's sort keys and our columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionFilter:
+    """What executions to list; empty fields do not matter. Times are µs since the epoch."""
+
+    tenant: str
+    namespace: str | None = None
+    """This namespace and those below it."""
+    flow_id: str | None = None
+    states: Sequence[str] = ()
+    labels: Sequence[tuple[str, str]] = ()
+    since: int | None = None
+    until: int | None = None
+    parent_id: str | None = None
+    text: str | None = None
+    """Part of an id, a flow id or a namespace."""
+    exact_namespace: bool = False
+
+
+class SqlExecutions:
+    """The `Executions` port, and the searches of the API."""
+
+    def __init__(self, database: Database, journal: SqlJournal) -> None:
+        """Read from `database`; `journal` folds what is found."""
+        self._database = database
+        self._journal = journal
+
+    async def get(self, tenant: str, execution_id: str) -> Execution:
+        """Return the execution as committed.
+
+        Raises:
+            NotFound: when this tenant has no such execution.
+        """
+        events = await self._journal.read(execution_id)
+        if events:
+            execution = Execution.fold(execution_id, events)
+            if execution.tenant == tenant:
+                return execution
+        message = f"there is no execution {execution_id}"
+        raise NotFound(message)
+
+    async def search(
+        self, wanted: ExecutionFilter, *, page: int = 1, size: int = 10, sort: Sequence[str] = ()
+    ) -> tuple[list[Execution], int]:
+        """Return one page of executions (newest first unless sorted) and how many there are."""
+        conditions = _conditions(wanted)
+        count = await self._database.fetch(
+            select(func.count()).select_from(_TABLE).where(*conditions)
+        )
+        query = select(_C.id).where(*conditions).order_by(*_order(sort))
+        rows = await self._database.fetch(query.limit(size).offset((page - 1) * size))
+        journals = await self._journal.read_many([row.id for row in rows])
+        found = [Execution.fold(each, events) for each, events in journals.items() if events]
+        return found, count[0][0]
+
+    async def matching(self, prefix: str, tenant: str, limit: int = 2) -> list[str]:
+        """Return ids that begin with `prefix`, for people who type half of one."""
+        query = select(_C.id).where(_C.tenant == tenant, _C.id.startswith(prefix, autoescape=True))
+        return [row.id for row in await self._database.fetch(query.order_by(_C.id).limit(limit))]
+
+    async def unfinished(self, after: str = "", limit: int = 1000) -> list[str]:
+        """Return ids of executions that are neither ended nor parked, in order of id."""
+        query = select(_C.id).where(_C.open == 1, _C.parked == 0, _C.id > after)
+        return [row.id for row in await self._database.fetch(query.order_by(_C.id).limit(limit))]
+
+    async def due(self, now: int, limit: int = 1000) -> list[str]:
+        """Return ids of parked executions whose time has come."""
+        query = select(_C.id).where(_C.parked == 1, _C.wake_at <= now)
+        return [
+            row.id for row in await self._database.fetch(query.order_by(_C.wake_at).limit(limit))
+        ]
+
+    async def next_wake(self) -> int | None:
+        """Return the earliest time (µs) at which a parked execution is due."""
+        rows = await self._database.fetch(select(func.min(_C.wake_at)).where(_C.parked == 1))
+        value = rows[0][0]
+        return None if value is None else int(value)
+
+    async def parents_of_ended(self) -> list[str]:
+        """Return ids of parked executions that have a child which ended."""
+        child = _TABLE.alias("child")
+        query = (
+            select(_C.id)
+            .distinct()
+            .join(child, child.c.parent_id == _C.id)
+            .where(_C.parked == 1, child.c.open == 0)
+        )
+        return [row.id for row in await self._database.fetch(query)]
+
+    async def children(self, execution_id: str) -> list[str]:
+        """Return ids of the unfinished executions that this one started."""
+        query = select(_C.id).where(_C.parent_id == execution_id, _C.open == 1)
+        return [row.id for row in await self._database.fetch(query)]
+
+    async def claimed(self, claim: Claim) -> tuple[str, str] | None:
+        """Return (execution id, body hash) of an idempotency key used before."""
+        rows = await self._database.fetch_sql(
+            "SELECT execution_id, body_hash FROM claim WHERE tenant = ? AND scope = ? AND key = ?",
+            claim.tenant,
+            claim.scope,
+            claim.key,
+        )
+        return (rows[0].execution_id, rows[0].body_hash) if rows else None
+
+    async def open_count(self, tenant: str) -> int:
+        """Return how many executions of a tenant are unfinished and not parked."""
+        query = select(func.count()).where(_C.open == 1, _C.parked == 0, _C.tenant == tenant)
+        return int((await self._database.fetch(query))[0][0])
+
+
+def _conditions(wanted: ExecutionFilter) -> list[ColumnElement[bool]]:
+    checks = [_C.tenant == wanted.tenant]
+    if wanted.namespace:
+        below = _C.namespace.startswith(wanted.namespace + ".", autoescape=True)
+        same = _C.namespace == wanted.namespace
+        checks.append(same if wanted.exact_namespace else same | below)
+    if wanted.flow_id:
+        checks.append(_C.flow_id == wanted.flow_id)
+    if wanted.states:
+        checks.append(_C.state.in_(wanted.states))
+    if wanted.parent_id:
+        checks.append(_C.parent_id == wanted.parent_id)
+    if wanted.since is not None:
+        checks.append(_C.created_at >= wanted.since)
+    if wanted.until is not None:
+        checks.append(_C.created_at <= wanted.until)
+    checks.extend(_C.labels.contains(_label(*label), autoescape=True) for label in wanted.labels)
+    if wanted.text:
+        columns = (_C.id, _C.flow_id, _C.namespace)
+        found = [column.icontains(wanted.text, autoescape=True) for column in columns]
+        checks.append(found[0] | found[1] | found[2])
+    return checks
+
+
+def _label(key: str, value: str) -> str:
+    return orjson.dumps([key, value]).decode()
+
+
+def _order(sort: Sequence[str]) -> list[Any]:
+    order = []
+    for each in sort:
+        name, _, direction = each.partition(":")
+        column = SORTABLE.get(name)
+        if column is not None:
+            order.append(column.desc() if direction == "desc" else column.asc())
+    return [*order, _C.id.desc()]

@@ -1,0 +1,287 @@
+"""Flows by revision: the `FlowSource` on the database, with pins and a cache of parsed flows.
+
+What is active is held in memory (one small record per flow), so that starting an execution asks
+the database nothing; activation and pins call `refresh`.
+"""
+
+import asyncio
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from app.db.database import Database
+from app.db.sql import Row
+from app.db.tables import ActiveFlowRow, BlobRow, CommitRow, FlowRevisionRow, PinRow
+from app.errors import Conflict, Gone, NotFound
+from app.flows.parse import Parsed, parse_flow
+from app.flows.types import Types
+from app.ports import FlowRevision, LoadedFlow
+
+_REVISION: Any = FlowRevisionRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
+_ACTIVE: Any = ActiveFlowRow.__table__  # type: ignore[attr-defined]  # as above
+_COMMIT: Any = CommitRow.__table__  # type: ignore[attr-defined]  # as above
+_PIN: Any = PinRow.__table__  # type: ignore[attr-defined]  # as above
+_BLOB: Any = BlobRow.__table__  # type: ignore[attr-defined]  # as above
+
+FlowKey = tuple[str, str, str]
+"""Tenant, namespace, flow id."""
+
+_PARSED = 512
+
+
+class FlowStore:
+    """Which flows there are, what they say at any revision, and what runs now."""
+
+    def __init__(self, database: Database, types: Types) -> None:
+        """Read from `database`; `types` are the task and trigger types flows may use."""
+        self._database = database
+        self._types = types
+        self._active: dict[FlowKey, FlowRevision] = {}
+        self._deleted: set[FlowKey] = set()
+        self._pins: dict[FlowKey, FlowRevision] = {}
+        self._loaded: OrderedDict[tuple[Any, ...], LoadedFlow] = OrderedDict()
+
+    async def open(self) -> None:
+        """Read what is active."""
+        await self.refresh()
+
+    async def refresh(self, keys: Iterable[FlowKey] | None = None) -> None:
+        """Read again what is active and pinned: of these flows, or of all."""
+        if keys is None:
+            self._active.clear()
+            self._deleted.clear()
+            self._pins.clear()
+            await self._read_active(_active_query())
+            await self._read_pins(_pin_query())
+            return
+        for key in keys:
+            self._active.pop(key, None)
+            self._deleted.discard(key)
+            self._pins.pop(key, None)
+            await self._read_active(_where(_active_query(), _ACTIVE, key))
+            await self._read_pins(_where(_pin_query(), _PIN, key))
+
+    async def _read_active(self, query: Select[Any]) -> None:
+        for row in await self._database.fetch(query):
+            key = (row.tenant, row.namespace, row.flow_id)
+            if row.deleted:
+                self._deleted.add(key)
+            else:
+                self._active[key] = _revision(row, "active")
+
+    async def _read_pins(self, query: Select[Any]) -> None:
+        for row in await self._database.fetch(query):
+            self._pins[row.tenant, row.namespace, row.flow_id] = _revision(row, "active")
+
+    # -- what runs ----------------------------------------------------------------------------
+
+    def effective(self, tenant: str, namespace: str, flow_id: str) -> FlowRevision:
+        """Return the revision that a new execution runs: the pinned one, else the active one.
+
+        Raises:
+            NotFound: when there is no such flow.
+            Gone: when it was deleted.
+        """
+        key = (tenant, namespace, flow_id)
+        found = self._pins.get(key) if key in self._active else None
+        found = found or self._active.get(key)
+        if found is not None:
+            return found
+        if key in self._deleted:
+            message = f"flow {namespace}.{flow_id} was deleted; its revisions stay readable"
+            raise Gone(message)
+        message = f"there is no flow {namespace}.{flow_id} in tenant {tenant}"
+        raise NotFound(message)
+
+    def pinned(self, tenant: str, namespace: str, flow_id: str) -> FlowRevision | None:
+        """Return the revision a flow is pinned to, if it is."""
+        return self._pins.get((tenant, namespace, flow_id))
+
+    def active(self, tenant: str | None = None) -> list[FlowRevision]:
+        """Return what Git says now of every flow (pins left aside), in order of name."""
+        wanted = [each for each in self._active.values() if tenant in (None, each.tenant)]
+        return sorted(wanted, key=lambda each: (each.namespace, each.flow_id))
+
+    async def current(self, tenant: str, namespace: str, flow_id: str) -> LoadedFlow:
+        """Return what runs now (see the port)."""
+        return await self.load(self.effective(tenant, namespace, flow_id))
+
+    async def at(
+        self,
+        tenant: str,
+        namespace: str,
+        flow_id: str,
+        *,
+        revision: int | None = None,
+        commit: str | None = None,
+    ) -> LoadedFlow:
+        """Return the flow at a revision, or as a commit says (see the port)."""
+        return await self.load(
+            await self.find(tenant, namespace, flow_id, revision=revision, commit=commit)
+        )
+
+    async def find(
+        self,
+        tenant: str,
+        namespace: str,
+        flow_id: str,
+        *,
+        revision: int | None = None,
+        commit: str | None = None,
+    ) -> FlowRevision:
+        """Return a revision by number, or the one that was newest at a commit.
+
+        Raises:
+            NotFound: when there is none.
+        """
+        query = _where(_revision_query(), _REVISION, (tenant, namespace, flow_id))
+        if revision is not None:
+            query = query.where(_REVISION.c.revision == revision)
+        elif commit is not None:
+            query = query.where(_COMMIT.c.seq <= await self._seq(commit))
+        query = query.order_by(_REVISION.c.revision.desc()).limit(1)
+        rows = await self._database.fetch(query)
+        if not rows:
+            wanted = f"revision {revision}" if revision is not None else f"commit {commit}"
+            message = f"flow {namespace}.{flow_id} has no {wanted}"
+            raise NotFound(message)
+        return _revision(rows[0])
+
+    async def _seq(self, commit: str) -> int:
+        rows = await self._database.fetch(
+            select(_COMMIT.c.seq, _COMMIT.c.sha)
+            .where(_COMMIT.c.sha.startswith(commit, autoescape=True))
+            .limit(2)
+        )
+        if not rows:
+            message = f"no commit {commit} is known here"
+            raise NotFound(message)
+        if len(rows) > 1:
+            message = f"commit {commit} is ambiguous: {rows[0].sha} and {rows[1].sha}"
+            raise Conflict(message)
+        return int(rows[0].seq)
+
+    async def revisions(self, tenant: str, namespace: str, flow_id: str) -> list[FlowRevision]:
+        """Return all revisions of a flow, oldest first."""
+        query = _where(_revision_query(), _REVISION, (tenant, namespace, flow_id))
+        rows = await self._database.fetch(query.order_by(_REVISION.c.revision))
+        return [_revision(row) for row in rows]
+
+    async def load(self, revision: FlowRevision) -> LoadedFlow:
+        """Return a revision ready to run; parsed once per blob.
+
+        Raises:
+            Conflict: when that revision is no valid flow.
+        """
+        key = (revision.blob, revision.tenant, revision.namespace, revision.flow_id)
+        cached = self._loaded.get((*key, revision.revision, revision.snapshot))
+        if cached is not None:
+            return cached
+        source = await self.source(revision)
+        parsed = await self.parse(source, revision)
+        if parsed.flow is None:
+            first = parsed.problems[0].message if parsed.problems else "unreadable"
+            message = (
+                f"revision {revision.revision} of {revision.namespace}.{revision.flow_id} is not"
+                f" valid: {first}"
+            )
+            raise Conflict(message)
+        loaded = LoadedFlow(revision, parsed.flow, source)
+        self._loaded[(*key, revision.revision, revision.snapshot)] = loaded
+        while len(self._loaded) > _PARSED:
+            self._loaded.popitem(last=False)
+        return loaded
+
+    async def parse(self, source: str, revision: FlowRevision) -> Parsed:
+        """Parse a source in its place (in a thread: large flows take a while)."""
+        return await asyncio.to_thread(
+            parse_flow,
+            source,
+            types=self._types,
+            tenant=revision.tenant,
+            namespace=revision.namespace,
+            path=revision.path,
+        )
+
+    async def source(self, revision: FlowRevision) -> str:
+        """Return the text of a revision.
+
+        Raises:
+            NotFound: when it is not kept (any more).
+        """
+        rows = await self._database.fetch(select(_BLOB.c.data).where(_BLOB.c.oid == revision.blob))
+        if not rows:
+            message = f"the source {revision.blob} is not kept here"
+            raise NotFound(message)
+        return unpacked(rows[0].data)
+
+
+def packed(source: bytes) -> bytes:
+    """Return a source as the `blob` table keeps it."""
+    return zlib.compress(source, 6)
+
+
+def unpacked(data: bytes) -> str:
+    """Return the text of a packed source."""
+    return zlib.decompress(data).decode("utf-8", "replace")
+
+
+_COMMIT_COLUMNS = (
+    _COMMIT.c.author_name,
+    _COMMIT.c.author_email,
+    _COMMIT.c.authored_at,
+    _COMMIT.c.subject,
+)
+
+
+def _same_commit(table: Any) -> Any:
+    return (_COMMIT.c.source_id == table.c.source_id) & (_COMMIT.c.sha == table.c.commit_sha)
+
+
+def _revision_query() -> Select[Any]:
+    return select(_REVISION, *_COMMIT_COLUMNS).outerjoin(_COMMIT, _same_commit(_REVISION))
+
+
+def _active_query() -> Select[Any]:
+    return select(_ACTIVE, *_COMMIT_COLUMNS).outerjoin(_COMMIT, _same_commit(_ACTIVE))
+
+
+def _pin_query() -> Select[Any]:
+    key = (
+        (_REVISION.c.tenant == _PIN.c.tenant)
+        & (_REVISION.c.namespace == _PIN.c.namespace)
+        & (_REVISION.c.flow_id == _PIN.c.flow_id)
+        & (_REVISION.c.revision == _PIN.c.revision)
+    )
+    joined = _revision_query().join(_PIN, key)
+    return joined.where(_PIN.c.ended_at.is_(None))
+
+
+def _where(query: Select[Any], table: Any, key: Sequence[str]) -> Select[Any]:
+    tenant, namespace, flow_id = key
+    return query.where(
+        table.c.tenant == tenant, table.c.namespace == namespace, table.c.flow_id == flow_id
+    )
+
+
+def _revision(row: Row, state: str | None = None) -> FlowRevision:
+    return FlowRevision(
+        tenant=row.tenant,
+        namespace=row.namespace,
+        flow_id=row.flow_id,
+        revision=row.revision,
+        commit=row.commit_sha,
+        blob=row.blob,
+        path=row.path,
+        source_id=row.source_id,
+        kind=getattr(row, "kind", "commit"),
+        state=state or row.state,
+        author_name=row.author_name or "",
+        author_email=row.author_email or "",
+        authored_at=row.authored_at or 0,
+        subject=row.subject or "",
+        snapshot=getattr(row, "snapshot", "") or row.commit_sha,
+    )

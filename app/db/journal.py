@@ -1,0 +1,203 @@
+"""The journal on SQL: events in, events out, group-committed (contract D2).
+
+Each event is one row, keyed by (execution, version): a second writer of the same version fails on
+the key, which is the compare-and-set. The execution's row is written in the same transaction.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from app.db.database import Database
+from app.db.sql import Row, Write
+from app.executions import Event, Execution, Kind, State
+from app.executions.paths import TaskRunPath
+from app.ports import Claim, LogEntry, MetricEntry
+
+_INSERT_EXECUTION = (
+    "INSERT INTO execution (id, tenant, namespace, flow_id, revision, commit_sha, blob, state,"
+    " version, created_at, ended_at, open, parked, wake_at, parent_id, original_id, labels,"
+    " trigger_type) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_CLAIM = (
+    "INSERT INTO claim (tenant, scope, key, execution_id, body_hash, at) VALUES (?, ?, ?, ?, ?, ?)"
+)
+_INSERT_EVENT = (
+    "INSERT INTO journal (execution_id, version, kind, path, from_state, to_state, attempt,"
+    " delivery, fence, at, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_UPDATE_EXECUTION = (
+    "UPDATE execution SET state = ?, version = ?, ended_at = ?, open = ?, parked = ?, wake_at = ?,"
+    " labels = ? WHERE id = ?"
+)
+_INSERT_LOG = (
+    "INSERT INTO log (execution_id, seq, task_run_id, task_id, attempt, level, at, message)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_METRIC = (
+    "INSERT INTO metric (execution_id, seq, task_run_id, task_id, name, kind, value, at, tags)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_SELECT_EVENTS = (
+    "SELECT kind, path, to_state, attempt, delivery, at, data FROM journal"
+    " WHERE execution_id = ? ORDER BY version"
+)
+_SELECT_EVENTS_OF = (
+    "SELECT execution_id, kind, path, to_state, attempt, delivery, at, data FROM journal"
+    " WHERE execution_id IN ({}) ORDER BY execution_id, version"
+)
+
+# The order in which statements of one batch run: an execution before its events and updates.
+_EXECUTION, _CLAIM, _EVENT, _UPDATE, _LOG, _METRIC = range(6)
+
+
+class Stored(NamedTuple):
+    """How the execution's row stands besides its state."""
+
+    parked: bool
+    wake_at: int | None
+
+
+class SqlJournal:
+    """The `Journal` port on a database."""
+
+    def __init__(self, database: Database, epoch: int) -> None:
+        """Write through `database`; `epoch` numbers this start of the process (the fence)."""
+        self._database = database
+        self._epoch = epoch
+        # Log lines are numbered over restarts: the epoch leads, so no start repeats another's.
+        self._seq = itertools.count(epoch << 40)
+
+    def append(
+        self,
+        execution: Execution,
+        events: Sequence[Event],
+        *,
+        claim: Claim | None = None,
+        parked: bool = False,
+        wake_at: int | None = None,
+        touch: bool = False,
+    ) -> asyncio.Future[Any]:
+        """Queue events (see the port)."""
+        first = execution.version - len(events)
+        rows = [
+            self._event_row(execution.id, first + offset, event)
+            for offset, event in enumerate(events)
+        ]
+        writes = [Write(_INSERT_EVENT, rows, _EVENT)] if rows else []
+        stored = Stored(parked, wake_at)
+        if first == 0:
+            writes.append(Write(_INSERT_EXECUTION, [_execution_row(execution, stored)], _EXECUTION))
+            if claim is not None:
+                writes.append(Write(_INSERT_CLAIM, [_claim_row(execution, claim)], _CLAIM))
+        elif touch or not rows or any(event.kind in _ROW_KINDS for event in events):
+            writes.append(Write(_UPDATE_EXECUTION, [_update_row(execution, stored)], _UPDATE))
+        return self._database.submit(writes)
+
+    def _event_row(self, execution_id: str, version: int, event: Event) -> tuple[Any, ...]:
+        return (
+            execution_id,
+            version,
+            event.kind.value,
+            event.path,
+            event.origin and event.origin.value,
+            event.to and event.to.value,
+            event.attempt,
+            event.delivery,
+            self._epoch,
+            event.at,
+            orjson.dumps(data).decode() if (data := event.kept or event.data) else None,
+        )
+
+    def write_logs(self, entries: Sequence[LogEntry]) -> None:
+        """Queue log lines."""
+        rows = [(entry.execution_id, next(self._seq), *entry[1:]) for entry in entries]
+        self._database.submit([Write(_INSERT_LOG, rows, _LOG)])
+
+    def write_metrics(self, entries: Sequence[MetricEntry]) -> None:
+        """Queue metrics."""
+        rows = [(entry.execution_id, next(self._seq), *entry[1:]) for entry in entries]
+        self._database.submit([Write(_INSERT_METRIC, rows, _METRIC)])
+
+    async def read(self, execution_id: str) -> list[Event]:
+        """Return the committed events of an execution, empty if there is none."""
+        return [_event(row) for row in await self._database.fetch_sql(_SELECT_EVENTS, execution_id)]
+
+    async def read_many(self, ids: Sequence[str]) -> dict[str, list[Event]]:
+        """Return the committed events of several executions, by id."""
+        journals: dict[str, list[Event]] = {each: [] for each in ids}
+        if ids:
+            marks = ", ".join("?" * len(ids))
+            for row in await self._database.fetch_sql(_SELECT_EVENTS_OF.format(marks), *ids):
+                journals[row.execution_id].append(_event(row))
+        return journals
+
+
+_ROW_KINDS = frozenset({Kind.MOVED, Kind.LABELLED})
+
+
+def _event(row: Row) -> Event:
+    return Event(
+        kind=Kind(row.kind),
+        at=row.at,
+        path=TaskRunPath(row.path),
+        to=State(row.to_state) if row.to_state else None,
+        attempt=row.attempt,
+        delivery=row.delivery,
+        data=orjson.loads(row.data) if row.data else {},
+    )
+
+
+def _execution_row(execution: Execution, stored: Stored) -> tuple[Any, ...]:
+    trigger = execution.trigger or {}
+    return (
+        execution.id,
+        execution.tenant,
+        execution.namespace,
+        execution.flow_id,
+        execution.revision,
+        execution.commit,
+        execution.blob,
+        execution.state.value,
+        execution.version,
+        execution.created_at,
+        _ended_at(execution),
+        int(not execution.state.terminal),
+        int(stored.parked),
+        stored.wake_at,
+        execution.parent_id,
+        execution.original_id,
+        orjson.dumps(execution.labels).decode(),
+        trigger.get("type"),
+    )
+
+
+def _update_row(execution: Execution, stored: Stored) -> tuple[Any, ...]:
+    return (
+        execution.state.value,
+        execution.version,
+        _ended_at(execution),
+        int(not execution.state.terminal),
+        int(stored.parked),
+        stored.wake_at,
+        orjson.dumps(execution.labels).decode(),
+        execution.id,
+    )
+
+
+def _claim_row(execution: Execution, claim: Claim) -> tuple[Any, ...]:
+    return (
+        claim.tenant,
+        claim.scope,
+        claim.key,
+        execution.id,
+        claim.body_hash,
+        execution.created_at,
+    )
+
+
+def _ended_at(execution: Execution) -> int | None:
+    return execution.histories[-1].at if execution.state.terminal else None

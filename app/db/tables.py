@@ -1,0 +1,318 @@
+"""The tables: one schema for SQLite and PostgreSQL.
+
+Times are microseconds since the epoch (BIGINT); JSON is kept as text; ids and SHAs are text.
+Definitions live in Git; what is kept here of them is an index and a content-addressed copy.
+"""
+
+from typing import ClassVar
+
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, Text, text
+from sqlmodel import Field, SQLModel
+
+
+def _big(*, nullable: bool = False) -> Column[int]:
+    return Column(BigInteger, nullable=nullable)
+
+
+class ExecutionRow(SQLModel, table=True):
+    """An execution as lists and sweeps need it; the journal holds the truth."""
+
+    __tablename__ = "execution"
+    __table_args__: ClassVar = (
+        Index("ix_execution_flow", "tenant", "namespace", "flow_id", "id"),
+        Index(
+            "ix_execution_open",
+            "id",
+            sqlite_where=text("open = 1"),
+            postgresql_where=text("open = 1"),
+        ),
+        Index(
+            "ix_execution_wake",
+            "wake_at",
+            sqlite_where=text("parked = 1"),
+            postgresql_where=text("parked = 1"),
+        ),
+        Index(
+            "ix_execution_parent",
+            "parent_id",
+            sqlite_where=text("parent_id is not null"),
+            postgresql_where=text("parent_id is not null"),
+        ),
+        {"sqlite_with_rowid": False},
+    )
+    id: str = Field(primary_key=True)
+    tenant: str
+    namespace: str
+    flow_id: str
+    revision: int
+    commit_sha: str
+    blob: str
+    state: str
+    version: int
+    created_at: int = Field(sa_column=_big())
+    ended_at: int | None = Field(default=None, sa_column=_big(nullable=True))
+    open: int = 1
+    parked: int = 0
+    wake_at: int | None = Field(default=None, sa_column=_big(nullable=True))
+    parent_id: str | None = None
+    original_id: str | None = None
+    labels: str = "[]"
+    trigger_type: str | None = None
+
+
+class JournalRow(SQLModel, table=True):
+    """One transition of an execution or of a task run (contract D2)."""
+
+    __tablename__ = "journal"
+    __table_args__: ClassVar = ({"sqlite_with_rowid": False},)
+    execution_id: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    kind: str
+    path: str
+    from_state: str | None = None
+    to_state: str | None = None
+    attempt: int = 0
+    delivery: int = 0
+    fence: int = Field(sa_column=_big())
+    at: int = Field(sa_column=_big())
+    data: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+
+
+class LogRow(SQLModel, table=True):
+    """One line of a task's log."""
+
+    __tablename__ = "log"
+    __table_args__: ClassVar = ({"sqlite_with_rowid": False},)
+    execution_id: str = Field(primary_key=True)
+    seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    task_run_id: str
+    task_id: str
+    attempt: int
+    level: int
+    at: int = Field(sa_column=_big())
+    message: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class MetricRow(SQLModel, table=True):
+    """One figure that a task reported."""
+
+    __tablename__ = "metric"
+    __table_args__: ClassVar = ({"sqlite_with_rowid": False},)
+    execution_id: str = Field(primary_key=True)
+    seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    task_run_id: str
+    task_id: str
+    name: str
+    kind: str
+    value: float = Field(sa_column=Column(Float, nullable=False))
+    at: int = Field(sa_column=_big())
+    tags: str = "{}"
+
+
+class ClaimRow(SQLModel, table=True):
+    """An idempotency key and the execution it made (contract D1; kept 24 hours)."""
+
+    __tablename__ = "claim"
+    tenant: str = Field(primary_key=True)
+    scope: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    execution_id: str
+    body_hash: str
+    at: int = Field(sa_column=_big())
+
+
+class NodeRow(SQLModel, table=True):
+    """One start of a process; its epoch fences all earlier ones (contract D4, D5)."""
+
+    __tablename__ = "node"
+    epoch: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    started_at: int = Field(sa_column=_big())
+    pid: int
+    host: str
+
+
+class SourceRow(SQLModel, table=True):
+    """A repository (and branch, and root) that flows are synced from."""
+
+    __tablename__ = "source"
+    id: str = Field(primary_key=True)
+    tenant: str
+    url: str
+    """Without credentials; empty for the repository that Headwater keeps itself."""
+    ref: str
+    root: str = ""
+    layout: str = "native"
+    edit_mode: str = "push"
+    atomic: str = "namespace"
+    conditions: str = "[]"
+    """JSON list of {type, status, reason, message, lastTransition}, as Flux."""
+    last_seen: str | None = None
+    last_attempted: str | None = None
+    last_applied: str | None = None
+    last_sync_at: int | None = Field(default=None, sa_column=_big(nullable=True))
+
+
+class CommitRow(SQLModel, table=True):
+    """A commit of a source's first-parent history."""
+
+    __tablename__ = "git_commit"
+    source_id: str = Field(primary_key=True)
+    sha: str = Field(primary_key=True)
+    seq: int = Field(sa_column=_big())
+    """Its place in the order they were processed, counted from 1."""
+    first_parent: str | None = None
+    author_name: str
+    author_email: str
+    authored_at: int = Field(sa_column=_big())
+    committer_name: str
+    committed_at: int = Field(sa_column=_big())
+    subject: str
+
+
+class BlobRow(SQLModel, table=True):
+    """The bytes of a flow source by object id, zlib-compressed: old revisions outlive the mirror."""
+
+    __tablename__ = "blob"
+    oid: str = Field(primary_key=True)
+    data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class FlowRevisionRow(SQLModel, table=True):
+    """A revision of a flow: append-only, never renumbered, never reused."""
+
+    __tablename__ = "flow_revision"
+    __table_args__: ClassVar = (Index("ix_flow_revision_commit", "source_id", "commit_sha"),)
+    tenant: str = Field(primary_key=True)
+    namespace: str = Field(primary_key=True)
+    flow_id: str = Field(primary_key=True)
+    revision: int = Field(primary_key=True)
+    source_id: str
+    commit_sha: str
+    blob: str
+    path: str
+    kind: str = "commit"
+    state: str = "superseded"
+    incarnation: int = 1
+    at: int = Field(sa_column=_big())
+
+
+class ActiveFlowRow(SQLModel, table=True):
+    """What runs now of each flow, before pins; `deleted` rows are tombstones."""
+
+    __tablename__ = "active_flow"
+    tenant: str = Field(primary_key=True)
+    namespace: str = Field(primary_key=True)
+    flow_id: str = Field(primary_key=True)
+    source_id: str
+    revision: int
+    commit_sha: str
+    """The commit that made this revision."""
+    snapshot: str
+    """The commit whose snapshot is active: what an execution pins."""
+    blob: str
+    path: str
+    deleted: int = 0
+    labels: str = "[]"
+    description: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    disabled: int = 0
+    updated_at: int = Field(sa_column=_big())
+
+
+class SnapshotRow(SQLModel, table=True):
+    """Which commit of a source is active in a namespace."""
+
+    __tablename__ = "namespace_snapshot"
+    source_id: str = Field(primary_key=True)
+    tenant: str = Field(primary_key=True)
+    namespace: str = Field(primary_key=True)
+    commit_sha: str
+    tree: str
+    state: str = "active"
+    """active | invalid (stays at an earlier commit) | held"""
+
+
+class PinRow(SQLModel, table=True):
+    """An operator's override: this flow runs at that revision until the pin ends."""
+
+    __tablename__ = "pin"
+    __table_args__: ClassVar = (Index("ix_pin_flow", "tenant", "namespace", "flow_id"),)
+    id: str = Field(primary_key=True)
+    tenant: str
+    namespace: str
+    flow_id: str
+    revision: int
+    commit_sha: str
+    blob: str
+    quarantined: str | None = None
+    """The blob rolled back from; a pin `until: changed` ends at the first other one."""
+    until: str = "changed"
+    """changed | manual | an RFC 3339 time"""
+    until_at: int | None = Field(default=None, sa_column=_big(nullable=True))
+    reason: str = ""
+    actor: str = ""
+    created_at: int = Field(sa_column=_big())
+    ended_at: int | None = Field(default=None, sa_column=_big(nullable=True))
+    ended_by: str | None = None
+
+
+class SyncRunRow(SQLModel, table=True):
+    """One run of a source's sync loop."""
+
+    __tablename__ = "sync_run"
+    __table_args__: ClassVar = (Index("ix_sync_run_source", "source_id", "id"),)
+    id: str = Field(primary_key=True)
+    source_id: str
+    cause: str
+    """webhook | poll | manual | start | write"""
+    outcome: str | None = None
+    """NOOP | SYNCED | PARTIAL | REJECTED | HELD | FAILED | SUPERSEDED; null while it runs"""
+    reason: str = ""
+    old_commit: str | None = None
+    new_commit: str | None = None
+    started_at: int = Field(sa_column=_big())
+    ended_at: int | None = Field(default=None, sa_column=_big(nullable=True))
+    phases: str = "{}"
+    """JSON: phase -> milliseconds"""
+    counts: str = "{}"
+    """JSON: added, changed, deleted, invalid, namespaces"""
+
+
+class FindingRow(SQLModel, table=True):
+    """Something wrong in a snapshot: what, where, and the way out."""
+
+    __tablename__ = "finding"
+    __table_args__: ClassVar = (Index("ix_finding_source", "source_id", "resolved_at"),)
+    id: str = Field(primary_key=True)
+    source_id: str
+    run_id: str
+    commit_sha: str
+    tenant: str = ""
+    namespace: str = ""
+    flow_id: str = ""
+    code: str
+    severity: str
+    path: str
+    line: int = 0
+    column_: int = Field(default=0, sa_column=Column("col", Integer, nullable=False))
+    pointer: str = ""
+    message: str = Field(sa_column=Column(Text, nullable=False))
+    fix: str = ""
+    at: int = Field(sa_column=_big())
+    resolved_at: int | None = Field(default=None, sa_column=_big(nullable=True))
+
+
+class DeliveryRow(SQLModel, table=True):
+    """A webhook delivery (contract D8): stored before it is answered, kept 7 days."""
+
+    __tablename__ = "webhook_delivery"
+    provider: str = Field(primary_key=True)
+    delivery_id: str = Field(primary_key=True)
+    source_id: str
+    event: str
+    payload: str = Field(sa_column=Column(Text, nullable=False))
+    state: str = "received"
+    """received | done | ignored | failed"""
+    received_at: int = Field(sa_column=_big())
+
+
+metadata = SQLModel.metadata

@@ -1,0 +1,1 @@
+"""The engine: walks executions, keeps what happened, brings back what was interrupted."""

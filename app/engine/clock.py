@@ -1,0 +1,23 @@
+"""The wall clock, guarded: it never goes backwards within a process (contract D13)."""
+
+import time
+
+
+class SystemClock:
+    """Microseconds since the epoch from a monotonic base; a jump of over 2 s re-anchors."""
+
+    _JUMP = 2_000_000
+
+    def __init__(self) -> None:
+        """Anchor the monotonic clock to the wall clock of now."""
+        self._offset = time.time_ns() // 1000 - time.monotonic_ns() // 1000
+        self._last = 0
+
+    def now(self) -> int:
+        """Return microseconds since the epoch."""
+        monotonic = time.monotonic_ns() // 1000
+        wall = time.time_ns() // 1000
+        if abs(wall - monotonic - self._offset) > self._JUMP:
+            self._offset = wall - monotonic
+        self._last = max(self._last, monotonic + self._offset)
+        return self._last

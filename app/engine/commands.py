@@ -1,0 +1,305 @@
+"""Commands: what people and triggers do with executions, one verb a function."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.engine.executor import Executor
+from app.engine.inputs import resolve, resume_inputs
+from app.engine.interpreter import Place
+from app.engine.live import Live
+from app.engine.walker import still_paused
+from app.errors import Conflict, Fenced, Invalid, NotFound, TooMany
+from app.executions import ROOT, Event, Execution, Kind, Label, State, TaskRun, execution_id
+from app.executions.ids import task_run_id
+from app.flows.model import Task, label_map
+from app.plugins.api import SubflowCall
+from app.ports import Claim, Clock, Executions, FlowSource, LoadedFlow
+
+MAX_SUBFLOW_DEPTH = 16
+MAX_LABELS = 64
+CORRELATION = "system.correlationId"
+_SUBFLOW_TYPE = "io.kestra.plugin.core.flow.Subflow"
+
+
+@dataclass(frozen=True, slots=True)
+class NewExecution:
+    """What an execution is started with."""
+
+    tenant: str
+    namespace: str
+    flow_id: str
+    revision: int | None = None
+    commit: str | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    labels: Sequence[tuple[str, str]] = ()
+    trigger: Mapping[str, Any] | None = None
+    id: str | None = None
+    claim: Claim | None = None
+    parent: Execution | None = None
+
+
+class Commands:
+    """The verbs of executions. Everything returned as done is durable."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        flows: FlowSource,
+        executions: Executions,
+        clock: Clock,
+        *,
+        max_live: int = 10_000,
+    ) -> None:
+        """Act on `executor`; refuse new executions above `max_live` in memory (contract D15)."""
+        self._executor = executor
+        self._flows = flows
+        self._executions = executions
+        self._clock = clock
+        self._max_live = max_live
+
+    async def create(self, new: NewExecution) -> Execution:
+        """Start an execution; return it once it is durable (contract D1).
+
+        Raises:
+            NotFound, Gone: when there is no such flow (any more).
+            Conflict: when the flow is disabled, or the key was used with another body.
+            Invalid: when inputs or labels are wrong; every error is listed.
+            TooMany: when the node has too much to do.
+        """
+        if new.claim is not None and (known := await self._known(new.claim)) is not None:
+            return known
+        loaded = await self._load(new)
+        live = await self._make(new, loaded)
+        try:
+            await live.committed  # type: ignore[misc]  # set by `_make`
+        except Fenced:
+            return await self._again(new, live)
+        return live.execution
+
+    async def _again(self, new: NewExecution, live: Live) -> Execution:
+        """Another request with the same key (or the same child) was faster: return its execution."""
+        if new.claim is not None and (known := await self._known(new.claim)) is not None:
+            return known
+        message = f"execution {live.id} exists already"
+        raise Conflict(message)
+
+    async def _known(self, claim: Claim) -> Execution | None:
+        found = await self._executions.claimed(claim)
+        if found is None:
+            return None
+        if found[1] != claim.body_hash:
+            message = f"the idempotency key {claim.key!r} was used with another body"
+            raise Conflict(message)
+        return await self._executor.get(found[0])
+
+    async def _load(self, new: NewExecution) -> LoadedFlow:
+        where = (new.tenant, new.namespace, new.flow_id)
+        if new.revision is None and new.commit is None:
+            loaded = await self._flows.current(*where)
+        else:
+            loaded = await self._flows.at(*where, revision=new.revision, commit=new.commit)
+        if loaded.flow.disabled:
+            message = f"flow {new.namespace}.{new.flow_id} is disabled"
+            raise Conflict(message)
+        return loaded
+
+    async def _make(self, new: NewExecution, loaded: LoadedFlow) -> Live:
+        if self._executor.count() >= self._max_live and new.parent is None:
+            message = f"{self._max_live} executions are running; try again in a moment"
+            raise TooMany(message, retry_after=1)
+        made_id = new.id or execution_id()
+        inputs = await resolve(loaded, new.inputs)
+        event = self._created(new, loaded, made_id, inputs)
+        live = self._executor.make(Execution.created(made_id, event), loaded)
+        live.create(event, new.claim)
+        self._executor.begin(live)
+        return live
+
+    def _created(
+        self, new: NewExecution, loaded: LoadedFlow, made_id: str, inputs: dict[str, Any]
+    ) -> Event:
+        revision = loaded.revision
+        data: dict[str, Any] = {
+            "tenant": revision.tenant,
+            "namespace": revision.namespace,
+            "flow_id": revision.flow_id,
+            "revision": revision.revision,
+            "commit": revision.snapshot or revision.commit,
+            "blob": revision.blob,
+            "inputs": inputs,
+            "labels": _labels(new, loaded, made_id),
+        }
+        if new.trigger is not None:
+            data["trigger"] = dict(new.trigger)
+        if new.parent is not None:
+            data["parent_id"] = new.parent.id
+            data["depth"] = new.parent.depth + 1
+        return Event(Kind.CREATED, self._clock.now(), ROOT, State.CREATED, data=data)
+
+    async def kill(self, tenant: str, wanted: str, *, cascade: bool = True) -> Execution:
+        """End an execution at once as KILLED, and with `cascade` what it started (contract D6).
+
+        Raises:
+            NotFound: when there is none.
+            Conflict: when it has ended.
+        """
+        live = await self._live(tenant, wanted)
+        runs = [
+            live.event(Kind.ENDED, run.path, State.KILLED)
+            for run in live.execution.task_runs.values()
+            if not run.ended
+        ]
+        killing = live.event(Kind.MOVED, ROOT, State.KILLING)
+        killed = live.event(Kind.MOVED, ROOT, State.KILLED)
+        await self._executor.end_now(live, [killing, *runs, killed])
+        if cascade:
+            await self._kill_children(tenant, wanted)
+        return live.execution
+
+    async def _kill_children(self, tenant: str, parent: str) -> None:
+        for child in await self._executions.children(parent):
+            try:
+                await self.kill(tenant, child)
+            except (Conflict, NotFound):
+                continue  # it has ended meanwhile
+
+    async def pause(self, tenant: str, wanted: str) -> Execution:
+        """Pause a running execution: what runs goes on, nothing new starts."""
+        live = await self._live(tenant, wanted)
+        if live.execution.state is not State.RUNNING:
+            message = f"execution {wanted} is {live.execution.state}; only a RUNNING one can pause"
+            raise Conflict(message)
+        await live.record(live.event(Kind.MOVED, ROOT, State.PAUSED))
+        return live.execution
+
+    async def resume(
+        self, tenant: str, wanted: str, inputs: Mapping[str, Any] | None = None, by: str = ""
+    ) -> Execution:
+        """Resume a paused execution; the inputs are those that its pause asks for.
+
+        Raises:
+            Conflict: when it is not paused.
+            Invalid: when the inputs are wrong.
+        """
+        live = await self._live(tenant, wanted)
+        if live.execution.state is not State.PAUSED:
+            message = f"execution {wanted} is {live.execution.state}, not PAUSED"
+            raise Conflict(message)
+        paused = _first_paused(live.execution)
+        events = [await self._resumed(live, paused, inputs or {}, by)] if paused else []
+        if live.execution.state is not State.PAUSED or (paused and paused.state is not State.PAUSED):
+            message = f"execution {wanted} was resumed by somebody else"
+            raise Conflict(message)
+        if paused is None:
+            events = [live.event(Kind.MOVED, ROOT, State.RUNNING)]
+        committed = live.record(*events)
+        if paused is not None and not still_paused(live.execution):
+            committed = live.record(
+                live.event(Kind.MOVED, ROOT, State.RESTARTED),
+                live.event(Kind.MOVED, ROOT, State.RUNNING),
+            )
+        if paused is not None:
+            live.signal(paused.path)
+        live.open_gate()
+        await committed
+        return live.execution
+
+    async def _resumed(
+        self, live: Live, run: TaskRun, inputs: Mapping[str, Any], by: str
+    ) -> Event:
+        resolved = await resume_inputs(live.loaded, run.task, inputs)
+        decision = {"state": State.RUNNING.value, "onResume": resolved, "by": by}
+        outputs = {"outputs": {"onResume": resolved}} if resolved else {}
+        return live.event(Kind.RESUMED, run.path, State.RUNNING, decision=decision, **outputs)
+
+    async def _live(self, tenant: str, wanted: str) -> Live:
+        live = await self._executor.load(wanted)
+        if live.execution.tenant != tenant:
+            message = f"there is no execution {wanted}"
+            raise NotFound(message)
+        return live
+
+    # -- subflows: the `Subflows` seam of the walker -------------------------------------------
+
+    async def start(self, parent: Place, call: SubflowCall) -> str:
+        """Start a subflow once for a task run; its id follows from the task run."""
+        execution = parent.live.execution
+        if execution.depth + 1 > MAX_SUBFLOW_DEPTH:
+            message = f"subflows are nested more than {MAX_SUBFLOW_DEPTH} deep"
+            raise Invalid(message)
+        child = task_run_id(execution.id, f"{parent.path}#subflow")
+        if await self._executor.exists(child):
+            return child
+        await self.create(self._child(parent.task, execution, call, child))
+        return child
+
+    def _child(
+        self, task: Task, parent: Execution, call: SubflowCall, child: str
+    ) -> NewExecution:
+        labels = [
+            label for label in parent.labels if call.inherit_labels or label.key == CORRELATION
+        ]
+        variables = {
+            "executionId": parent.id,
+            "namespace": parent.namespace,
+            "flowId": parent.flow_id,
+            "flowRevision": parent.revision,
+        }
+        return NewExecution(
+            tenant=parent.tenant,
+            namespace=call.namespace,
+            flow_id=call.flow_id,
+            revision=call.revision,
+            inputs=call.inputs,
+            labels=[*labels, *call.labels.items()],
+            trigger={"id": task.id, "type": _SUBFLOW_TYPE, "variables": variables},
+            id=child,
+            parent=parent,
+        )
+
+    async def ended(self, wanted: str) -> Execution | None:
+        """Return the execution if it has ended, as committed."""
+        execution = await self._executor.get(wanted)
+        return execution if execution.state.terminal else None
+
+
+def body_hash(*parts: bytes) -> str:
+    """Return the hash by which two requests with one idempotency key are compared."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _first_paused(execution: Execution) -> TaskRun | None:
+    runs = execution.task_runs.values()
+    return next((run for run in runs if run.state is State.PAUSED), None)
+
+
+def _labels(new: NewExecution, loaded: LoadedFlow, made_id: str) -> list[Label]:
+    """Return the labels of a new execution: the flow's, the caller's, the correlation id.
+
+    Raises:
+        Invalid: for too many, or for a system label given from outside.
+    """
+    own = dict(new.labels)
+    if new.parent is None:
+        _refuse_system(own)
+    labels = {**label_map(loaded.flow.labels), **own}
+    labels.setdefault(CORRELATION, made_id)
+    if len(labels) > MAX_LABELS:
+        message = f"{len(labels)} labels are more than the limit of {MAX_LABELS}"
+        raise Invalid(message)
+    return [Label(key, value) for key, value in labels.items()]
+
+
+def _refuse_system(labels: Mapping[str, str]) -> None:
+    for key in labels:
+        if key.startswith("system.") and key != CORRELATION:
+            message = f"System labels can only be set by Headwater itself, found label '{key}'."
+            raise Invalid(message)
+
+

@@ -1,0 +1,171 @@
+"""An execution while it is in memory: its fold, its outputs, and what it waits for.
+
+All of it belongs to the event loop; `record` is the only place where an execution changes.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from app.engine.outputs import OutputTree
+from app.errors import Conflict
+from app.executions import Event, Execution, Kind, State, TaskRun, TaskRunPath
+from app.ports import Claim, Clock, Journal, LoadedFlow
+
+_MICROSECONDS = 1_000_000
+
+
+Listener = Callable[[int, Sequence[Event]], None]
+"""Hears of committed events: the version of the first one, and the events."""
+
+
+class Live:
+    """One execution in memory.
+
+    `strands` counts the lines of work of the walk, `idle` those of them that wait. When all wait
+    and nothing is due soon, `on_idle` is called with the time (µs) of the nearest due wait.
+    """
+
+    def __init__(
+        self,
+        execution: Execution,
+        loaded: LoadedFlow,
+        journal: Journal,
+        clock: Clock,
+        on_idle: Callable[["Live", int | None], None],
+        on_lost: Callable[["Live"], None],
+        listeners: Mapping[str, Sequence[Listener]],
+        *,
+        stored: bool = False,
+    ) -> None:
+        """Take over `execution`, which runs `loaded`; `stored` says that its row exists already."""
+        self.execution = execution
+        self.loaded = loaded
+        self.journal = journal
+        self.clock = clock
+        self.outputs = OutputTree(execution)
+        self.secrets: set[str] = set()
+        self.root: asyncio.Task[None] | None = None
+        self.committed: asyncio.Future[Any] | None = None
+        self.left = False
+        self.strands = 1
+        self.idle = 0
+        self._on_idle = on_idle
+        self._on_lost = on_lost
+        self._listeners = listeners
+        self._touch = stored
+        self._waiters: dict[str, asyncio.Future[None]] = {}
+        self._signals: set[str] = set()
+        self._dues: dict[str, int | None] = {}
+
+    @property
+    def id(self) -> str:
+        """The execution's id."""
+        return self.execution.id
+
+    def record(self, *events: Event) -> asyncio.Future[Any]:
+        """Apply events and queue them for the journal; the future is done when they are durable.
+
+        Raises:
+            Conflict: when the execution has ended or left memory: nothing may follow.
+        """
+        if self.left:
+            message = f"execution {self.id} is not in memory any more"
+            raise Conflict(message)
+        first = self.execution.version
+        for event in events:
+            self.execution.apply(event)
+            self._follow(event)
+        return self._append(first, events)
+
+    def create(self, event: Event, claim: Claim | None = None) -> asyncio.Future[Any]:
+        """Queue the event that made the execution (applied already)."""
+        return self._append(0, [event], claim)
+
+    def _append(
+        self, first: int, events: Sequence[Event], claim: Claim | None = None
+    ) -> asyncio.Future[Any]:
+        # The first write after a time in the database says that it is in memory again.
+        touch, self._touch = self._touch, False
+        future = self.journal.append(self.execution, events, claim=claim, touch=touch)
+        future.add_done_callback(lambda done: self._committed(done, first, events))
+        self.committed = future
+        return future
+
+    def _follow(self, event: Event) -> None:
+        if event.path and (event.kind is Kind.ENDED or "outputs" in event.data):
+            run = self.execution.task_runs[event.path]
+            self.outputs.add(run, event.data.get("outputs"))
+
+    def _committed(
+        self, done: asyncio.Future[Any], first: int, events: Sequence[Event]
+    ) -> None:
+        if done.cancelled():
+            return
+        if done.exception() is not None:
+            self._on_lost(self)
+            return
+        for listener in tuple(self._listeners.get(self.id, ())):
+            listener(first, events)
+
+    def event(self, kind: Kind, path: TaskRunPath, to: State | None = None, **data: Any) -> Event:
+        """Make an event of now."""
+        return Event(kind, self.clock.now(), path, to, data=data)
+
+    def run(self, path: TaskRunPath) -> TaskRun | None:
+        """Return the task run at a path, if there is one yet."""
+        return self.execution.task_runs.get(path)
+
+    def signal(self, key: str) -> None:
+        """Wake the line of work that waits for `key`, now or when it comes to wait."""
+        waiter = self._waiters.get(key)
+        if waiter is None:
+            self._signals.add(key)
+        elif not waiter.done():
+            waiter.set_result(None)
+
+    async def wait(self, key: str, due: int | None = None) -> None:
+        """Wait for `signal(key)`, or until `due` (µs since the epoch)."""
+        if key in self._signals:
+            self._signals.discard(key)
+            return
+        waiter = self._waiters[key] = asyncio.get_running_loop().create_future()
+        self._dues[key] = due
+        self.idle += 1
+        self.check_idle()
+        try:
+            await self._until(waiter, due)
+        finally:
+            self.idle -= 1
+            del self._waiters[key], self._dues[key]
+
+    async def _until(self, waiter: asyncio.Future[None], due: int | None) -> None:
+        if due is None:
+            await waiter
+            return
+        delay = max(0.0, (due - self.clock.now()) / _MICROSECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await waiter
+
+    def check_idle(self) -> None:
+        """Tell the executor when every line of work waits."""
+        if self.idle == self.strands and self.root is not None:
+            dues = [due for due in self._dues.values() if due is not None]
+            asyncio.get_running_loop().call_soon(self._tell_idle, min(dues, default=None))
+
+    def _tell_idle(self, due: int | None) -> None:
+        ready = any(waiter.done() for waiter in self._waiters.values())
+        if self.idle == self.strands and not ready and not self.left:
+            self._on_idle(self, due)
+
+    async def gate(self) -> None:
+        """Wait while the execution is paused: nothing new starts meanwhile (Kestra's rule)."""
+        while self.execution.state is State.PAUSED:
+            await self.wait(f"gate:{id(asyncio.current_task())}")
+
+    def open_gate(self) -> None:
+        """Let go on what waits at the gate."""
+        for key in [key for key in self._waiters if key.startswith("gate:")]:
+            self.signal(key)

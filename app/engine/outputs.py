@@ -1,0 +1,91 @@
+"""The `outputs` and `tasks` variables: a tree that grows as task runs end (reference §3.11).
+
+A task run inside rounds is found under the values of the rounds, outermost first:
+`outputs.call['v'].body`. Maps are merged deeply, lists are concatenated.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+
+from app.executions import ROOT, Execution, TaskRun
+
+URI_KEY = "$uri"
+"""Marks outputs that are kept in storage: the journal holds `{"$uri": …}` in their place."""
+
+
+class OutputTree:
+    """What expressions see of the task runs so far."""
+
+    def __init__(self, execution: Execution) -> None:
+        """Start with what the execution holds already."""
+        self._execution = execution
+        self.outputs: dict[str, Any] = {}
+        self.states: dict[str, Any] = {}
+        for run in execution.task_runs.values():
+            self.add(run, run.outputs)
+
+    def add(self, run: TaskRun, outputs: Mapping[str, Any] | None) -> None:
+        """Bring in a task run that ended, or the outputs it got meanwhile."""
+        values = self._values(run)
+        _merge_at(self.states, [run.task, *values], {"state": run.state.value})
+        if outputs:
+            _merge_at(self.outputs, [run.task, *values], outputs)
+
+    def _values(self, run: TaskRun) -> list[str]:
+        values = [] if run.value is None else [run.value]
+        parent = run.parent
+        while parent != ROOT:
+            above = self._execution.task_runs[parent]
+            if above.value is not None:
+                values.insert(0, above.value)
+            parent = above.parent
+        return values
+
+
+def _merge_at(tree: dict[str, Any], keys: list[str], value: Mapping[str, Any]) -> None:
+    for key in keys[:-1]:
+        below = tree.get(key)
+        if not isinstance(below, dict):
+            below = tree[key] = {}
+        tree = below
+    last = keys[-1]
+    present = tree.get(last)
+    tree[last] = merged(present, value) if isinstance(present, dict) else dict(value)
+
+
+def merged(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge two maps deeply; the right one wins, lists are concatenated."""
+    result = dict(left)
+    for key, value in right.items():
+        present = result.get(key)
+        if isinstance(present, Mapping) and isinstance(value, Mapping):
+            result[key] = merged(present, value)
+        elif isinstance(present, list) and isinstance(value, list):
+            result[key] = [*present, *value]
+        else:
+            result[key] = value
+    return result
+
+
+def without_nulls(value: Any) -> Any:
+    """Drop null fields at every level of maps, as Kestra stores outputs."""
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [without_nulls(item) for item in value]
+    return value
+
+
+async def hydrated(execution: Execution, read: Callable[[str], Awaitable[bytes]]) -> bool:
+    """Replace outputs kept in storage by what they say; return whether there were any."""
+    found = False
+    for run in execution.task_runs.values():
+        if run.outputs and URI_KEY in run.outputs:
+            run.outputs = orjson.loads(await read(run.outputs[URI_KEY]))
+            found = True
+    if execution.outputs and URI_KEY in execution.outputs:
+        execution.outputs = orjson.loads(await read(execution.outputs[URI_KEY]))
+        found = True
+    return found

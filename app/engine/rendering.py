@@ -1,0 +1,94 @@
+"""Rendering: templates of a task's properties become values, just before it runs (§5.8)."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from app.errors import ExpressionError, Invalid
+from app.expressions import Environment, Pending, compile_template, render_async, render_deep
+from app.flows.model import Model
+from app.flows.values import coerce, dynamic_fields, is_template
+
+M = TypeVar("M", bound=Model)
+
+
+class Renderer:
+    """Renders with one environment; remembers which properties of a model hold templates."""
+
+    def __init__(self, environment: Environment, plans: dict[int, Any]) -> None:
+        """Use `environment` for functions, filters and budgets; keep plans with their flow."""
+        self._environment = environment
+        self._plans = plans
+
+    async def text(self, template: str, variables: Mapping[str, Any]) -> str:
+        """Render one template to text.
+
+        Raises:
+            ExpressionError: when it cannot be read or evaluated.
+        """
+        if "{" not in template:
+            return template
+        try:
+            return compile_template(template).render(variables, self._environment)
+        except Pending:
+            return str(await render_async(template, variables, self._environment))
+
+    async def deep(self, value: Any, variables: Mapping[str, Any]) -> Any:
+        """Render every text of a structure, keys too; other values stay as they are."""
+        if not is_template(value):
+            return value
+        try:
+            return render_deep(value, variables, self._environment)
+        except Pending:
+            return await render_async(value, variables, self._environment)
+
+    async def model(self, model: M, variables: Mapping[str, Any]) -> M:
+        """Return the model with its dynamic properties rendered and made what they are declared as.
+
+        Raises:
+            ExpressionError: when a template cannot be evaluated.
+            Invalid: when what comes out is no value for its property.
+        """
+        plan = self._plans.get(id(model))
+        if plan is None:
+            plan = self._plans[id(model)] = _plan(model)
+        if not plan:
+            return model
+        changed: dict[str, Any] = {}
+        for name, value, adapter in plan:
+            if adapter is None:
+                changed[name] = await self.model(value, variables)
+            else:
+                rendered = await self.deep(value, variables)
+                changed[name] = _coerced(type(model), name, adapter, rendered)
+        return model.model_copy(update=changed)
+
+
+def _plan(model: Model) -> list[tuple[str, Any, TypeAdapter[Any] | None]]:
+    dynamic = dynamic_fields(type(model))
+    plan: list[tuple[str, Any, TypeAdapter[Any] | None]] = []
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if name in dynamic and is_template(value):
+            plan.append((name, value, dynamic[name]))
+        elif isinstance(value, Model) and _plan(value):
+            plan.append((name, value, None))
+    return plan
+
+
+def _coerced(owner: type[Model], name: str, adapter: TypeAdapter[Any], rendered: Any) -> Any:
+    try:
+        return coerce(adapter, rendered)
+    except ValidationError as error:
+        alias = owner.model_fields[name].alias or name
+        first = error.errors(include_url=False)[0]["msg"]
+        message = f"property `{alias}` cannot be {rendered!r}: {first}"
+        raise Invalid(message) from error
+
+
+def reason(error: Exception) -> str:
+    """Return the message of an error of ours, for people."""
+    if isinstance(error, ExpressionError) and error.line:
+        return f"{error.message} (line {error.line}, column {error.column})"
+    return getattr(error, "message", str(error))

@@ -1,0 +1,235 @@
+"""The worker: runs a runnable task to its end, attempt by attempt (contract D3).
+
+The attempt is durable before the first byte goes out; its result and the next task's attempt
+travel in one commit.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import structlog
+
+from app.engine.context import TaskContext, execution_prefix
+from app.engine.interpreter import Place
+from app.engine.live import Live
+from app.engine.logs import LogSink, TaskRunLog
+from app.engine.outputs import URI_KEY, without_nulls
+from app.engine.policies import Try, after_success, allowed, next_try, retry_due
+from app.engine.rendering import Renderer, reason
+from app.errors import HeadwaterError
+from app.executions import ROOT, Event, Kind, State
+from app.flows.model import Task
+from app.plugins.api import Runnable, TaskFailed
+from app.ports import HttpClient, Storage
+
+_LOG = structlog.get_logger(__name__)
+
+Variables = Callable[[Place], Mapping[str, Any]]
+"""Makes the variables that expressions see at a place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended; `definite` is False when nobody knows what the service did."""
+
+    state: State
+    outputs: Mapping[str, Any] | None = None
+    error: str | None = None
+    definite: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """How much a worker takes on."""
+
+    task_runs: int = 1024
+    inline_outputs: int = 64 * 1024
+    """Bytes of outputs that the journal keeps; larger ones go to storage (contract D16)."""
+
+
+class Worker:
+    """Runs tasks of all executions of a node."""
+
+    def __init__(
+        self,
+        *,
+        http: HttpClient,
+        storage: Storage,
+        sink: LogSink,
+        fence: int,
+        limits: WorkerLimits | None = None,
+    ) -> None:
+        """Run tasks that call through `http`, keep files in `storage` and log to `sink`."""
+        self._http = http
+        self._storage = storage
+        self._sink = sink
+        self._fence = fence
+        self._limits = limits or WorkerLimits()
+        self._slots = asyncio.Semaphore(self._limits.task_runs)
+
+    async def run(
+        self, place: Place, task: Runnable, renderer: Renderer, variables: Variables
+    ) -> State:
+        """Run a task with its retries; return the state it ended in."""
+        live, policy = place.live, task.retry or place.frame.retry
+        while True:
+            upcoming = next_try(live.run(place.path))
+            if upcoming.due:
+                await live.wait(place.path, upcoming.due)
+            await live.gate()
+            if upcoming.delivery > 1 and task.on_lost == "fail" and not upcoming.due:
+                return self._lost(place)
+            outcome = await self._attempt(place, task, upcoming, renderer, variables)
+            run = live.execution.task_runs[place.path]
+            due = None
+            if outcome.state is State.FAILED and (outcome.definite or task.on_lost != "fail"):
+                due = retry_due(policy, run, live.clock.now())
+            if due is None:
+                return await self._end(place, task, outcome, len(run.attempts))
+            self._retry(place, outcome, due)
+
+    def _lost(self, place: Place) -> State:
+        state = allowed(place.task, State.FAILED)
+        message = "lost: the outcome of the attempt is unknown and `onLost: fail` forbids another"
+        place.live.record(place.event(Kind.ENDED, state, error=message))
+        return state
+
+    async def _attempt(
+        self, place: Place, task: Runnable, upcoming: Try, renderer: Renderer, variables: Variables
+    ) -> Outcome:
+        async with self._slots:
+            started = place.event(Kind.STARTED, State.RUNNING)
+            started.attempt, started.delivery = upcoming.attempt, upcoming.delivery
+            live = place.live
+            durable = live.record(started)
+            if live.execution.state is State.RETRYING:
+                live.record(live.event(Kind.MOVED, ROOT, State.RUNNING))
+            log = self._log(place, task, len(live.execution.task_runs[place.path].attempts))
+            try:
+                seen = variables(place)
+                rendered = await renderer.model(task, seen)
+                if task.effects:
+                    await durable
+                context = self._context(place, task, upcoming, log, renderer, seen)
+                outcome = await self._bounded(rendered, context)
+            except HeadwaterError as error:
+                outcome = Outcome(State.FAILED, error=reason(error))
+            if outcome.error:
+                log.error(outcome.error)
+            return outcome
+
+    async def _bounded(self, task: Runnable, context: TaskContext) -> Outcome:
+        if task.timeout is None:
+            return await self._guarded(task, context)
+        try:
+            async with asyncio.timeout(task.timeout.total_seconds()) as deadline:
+                return await self._guarded(task, context)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            message = f"the task took longer than its timeout of {task.timeout.total_seconds():g} s"
+            return Outcome(State.FAILED, error=message, definite=not task.effects)
+
+    async def _guarded(self, task: Runnable, context: TaskContext) -> Outcome:
+        try:
+            outputs = await task.run(context)
+        except TaskFailed as failure:
+            return Outcome(State.FAILED, failure.outputs, failure.message, failure.definite)
+        except (HeadwaterError, TimeoutError):
+            raise
+        except Exception as error:  # a fault in a task type fails its task, not the engine
+            _LOG.exception("a task type raised", task=task.type, execution=context.execution_id)
+            message = f"{type(error).__name__} in {task.type}: {error}"
+            return Outcome(State.FAILED, error=message, definite=not task.effects)
+        return Outcome(State.SUCCESS, outputs)
+
+    async def _end(self, place: Place, task: Runnable, outcome: Outcome, tries: int) -> State:
+        state = outcome.state
+        if state is State.SUCCESS:
+            state = after_success(task.retry or place.frame.retry, tries)
+        state = allowed(task, state)
+        event = place.event(Kind.ENDED, state)
+        if outcome.error:
+            event.data["error"] = outcome.error
+        if outcome.outputs:
+            await self._put_outputs(place, event, without_nulls(dict(outcome.outputs)))
+        place.live.record(event)
+        return state
+
+    async def _put_outputs(self, place: Place, event: Event, outputs: dict[str, Any]) -> None:
+        """Put outputs into the event; large ones go to storage and the journal keeps their URI."""
+        event.data["outputs"] = outputs
+        if _small(outputs):
+            return
+        text = orjson.dumps(outputs, default=str, option=orjson.OPT_NON_STR_KEYS)
+        event.data["outputs"] = orjson.loads(text)
+        if len(text) > self._limits.inline_outputs:
+            uri = f"{execution_prefix(place.live)}/outputs/{place.run_id}.json"
+            await self._storage.put(uri, _once(text))
+            event.kept = {**event.data, "outputs": {URI_KEY: uri}}
+
+    def _retry(self, place: Place, outcome: Outcome, due: int) -> None:
+        live = place.live
+        event = place.event(
+            Kind.RETRYING,
+            State.RETRYING,
+            due=due,
+            error=outcome.error,
+            definite=outcome.definite,
+        )
+        live.record(event, live.event(Kind.MOVED, ROOT, State.RETRYING))
+
+    def _log(self, place: Place, task: Task, attempt: int) -> TaskRunLog:
+        live = place.live
+        return TaskRunLog(
+            self._sink,
+            live.clock,
+            live.execution,
+            live.secrets,
+            task=task.id,
+            run=place.run_id,
+            attempt=attempt - 1,
+            least=task.log_level,
+        )
+
+    def _context(
+        self,
+        place: Place,
+        task: Runnable,
+        upcoming: Try,
+        log: TaskRunLog,
+        renderer: Renderer,
+        variables: Mapping[str, Any],
+    ) -> TaskContext:
+        policy = task.retry or place.frame.retry
+        shared = policy is not None and policy.idempotency == "taskrun"
+        return TaskContext(
+            place.live,
+            run_id=place.run_id,
+            task_id=task.id,
+            attempt=upcoming.attempt,
+            delivery=upcoming.delivery,
+            key_attempt=1 if shared else upcoming.attempt,
+            fence=self._fence,
+            log=log,
+            sink=self._sink,
+            http=self._http,
+            storage=self._storage,
+            renderer=renderer,
+            variables=variables,
+        )
+
+
+def _small(outputs: Mapping[str, Any]) -> bool:
+    """Whether the outputs are a few short scalars, as almost all are: a look that costs nothing."""
+    return len(outputs) <= 16 and all(
+        len(value) < 1024 if isinstance(value, str) else isinstance(value, int | float)
+        for value in outputs.values()
+    )
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data

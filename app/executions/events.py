@@ -1,0 +1,53 @@
+"""Events: one per transition of an execution or of a task run, as the journal keeps them.
+
+Times are microseconds since the epoch (UTC). `data` is JSON: strings, numbers, booleans, lists,
+mappings. An event whose `path` is empty belongs to the execution itself.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from app.executions.paths import ROOT, TaskRunPath
+from app.executions.states import State
+
+
+class Kind(StrEnum):
+    """What an event tells."""
+
+    CREATED = "created"
+    """An execution exists. data: what `Execution.created` reads."""
+    MOVED = "moved"
+    """The execution changed its state. data: reason, outputs, parked …"""
+    STARTED = "started"
+    """An attempt (or a flowable) starts; the first one also makes the task run.
+    data: task, parent, value, iteration."""
+    ENDED = "ended"
+    """The task run is over. data: outputs, error; for one that never started, as STARTED."""
+    RETRYING = "retrying"
+    """The attempt failed, another follows. data: error, outputs, due."""
+    DECIDED = "decided"
+    """What a flowable decided before it walks on: branch, values, due time, child execution."""
+    PAUSED = "paused"
+    """The task run waits for somebody. data: due, then (the state it moves to by itself)."""
+    RESUMED = "resumed"
+    """The pause is over. data: inputs, state, by."""
+    LABELLED = "labelled"
+    """Labels of the execution changed. data: labels."""
+
+
+@dataclass(slots=True)
+class Event:
+    """One transition; a row of the journal."""
+
+    kind: Kind
+    at: int
+    path: TaskRunPath = ROOT
+    to: State | None = None
+    origin: State | None = None
+    """The state it leaves; filled by `Execution.apply`, for the journal."""
+    attempt: int = 0
+    delivery: int = 0
+    data: dict[str, Any] = field(default_factory=dict)
+    kept: dict[str, Any] | None = None
+    """What the journal keeps instead of `data`, when outputs went to storage."""

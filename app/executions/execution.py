@@ -1,0 +1,262 @@
+"""An execution and its task runs: the fold of a journal.
+
+`Execution.fold(events)` is the state; `apply` moves it on by one event. The same code serves the
+running engine, recovery after a crash, and every reader.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Self
+
+from app.errors import Conflict
+from app.executions.events import Event, Kind
+from app.executions.ids import task_run_id
+from app.executions.paths import ROOT, TaskRunPath
+from app.executions.states import State
+
+
+class Label(NamedTuple):
+    """A label of an execution."""
+
+    key: str
+    value: str
+
+
+class Moment(NamedTuple):
+    """A state and the time (µs since the epoch) it was entered."""
+
+    state: State
+    at: int
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One try of a task run: states with their times.
+
+    `number` and `delivery` are the contract's (D3): a try after an unknown outcome keeps the number
+    of the one before it, and with it the idempotency key.
+    """
+
+    number: int
+    delivery: int
+    histories: list[Moment]
+    definite: bool = True
+
+    @property
+    def ended(self) -> bool:
+        """Whether an answer (or the lack of one) is on record."""
+        return self.histories[-1].state.terminal
+
+
+@dataclass(slots=True)
+class TaskRun:
+    """One run of a task inside an execution."""
+
+    id: str
+    path: TaskRunPath
+    task: str
+    parent: TaskRunPath
+    value: str | None = None
+    iteration: int | None = None
+    state: State = State.CREATED
+    histories: list[Moment] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    outputs: dict[str, Any] | None = None
+    error: str | None = None
+    decision: Any = None
+    due: int | None = None
+    """When a retry or a pause is over by itself (µs), while it waits."""
+    then: State | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the task run is over."""
+        return self.state.terminal
+
+    def move(self, state: State, at: int) -> None:
+        """Enter `state`; entering the present one again is no change."""
+        if self.histories and self.state is state:
+            return
+        self.state = state
+        self.histories.append(Moment(state, at))
+
+
+@dataclass(slots=True)
+class Execution:
+    """One run of a flow at one commit."""
+
+    id: str
+    tenant: str
+    namespace: str
+    flow_id: str
+    revision: int
+    commit: str
+    blob: str
+    created_at: int
+    state: State = State.CREATED
+    version: int = 0
+    """The number of events so far: the next event's number, counted from 0."""
+    inputs: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, Any] | None = None
+    labels: list[Label] = field(default_factory=list)
+    variables: dict[str, Any] = field(default_factory=dict)
+    trigger: dict[str, Any] | None = None
+    parent_id: str | None = None
+    original_id: str | None = None
+    depth: int = 0
+    """How many subflow calls are above this execution."""
+    attempt: int = 1
+    histories: list[Moment] = field(default_factory=list)
+    task_runs: dict[TaskRunPath, TaskRun] = field(default_factory=dict)
+    reason: str | None = None
+
+    @classmethod
+    def fold(cls, execution_id: str, events: Iterable[Event]) -> Self:
+        """Build the execution out of its journal.
+
+        Raises:
+            Conflict: when the journal does not begin with its creation.
+        """
+        stream = iter(events)
+        first = next(stream, None)
+        if first is None or first.kind is not Kind.CREATED:
+            message = f"the journal of execution {execution_id} does not begin with its creation"
+            raise Conflict(message)
+        execution = cls.created(execution_id, first)
+        for event in stream:
+            execution.apply(event)
+        return execution
+
+    @classmethod
+    def created(cls, execution_id: str, event: Event) -> Self:
+        """Make the execution that `event` (of kind CREATED) tells of."""
+        data = dict(event.data)
+        labels = [Label(*pair) for pair in data.pop("labels", [])]
+        made = cls(id=execution_id, created_at=event.at, labels=labels, version=1, **data)
+        made.move(event.to or State.CREATED, event.at)
+        return made
+
+    def move(self, state: State, at: int) -> None:
+        """Enter `state`; entering the present one again is no change."""
+        if self.histories and self.state is state:
+            return
+        self.state = state
+        self.histories.append(Moment(state, at))
+
+    def apply(self, event: Event) -> None:
+        """Move on by one event.
+
+        Raises:
+            Conflict: when the execution is over already.
+        """
+        if self.state.terminal and not (event.kind is Kind.MOVED and event.to is State.RESTARTED):
+            message = f"execution {self.id} has ended as {self.state}; nothing follows"
+            raise Conflict(message)
+        if event.path:
+            run = self.task_runs.get(event.path)
+            event.origin = run.state if run is not None else None
+        else:
+            event.origin = self.state
+        _FOLDS[event.kind](self, event)
+        self.version += 1
+
+    def _moved(self, event: Event) -> None:
+        if event.to is not None:
+            self.move(event.to, event.at)
+        self.reason = event.data.get("reason", self.reason)
+        if "outputs" in event.data:
+            self.outputs = event.data["outputs"]
+
+    def _labelled(self, event: Event) -> None:
+        self.labels = [Label(*pair) for pair in event.data["labels"]]
+
+    def _run(self, event: Event) -> TaskRun:
+        run = self.task_runs.get(event.path)
+        if run is None:
+            run = self._new_run(event)
+        return run
+
+    def _new_run(self, event: Event) -> TaskRun:
+        data = event.data
+        run = TaskRun(
+            id=task_run_id(self.id, event.path),
+            path=event.path,
+            task=data["task"],
+            parent=TaskRunPath(data.get("parent", ROOT)),
+            value=data.get("value"),
+            iteration=data.get("iteration"),
+        )
+        run.move(State.CREATED, event.at)
+        self.task_runs[event.path] = run
+        return run
+
+    def _started(self, event: Event) -> None:
+        run = self._run(event)
+        run.due = None
+        if event.attempt:
+            self._attempt_started(run, event)
+        run.move(State.RUNNING, event.at)
+
+    def _attempt_started(self, run: TaskRun, event: Event) -> None:
+        if run.attempts and not run.attempts[-1].ended:  # the process died during this attempt
+            run.attempts[-1].delivery = event.delivery
+            return
+        if run.state is State.RETRYING:
+            run.move(State.CREATED, event.at)
+        moments = [Moment(State.CREATED, event.at), Moment(State.RUNNING, event.at)]
+        run.attempts.append(Attempt(event.attempt, event.delivery, moments))
+
+    def _ended(self, event: Event) -> None:
+        run = self._run(event)
+        state = event.to or State.SUCCESS
+        if run.attempts and not run.attempts[-1].ended:
+            run.attempts[-1].histories.append(Moment(state, event.at))
+        run.move(state, event.at)
+        run.due = None
+        self._output(run, event)
+        run.error = event.data.get("error")
+
+    def _retrying(self, event: Event) -> None:
+        run = self._run(event)
+        attempt = run.attempts[-1]
+        attempt.histories.append(Moment(State.FAILED, event.at))
+        attempt.definite = event.data.get("definite", True)
+        run.move(State.RETRYING, event.at)
+        run.due = event.data["due"]
+        run.error = event.data.get("error")
+
+    def _output(self, run: TaskRun, event: Event) -> None:
+        outputs = event.data.get("outputs")
+        if outputs:
+            run.outputs = {**run.outputs, **outputs} if run.outputs else outputs
+
+    def _decided(self, event: Event) -> None:
+        run = self.task_runs[event.path]
+        run.decision = event.data["decision"]
+        self._output(run, event)
+
+    def _paused(self, event: Event) -> None:
+        run = self.task_runs[event.path]
+        run.move(State.PAUSED, event.at)
+        run.due = event.data.get("due")
+        then = event.data.get("then")
+        run.then = State(then) if then else None
+
+    def _resumed(self, event: Event) -> None:
+        run = self.task_runs[event.path]
+        run.move(State.RUNNING, event.at)
+        run.due = None
+        run.decision = event.data["decision"]
+        self._output(run, event)
+
+
+_FOLDS: dict[Kind, Callable[[Execution, Event], None]] = {
+    Kind.MOVED: Execution._moved,
+    Kind.STARTED: Execution._started,
+    Kind.ENDED: Execution._ended,
+    Kind.RETRYING: Execution._retrying,
+    Kind.DECIDED: Execution._decided,
+    Kind.PAUSED: Execution._paused,
+    Kind.RESUMED: Execution._resumed,
+    Kind.LABELLED: Execution._labelled,
+}

@@ -1,0 +1,28 @@
+"""Identifiers: 22 characters of base 62, as Kestra's, sorted by time of creation."""
+
+import hashlib
+import os
+import time
+
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_LENGTH = 22
+
+
+def execution_id() -> str:
+    """Return a new id: 48 bits of milliseconds, then 80 random bits, so that ids sort by time."""
+    milliseconds = time.time_ns() // 1_000_000
+    return _base62((milliseconds << 80) | int.from_bytes(os.urandom(10), "big"))
+
+
+def task_run_id(execution: str, path: str) -> str:
+    """Return the id of a task run: always the same one for the same execution and path."""
+    digest = hashlib.blake2b(f"{execution}{path}".encode(), digest_size=16).digest()
+    return _base62(int.from_bytes(digest, "big"))
+
+
+def _base62(number: int) -> str:
+    digits = []
+    while number:
+        number, rest = divmod(number, 62)
+        digits.append(_ALPHABET[rest])
+    return "".join(reversed(digits)).rjust(_LENGTH, "0")

@@ -1,0 +1,123 @@
+"""The composition root: settings become adapters, adapters become a running node.
+
+The choice between SQLite and PostgreSQL, between one repository and another, is made here and
+nowhere else.
+"""
+
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from app.config import Settings
+from app.db.database import Database
+from app.db.executions import SqlExecutions
+from app.db.flows import FlowStore
+from app.db.journal import SqlJournal
+from app.db.logs import SqlLogs
+from app.db.nodes import next_epoch
+from app.db.sources import SourceStore
+from app.engine.clock import SystemClock
+from app.engine.commands import Commands
+from app.engine.executor import Executor, ExecutorLimits
+from app.engine.host import environment_for
+from app.engine.logs import LogSink
+from app.engine.worker import Worker, WorkerLimits
+from app.plugins.http import http_client
+from app.plugins.registry import Registry
+from app.ports import HttpClient
+from app.storage import LocalStorage
+from app.sync.service import SyncService
+
+
+class Node:
+    """Everything that runs in this process. Parts are public: the API calls them directly."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Choose the adapters; nothing is opened yet."""
+        self.settings = settings
+        self.clock = SystemClock()
+        self.registry = Registry.load()
+        url = settings.database.url
+        self.database = Database.at(url and url.get_secret_value(), settings.data_dir)
+        self.storage = LocalStorage(settings.data_dir / "storage")
+        self.flows = FlowStore(self.database, self.registry)
+        self.sources = SourceStore(self.database)
+        self.logs = SqlLogs(self.database)
+        self.http: HttpClient
+        self.journal: SqlJournal
+        self.executions: SqlExecutions
+        self.sink: LogSink
+        self.executor: Executor
+        self.commands: Commands
+        self.sync: SyncService
+        self.ready = False
+
+    async def start(self) -> None:
+        """Open the database, take up what was interrupted, begin to follow the repository."""
+        self.settings.data_dir.mkdir(parents=True, exist_ok=True)
+        await self.database.open()
+        epoch = await next_epoch(
+            self.database, now=self.clock.now(), pid=os.getpid(), host=socket.gethostname()
+        )
+        await self.flows.open()
+        self._assemble(epoch)
+        await self.executor.start()
+        await self.sync.start()
+        self.ready = True
+
+    def _assemble(self, epoch: int) -> None:
+        engine = self.settings.engine
+        self.http = http_client(self.settings.http)
+        self.journal = SqlJournal(self.database, epoch)
+        self.executions = SqlExecutions(self.database, self.journal)
+        self.sink = LogSink(self.journal)
+        worker = Worker(
+            http=self.http,
+            storage=self.storage,
+            sink=self.sink,
+            fence=epoch,
+            limits=WorkerLimits(engine.max_task_runs, engine.output_inline_bytes),
+        )
+        self.executor = Executor(
+            journal=self.journal,
+            executions=self.executions,
+            flows=self.flows,
+            storage=self.storage,
+            worker=worker,
+            sink=self.sink,
+            clock=self.clock,
+            environment=environment_for(self.settings.expressions, self.storage, self.logs),
+            limits=ExecutorLimits(engine.park_after_seconds, engine.sweep_seconds),
+        )
+        self.commands = Commands(
+            self.executor, self.flows, self.executions, self.clock, max_live=engine.queue_depth
+        )
+        self.executor.subflows = self.commands
+        self.sync = SyncService(
+            self.settings, self.sources, self.flows, self.registry, self.clock
+        )
+
+    async def stop(self) -> None:
+        """Stop taking work, let tasks finish for a while, close (contract D10)."""
+        self.ready = False
+        if hasattr(self, "sync"):
+            await self.sync.stop()
+        if hasattr(self, "executor"):
+            await self.executor.stop(self.settings.engine.drain_seconds)
+            await self.http.close()
+        await self.database.close()
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Node]:
+    """Run a node for the length of a `with` block."""
+    node = Node(settings)
+    try:
+        await node.start()
+        yield node
+    finally:
+        await node.stop()
+
+

@@ -1,0 +1,233 @@
+"""The public plugin API: what a task author subclasses and what a running task gets.
+
+A `Runnable` does one thing and returns its outputs; a `Flowable` walks its children through the
+`Walker`. Properties are pydantic fields: `Dynamic[...]` ones are rendered before `run`.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+
+from pydantic import Field
+
+from app.executions import State, TaskRunPath
+from app.flows.model import Model, Task, Tasks
+from app.ports import HttpClient
+
+__all__ = [
+    "Flowable",
+    "Model",
+    "Resumption",
+    "RunContext",
+    "Runnable",
+    "SubflowCall",
+    "SubflowResult",
+    "TaskFailed",
+    "TaskLog",
+    "Walker",
+]
+
+
+class TaskFailed(Exception):  # noqa: N818 - it is a result that travels, not a fault of the program
+    """The task failed: a result, never a fault of ours.
+
+    `definite` is False when nobody knows whether the effect happened (a time-out, a reset): then the
+    same attempt is delivered again under the same idempotency key (contract D3).
+    """
+
+    def __init__(
+        self, message: str, *, outputs: Mapping[str, Any] | None = None, definite: bool = True
+    ) -> None:
+        """Fail with a message for people; `outputs` are kept even so."""
+        super().__init__(message)
+        self.message = message
+        self.outputs = outputs
+        self.definite = definite
+
+
+class TaskLog(Protocol):
+    """The log of one task run; secrets are masked at its sink."""
+
+    def trace(self, message: str) -> None:
+        """Log at TRACE."""
+        ...
+
+    def debug(self, message: str) -> None:
+        """Log at DEBUG."""
+        ...
+
+    def info(self, message: str) -> None:
+        """Log at INFO."""
+        ...
+
+    def warn(self, message: str) -> None:
+        """Log at WARN."""
+        ...
+
+    def error(self, message: str) -> None:
+        """Log at ERROR."""
+        ...
+
+
+class RunContext(Protocol):
+    """What a running task has at hand."""
+
+    execution_id: str
+    tenant: str
+    namespace: str
+    flow_id: str
+    task_run_id: str
+    attempt: int
+    delivery: int
+    log: TaskLog
+    http: HttpClient
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The identity headers of contract D3, to be sent with every call to a service."""
+        ...
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """The variables that expressions see here (reference §3.12)."""
+        ...
+
+    async def render(self, value: Any, **extra: Any) -> Any:
+        """Render a template, or every template in a structure; `extra` variables are added."""
+        ...
+
+    def metric(
+        self, name: str, value: float, *, kind: Literal["counter", "timer"] = "counter", **tags: str
+    ) -> None:
+        """Report a figure; timers in seconds."""
+        ...
+
+    async def put_file(self, name: str, chunks: AsyncIterator[bytes]) -> str:
+        """Store a file of this task run; return its URI."""
+        ...
+
+    def get_file(self, uri: str) -> AsyncIterator[bytes]:
+        """Yield the bytes of a file that this execution may read; raises `TaskFailed` if it may not."""
+        ...
+
+
+class Runnable(Task):
+    """A task that does one thing."""
+
+    effects: ClassVar[bool] = True
+    """Whether running it touches the world. If so the attempt is durable before it starts."""
+
+    async def run(self, ctx: RunContext) -> Mapping[str, Any] | None:
+        """Do it and return the outputs.
+
+        Raises:
+            TaskFailed: when it did not work.
+        """
+        raise NotImplementedError
+
+
+class SubflowCall(NamedTuple):
+    """Which flow to start, and how."""
+
+    namespace: str
+    flow_id: str
+    revision: int | None
+    inputs: Mapping[str, Any]
+    labels: Mapping[str, str]
+    inherit_labels: bool
+    wait: bool
+    schedule_at: int | None = None
+
+
+class SubflowResult(NamedTuple):
+    """How it ended (or that it was only started)."""
+
+    execution_id: str
+    state: State
+    outputs: Mapping[str, Any] | None
+
+
+class Resumption(NamedTuple):
+    """How a pause ended: by somebody (with inputs) or by itself."""
+
+    state: State
+    inputs: Mapping[str, Any]
+
+
+class Walker(Protocol):
+    """What a flowable may do: run children, decide once, wait. Nothing else reaches the engine.
+
+    A flowable is walked again after a crash; whatever already happened is taken from the journal.
+    Therefore everything that could come out differently goes through `decide`.
+    """
+
+    path: TaskRunPath
+
+    async def sequence(self, tasks: Sequence[Task]) -> State:
+        """Run tasks one after another; stop at the first that failed. Return the worst state."""
+        ...
+
+    async def parallel(self, tasks: Sequence[Task], limit: int = 0) -> State:
+        """Run tasks side by side, at most `limit` at a time (0: all). Nothing starts after a failure."""
+        ...
+
+    async def rounds(self, values: Sequence[str], tasks: Sequence[Task], limit: int = 1) -> State:
+        """Run `tasks` in sequence once for each value, at most `limit` rounds at a time (0: all)."""
+        ...
+
+    async def render(self, value: Any, **extra: Any) -> Any:
+        """Render a template or every template of a structure, seeing the outputs so far."""
+        ...
+
+    async def decide(
+        self,
+        make: Callable[[], Awaitable[Any]],
+        outputs: Callable[[Any], Mapping[str, Any]] | None = None,
+    ) -> Any:
+        """Return the journalled decision of this task run, making it the first time.
+
+        `outputs` turns it into the task run's outputs, visible at once.
+        """
+        ...
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Wait; a long wait costs no memory."""
+        ...
+
+    async def pause(
+        self, *, after: timedelta | None, then: State, outputs_key: str = "onResume"
+    ) -> Resumption:
+        """Pause the execution until somebody resumes it, or until `after` has passed."""
+        ...
+
+    async def call(self, call: SubflowCall) -> SubflowResult:
+        """Start another flow, once; wait for its end when asked to."""
+        ...
+
+    def log(self, level: str, message: str) -> None:
+        """Write a line to the task run's log."""
+        ...
+
+    def output(self, outputs: Mapping[str, Any]) -> None:
+        """Set outputs that are stored when the task run ends."""
+        ...
+
+
+class Flowable(Task):
+    """A task that has children and decides which of them run."""
+
+    attempts: ClassVar[bool] = False
+    """Whether its run counts as an attempt (so that `retry` applies to it as a whole)."""
+
+    errors: Tasks = Field(
+        default_factory=list, description="Tasks to run when one of the children failed."
+    )
+    finally_: Tasks = Field(
+        default_factory=list,
+        alias="finally",
+        description="Tasks to run at the end, whatever happened.",
+    )
+
+    async def walk(self, walker: Walker) -> State:
+        """Run the children; return the state that follows from them."""
+        raise NotImplementedError
