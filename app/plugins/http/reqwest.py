@@ -1,0 +1,218 @@
+"""The HTTP client: pyreqwest behind the `HttpClient` port (decision 0007).
+
+Its work is done in a thread of its own without the interpreter lock; the event loop only starts a
+call and takes the answer.
+"""
+
+import asyncio
+import dataclasses
+import functools
+from datetime import timedelta
+from types import TracebackType
+
+from pyreqwest.client import Client
+from pyreqwest.exceptions import PyreqwestError
+from pyreqwest.request import RequestBuilder, StreamRequest
+
+from app.plugins.http.addresses import AddressPolicy, Resolver
+from app.plugins.http.answers import ReqwestAnswer
+from app.plugins.http.connections import Clients, Way
+from app.plugins.http.failure import HttpFailure
+from app.plugins.http.gates import Gate
+from app.plugins.http.reasons import failure_of
+from app.plugins.http.redirects import CODES, MOST_REDIRECTS, next_call
+from app.plugins.http.urls import Target, parse_url
+from app.ports import HttpCall
+
+PER_HOST = 32
+_WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
+_seconds = functools.lru_cache(256)(lambda seconds: timedelta(seconds=seconds))
+
+
+class ReqwestClient:
+    """Calls HTTP services; implements `ports.HttpClient`.
+
+    Connections stay open between calls. Nothing is taken from the environment (no proxy, no
+    cookies, no netrc). A request is written at most once: a call that broke is never repeated here
+    (contract D3 repeats it, under the same key).
+    """
+
+    def __init__(
+        self,
+        policy: AddressPolicy | None = None,
+        *,
+        per_host: int = PER_HOST,
+        resolver: Resolver | None = None,
+    ) -> None:
+        """Connect only where `policy` allows; `per_host` calls at once to one host and port."""
+        self._resolver = resolver or Resolver(policy or AddressPolicy())
+        self._per_host = per_host
+        self._clients = Clients()
+        self._gates: dict[str, Gate] = {}
+
+    def send(self, call: HttpCall) -> "Exchange":
+        """Return the exchange; entering it sends the request, leaving it frees the connection.
+
+        Raises (on entering):
+            HttpFailure: there is no answer.
+        """
+        return Exchange(self, call)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._clients.close()
+
+    async def enter(self, target: Target, timeout: float) -> Gate:
+        """Wait for a place among the calls to this host."""
+        gate = self._gates.get(target.place)
+        if gate is None:
+            gate = self._gates[target.place] = Gate(self._per_host)
+        try:
+            await gate.enter(timeout)
+        except TimeoutError:
+            reason = (
+                f"{self._per_host} calls to {target.place} are running, the limit of one host; "
+                f"none of them ended within {timeout:g} s"
+            )
+            raise HttpFailure(reason, host=target.place, sent=False) from None
+        return gate
+
+    def leave(self, target: Target, gate: Gate) -> None:
+        """Give the place back."""
+        gate.leave()
+        if gate.idle and len(self._gates) > 1024:
+            self._gates.pop(target.place, None)
+
+    async def clients(self, call: HttpCall, target: Target) -> list[Client]:
+        """Return a client for each checked address of the target, to be tried in this order."""
+        if call.proxy:
+            return [await self._through_proxy(call, target, call.proxy)]
+        if target.literal:
+            self._resolver.check(target.host, (target.host,))
+            addresses: tuple[str, ...] = ("",)
+        else:
+            addresses = await self._resolver.addresses(
+                target.host, target.port, call.connect_timeout
+            )
+        host = "" if target.literal else target.host
+        return [self._clients.get(_way(call, host, address)) for address in addresses]
+
+    async def _through_proxy(self, call: HttpCall, target: Target, proxy: str) -> Client:
+        # The proxy looks up names, so only literal targets and the proxy itself can be checked.
+        if target.literal:
+            self._resolver.check(target.host, (target.host,))
+        through = parse_url(proxy)
+        host, address = "", ""
+        if through.literal:
+            self._resolver.check(through.host, (through.host,))
+        else:
+            host = through.host
+            found = await self._resolver.addresses(host, through.port, call.connect_timeout)
+            address = found[0]
+        return self._clients.get(_way(call, host, address))
+
+
+def _way(call: HttpCall, host: str, address: str) -> Way:
+    return Way(host, address, call.connect_timeout, call.read_timeout, call.verify, call.proxy)
+
+
+class Exchange:
+    """One call with its redirects: an asynchronous context manager that gives the answer."""
+
+    __slots__ = ("_call", "_client", "_gate", "_request", "_target")
+
+    def __init__(self, client: ReqwestClient, call: HttpCall) -> None:
+        """Prepare; nothing is sent."""
+        self._client = client
+        self._call = call
+        self._target: Target | None = None
+        self._gate: Gate | None = None
+        self._request: StreamRequest | None = None
+
+    async def __aenter__(self) -> ReqwestAnswer:
+        """Send the request, follow redirects, return the answer."""
+        call, target = self._call, parse_url(self._call.url)
+        deadline = asyncio.get_running_loop().time() + call.total_timeout
+        for hop in range(MOST_REDIRECTS + 1):
+            try:
+                answer = await self._hop(call, target)
+                if answer.status not in CODES:
+                    return answer
+                following = next_call(call, target, answer.status, dict(answer.headers))
+            except BaseException as error:
+                await self.__aexit__(None, None, None)
+                if isinstance(error, HttpFailure) and hop:
+                    error.sent = True  # the first call was answered, whatever came of it
+                raise
+            if following is None:
+                return answer
+            await self.__aexit__(None, None, None)
+            call, target = _within(following[0], deadline), following[1]
+        reason = f"{target.place} redirects again after {MOST_REDIRECTS} redirects"
+        raise HttpFailure(reason, host=target.place, sent=True, definite=True)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Free the connection, or close it when the answer was not read to its end."""
+        request, self._request = self._request, None
+        gate, self._gate = self._gate, None
+        try:
+            if request is not None:
+                await request.__aexit__(kind, error, traceback)
+        finally:
+            if gate is not None and self._target is not None:
+                self._client.leave(self._target, gate)
+
+    async def _hop(self, call: HttpCall, target: Target) -> ReqwestAnswer:
+        self._target = target
+        self._gate = await self._client.enter(target, call.total_timeout)
+        clients = await self._client.clients(call, target)
+        for client in clients[:-1]:
+            try:
+                return await self._send(client, call, target)
+            except HttpFailure as failure:
+                if failure.sent:
+                    raise  # else the next address is tried
+        return await self._send(clients[-1], call, target)
+
+    async def _send(self, client: Client, call: HttpCall, target: Target) -> ReqwestAnswer:
+        request = _build(client, call, target)
+        try:
+            response = await request.__aenter__()
+        except PyreqwestError as error:
+            raise failure_of(error, call, target.place, answered=False) from None
+        self._request = request
+        return ReqwestAnswer(response, call, target.place)
+
+
+def _within(call: HttpCall, deadline: float) -> HttpCall:
+    """Return the call with what is left of its time: the limit is for all redirects together."""
+    left = max(0.001, deadline - asyncio.get_running_loop().time())
+    return dataclasses.replace(call, total_timeout=left)
+
+
+def _build(client: Client, call: HttpCall, target: Target) -> StreamRequest:
+    try:
+        builder: RequestBuilder = (
+            client.request(call.method, target.url)
+            .headers(call.headers)
+            .timeout(_seconds(call.total_timeout))
+        )
+        if target.credentials and not any(n.lower() == "authorization" for n, _ in call.headers):
+            builder = builder.basic_auth(*target.credentials)
+        body = call.body
+        if body is None:
+            if call.method in _WITH_BODY:
+                builder = builder.body_bytes(b"")  # says Content-Length: 0
+        elif isinstance(body, bytes):
+            builder = builder.body_bytes(body)
+        else:
+            builder = builder.body_stream(body)
+        return builder.build_streamed()
+    except ValueError as error:
+        reason = f"the request to {target.place} cannot be sent: {error}"
+        raise HttpFailure(reason, host=target.place, sent=False) from None
