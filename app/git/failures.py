@@ -22,7 +22,7 @@ _CORRUPT = re.compile(
     r"object file \S+ is empty|loose object \S+ .*is corrupt|object \S+ .*is corrupt"
     r"|packfile \S+ (?:cannot be|is|does not|claims)|unable to unpack"
     r"|unable to parse (?:object|commit)"
-    r"|inflate: data stream error|corrupt (?:loose|packed) object|bad (?:tree )?object [0-9a-f]+"
+    r"|inflate: data stream error|corrupt (?:loose|packed) object|bad (?:tree )?object [0-9a-f]{7}"
     r"|(?:unable to read|could not read|failed to read|missing)"
     r" (?:tree|object|blob|commit|sha1|[0-9a-f]{7})"
     r"|Could not read [0-9a-f]{7}|not a git repository|did not send all necessary objects"
@@ -38,12 +38,14 @@ _TOO_LARGE = re.compile(
 _AUTH = re.compile(
     r"Authentication failed|could not read (?:Username|Password)|terminal prompts disabled"
     r"|HTTP Basic: Access denied|returned error: 40[13]|Permission denied"
-    r"|Host key verification failed|access denied|invalid credentials|Could not read from remote repository",
+    r"|Host key verification failed|access denied|invalid credentials"
+    r"|Could not read from remote repository",
     re.IGNORECASE,
 )
 _UNREACHABLE = re.compile(
     r"Could not resolve|Failed to connect|Couldn't connect"
-    r"|Connection (?:refused|reset|timed out|closed)|timed? ?out|Operation too slow|returned error: (?:5\d\d|429|30\d|408)|unexpected disconnect"
+    r"|Connection (?:refused|reset|timed out|closed)|timed? ?out|Operation too slow"
+    r"|returned error: (?:5\d\d|429|30\d|408)|unexpected disconnect"
     r"|remote end hung up|early EOF|RPC failed|SSL|certificate|TLS|Empty reply|No route to host"
     r"|unable to update url base|Network is unreachable|Recv failure|protocol error",
     re.IGNORECASE,
@@ -79,16 +81,22 @@ def explain_network(stderr: str, location: Location, secrets: Iterable[str] = ()
 
 
 def _is_unreachable(stderr: str, _: Location) -> bool:
-    """ssh ends every failure, also that of a connection, with one sentence about access rights."""
+    # ssh ends every failure, also that of a connection, with one sentence about access rights.
     return bool(_UNREACHABLE.search(stderr) and not _AUTH.search(stderr.replace(_SSH_TAIL, "")))
 
 
+_LINES_OF_REMOTE = re.compile(r"^remote:.*$", re.MULTILINE)
 _SSH_TAIL = "Could not read from remote repository"
 _NETWORK: Sequence[tuple[Callable[[str, Location], object], type[HeadwaterError], str]] = (
     (
         lambda text, _: _TOO_LARGE.search(text),
         TooLarge,
         "{location} sends more than the limit of one file; raise the limit",
+    ),
+    (
+        lambda text, _: _CORRUPT.search(_LINES_OF_REMOTE.sub("", text)),
+        MirrorCorrupt,
+        "The local copy of {location} is damaged",
     ),
     (
         lambda text, _: _NO_HOST_KEY.search(text),
@@ -105,11 +113,6 @@ _NETWORK: Sequence[tuple[Callable[[str, Location], object], type[HeadwaterError]
         lambda text, _: _AUTH.search(text),
         AuthFailed,
         "{host} refused the credentials for {location}",
-    ),
-    (
-        lambda text, _: _CORRUPT.search(text),
-        MirrorCorrupt,
-        "The local copy of {location} is damaged",
     ),
 )
 

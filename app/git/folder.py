@@ -40,30 +40,38 @@ class Folder:
             try:
                 return self._healthy()
             except MirrorCorrupt:
-                self.move_aside()
-        self._create(object_format())
+                self._refuse_own()
+        self.take(self.fresh(object_format()))
         return self._healthy()
+
+    def fresh(self, object_format: str) -> "Folder":
+        """Make an empty repository beside this folder, to `take` its place once it is filled."""
+        self._refuse_own()
+        path = self._beside("new")
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(parents=True)
+        options = [f"--initial-branch={self.location.branch}", f"--object-format={object_format}"]
+        made = Folder(path, self.location, self.limits)
+        ok(
+            made.launcher.run(["init", "--bare", "--quiet", "--template=", *options]),
+            "Making a mirror",
+        )
+        return made
+
+    def take(self, fresh: "Folder") -> Path | None:
+        """Put a fresh repository in place of this one; return where the old one is now."""
+        aside = self._beside("damaged")
+        old = self.path.exists()
+        if old:
+            shutil.rmtree(aside, ignore_errors=True)
+            self.path.rename(aside)
+        fresh.path.rename(self.path)
+        shutil.rmtree(fresh.home, ignore_errors=True)
+        return aside if old else None
 
     def remove_stale(self) -> list[str]:
         """Remove what killed Git commands have left behind. Needs the lock."""
         return remove_stale(self.path)
-
-    def move_aside(self) -> Path:
-        """Rename the damaged folder, in place of an earlier one, and return where it is now.
-
-        Raises:
-            MirrorCorrupt: for a repository of our own, which has no other copy.
-        """
-        if self.location.is_own:
-            raise MirrorCorrupt(
-                f"The repository {self.path.name} is damaged and has no other copy: restore its"
-                " folder from a backup"
-            )
-        aside = self._beside("damaged")
-        shutil.rmtree(aside, ignore_errors=True)
-        if self.path.exists():
-            self.path.rename(aside)
-        return aside
 
     def rescue(self, aside: Path) -> int:
         """Fetch the kept refs out of a damaged copy, one by one; return how many were saved."""
@@ -100,15 +108,12 @@ class Folder:
             raise MirrorCorrupt(error.message) from error
         return repository
 
-    def _create(self, object_format: str) -> None:
-        """Make an empty repository whole or not at all: under another name first."""
-        fresh = self._beside("new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(parents=True)
-        options = [f"--initial-branch={self.location.branch}", f"--object-format={object_format}"]
-        launcher = Launcher(fresh, self.launcher.environment, self.limits)
-        ok(launcher.run(["init", "--bare", "--quiet", "--template=", *options]), "Making a mirror")
-        fresh.rename(self.path)
+    def _refuse_own(self) -> None:
+        if self.location.is_own and self.path.exists():
+            raise MirrorCorrupt(
+                f"The repository {self.path.name} is damaged and has no other copy: restore its"
+                " folder from a backup"
+            )
 
     def _rescue_one(self, aside: Path, ref: str) -> bool:
         source = Location("file", str(aside), "this machine")

@@ -213,19 +213,23 @@ class Mirror:
             raise MirrorCorrupt(f"The local copy of {self.location} is damaged: {reason}")
 
     def repair(self) -> list[TipChange]:
-        """Move the mirror aside, fetch it anew and attach the kept refs that can be saved.
+        """Fetch the mirror anew, exchange the two, and attach the kept refs that can be saved.
+
+        The damaged one stays beside it; as long as the remote does not answer it stays in place.
 
         Raises:
             MirrorCorrupt: for a repository of our own, which has no other copy.
         """
         with self._disk.lock.held():
             before = self._last_known()
-            aside = self._disk.move_aside()
+            fresh = self._disk.fresh(self.remote.object_format())
+            self.remote.into(fresh).fetch(INTO_INCOMING)
+            aside = self._disk.take(fresh)
             self._repository = self._disk.open(self.remote.object_format)
             self.refs = Refs(self._repository, self._disk.lock)
             self.objects.reset()
-            self.remote.fetch(INTO_INCOMING)
-            self._disk.rescue(aside)
+            if aside:
+                self._disk.rescue(aside)
             return self._move(before)
 
     def maintain(self) -> None:

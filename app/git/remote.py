@@ -30,6 +30,10 @@ class Remote:
         self._credentials = credentials or (lambda: None)
         self._ssh_key = ssh_key
 
+    def into(self, disk: Folder) -> "Remote":
+        """Return the same remote, for another folder."""
+        return Remote(disk, self._location, credentials=self._credentials, ssh_key=self._ssh_key)
+
     def refs(self) -> dict[str, str]:
         """Return full name -> object id of the remote's branches and tags.
 

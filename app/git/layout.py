@@ -1,0 +1,184 @@
+"""What each path of a repository is: pure rules, no I/O.
+
+`native` is `tenants/<tenant>/namespaces/<dotted.namespace>/{flows,files,tests,…}`; `kestra` is
+`<namespace>/{flows,files,tests}` and `_global/dashboards`, as Kestra's TenantSync writes it. Both
+lie below a root folder of the repository. A flow's name is in its content, never in its path.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+Style = Literal["native", "kestra"]
+
+
+class Kind(StrEnum):
+    """What a file is to us."""
+
+    FLOW = "flow"
+    FILE = "file"
+    TEST = "test"
+    VARIABLES = "variables"
+    SECRETS = "secrets"
+    PREVIEW_SECRETS = "preview-secrets"
+    DASHBOARD = "dashboard"
+    NAMESPACE = "namespace"
+    TENANT = "tenant"
+    SOURCE = "source"
+    SETTINGS = "settings"
+    IGNORE = "ignore"
+    OWNERS = "owners"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the file at `path` is. `name` is its path below the folder of its kind."""
+
+    kind: Kind
+    path: str
+    name: str
+    tenant: str = ""
+    namespace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Misplaced:
+    """A flow that a nested namespace folder hides: `company/team` instead of `company.team`."""
+
+    path: str
+    folder: str
+    fixed: str
+
+
+TENANT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
+NAMESPACE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]|\.(?=[a-z0-9]))*\Z")
+
+_FOLDERS = {
+    "flows": Kind.FLOW,
+    "files": Kind.FILE,
+    "tests": Kind.TEST,
+    "dashboards": Kind.DASHBOARD,
+}
+_NAMESPACE_FILES = {
+    "namespace.yaml": Kind.NAMESPACE,
+    "variables.yaml": Kind.VARIABLES,
+    "secrets.sops.yaml": Kind.SECRETS,
+    "secrets.preview.sops.yaml": Kind.PREVIEW_SECRETS,
+}
+_ROOT_FILES = {
+    "headwater.yaml": Kind.SETTINGS,
+    ".headwaterignore": Kind.IGNORE,
+    "CODEOWNERS": Kind.OWNERS,
+}
+_DOCUMENTS = {Kind.FLOW, Kind.TEST, Kind.DASHBOARD}
+_YAML = (".yaml", ".yml")
+_TAILS = ("x.yaml", "flows/x.yaml", "x/flows/x.yaml", "namespaces/x/flows/x.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The rules of one source.
+
+    `root` is a folder of the repository ("" its top). `tenant` owns what a `kestra` layout holds.
+    """
+
+    style: Style = "native"
+    root: str = ""
+    tenant: str = "main"
+
+    def place(self, path: str) -> Place | None:
+        """Return what the file at a repository path is, None when it is nothing to us."""
+        inside = self.inside(path)
+        if inside is None:
+            return None
+        parts = inside.split("/")
+        if len(parts) == 1 and (kind := _ROOT_FILES.get(inside)):
+            return Place(kind, path, inside)
+        return self._native(path, parts) if self.style == "native" else self._kestra(path, parts)
+
+    def misplaced(self, path: str) -> Misplaced | None:
+        """Return the nested namespace folder that hides a file, None when there is none."""
+        inside = self.inside(path)
+        if inside is None:
+            return None
+        parts = inside.split("/")
+        skip = 3 if self.style == "native" else 0
+        if skip and (parts[0] != "tenants" or parts[2:3] != ["namespaces"]):
+            return None
+        for at in range(skip + 2, len(parts)):
+            if parts[at] in (_FOLDERS if at < len(parts) - 1 else _NAMESPACE_FILES):
+                return self._nested(path, parts, skip, at)
+        return None
+
+    def is_folder_of_ours(self, path: str) -> bool:
+        """Return whether a namespace's files would lie below `path` if it were a folder."""
+        return any(self.place(f"{path}/{tail}") for tail in _TAILS)
+
+    def namespace_folder(self, tenant: str, namespace: str) -> str:
+        """Return the repository path of a namespace's folder."""
+        tail = f"tenants/{tenant}/namespaces/{namespace}" if self.style == "native" else namespace
+        return self._join(tail)
+
+    def flow_path(self, tenant: str, namespace: str, flow_id: str) -> str:
+        """Return where a new flow is written."""
+        return f"{self.namespace_folder(tenant, namespace)}/flows/{flow_id}.yaml"
+
+    def file_path(self, tenant: str, namespace: str, name: str) -> str:
+        """Return where a namespace file is written."""
+        return f"{self.namespace_folder(tenant, namespace)}/files/{name}"
+
+    def inside(self, path: str) -> str | None:
+        """Return the path relative to the root, None when it lies elsewhere."""
+        if not self.root:
+            return path
+        prefix = f"{self.root}/"
+        return path.removeprefix(prefix) if path.startswith(prefix) else None
+
+    def _native(self, path: str, parts: list[str]) -> Place | None:
+        if parts[0] == "sources" and len(parts) == 2 and parts[1].endswith(_YAML):
+            return Place(Kind.SOURCE, path, parts[1])
+        if parts[0] != "tenants" or len(parts) < 3:
+            return None
+        tenant = parts[1]
+        if len(parts) == 3 and parts[2] == "tenant.yaml":
+            return Place(Kind.TENANT, path, "tenant.yaml", tenant)
+        if parts[2] != "namespaces" or len(parts) < 5:
+            return None
+        return _in_namespace(path, tenant, parts[3], parts[4:])
+
+    def _kestra(self, path: str, parts: list[str]) -> Place | None:
+        if len(parts) < 2:
+            return None
+        if parts[0] == "_global":
+            known = parts[1] == "dashboards" and len(parts) > 2 and path.endswith(_YAML)
+            name = "/".join(parts[2:])
+            return Place(Kind.DASHBOARD, path, name, self.tenant) if known else None
+        return _in_namespace(path, self.tenant, parts[0], parts[1:])
+
+    def _nested(self, path: str, parts: list[str], skip: int, at: int) -> Misplaced | None:
+        """Return what the names between `skip` and `at` should be, if that makes a place."""
+        names = parts[skip:at]
+        if not all(NAMESPACE_NAME.match(name) for name in names):
+            return None
+        folder = self._join("/".join(parts[:at]))
+        fixed = self._join("/".join([*parts[:skip], ".".join(names)]))
+        place = self.place("/".join([fixed, *parts[at:]]))
+        # Folders named `tests` or `files` are common in a repository that holds other things, too.
+        if place is None or (self.style == "kestra" and place.kind is not Kind.FLOW):
+            return None
+        return Misplaced(path, folder, fixed)
+
+    def _join(self, tail: str) -> str:
+        return f"{self.root}/{tail}" if self.root else tail
+
+
+def _in_namespace(path: str, tenant: str, namespace: str, rest: list[str]) -> Place | None:
+    """Return what a path below a namespace's folder is."""
+    if len(rest) == 1:
+        kind = _NAMESPACE_FILES.get(rest[0])
+        return Place(kind, path, rest[0], tenant, namespace) if kind else None
+    kind = _FOLDERS.get(rest[0])
+    if kind is None or (kind in _DOCUMENTS and not path.endswith(_YAML)):
+        return None
+    return Place(kind, path, "/".join(rest[1:]), tenant, namespace)
