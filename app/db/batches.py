@@ -31,7 +31,7 @@ class Driver(Protocol):
     """Commits batches to one kind of database."""
 
     async def commit(self, units: Sequence[Unit]) -> None:
-        """Commit all units in one transaction; if one fails, each by itself (its `error` is set)."""
+        """Commit all units in one transaction; if that fails, each alone, and set its `error`."""
         ...
 
 

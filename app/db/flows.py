@@ -17,7 +17,7 @@ from app.db.sql import Row
 from app.db.tables import ActiveFlowRow, BlobRow, CommitRow, FlowRevisionRow, PinRow
 from app.errors import Conflict, Gone, NotFound
 from app.flows.parse import Parsed, parse_flow
-from app.flows.types import Types
+from app.flows.typenames import Types
 from app.ports import FlowRevision, LoadedFlow
 
 _REVISION: Any = FlowRevisionRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it

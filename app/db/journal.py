@@ -170,7 +170,7 @@ def _execution_row(execution: Execution, stored: Stored) -> tuple[Any, ...]:
         stored.wake_at,
         execution.parent_id,
         execution.original_id,
-        orjson.dumps(execution.labels).decode(),
+        _labels(execution),
         trigger.get("type"),
     )
 
@@ -183,7 +183,7 @@ def _update_row(execution: Execution, stored: Stored) -> tuple[Any, ...]:
         int(not execution.state.terminal),
         int(stored.parked),
         stored.wake_at,
-        orjson.dumps(execution.labels).decode(),
+        _labels(execution),
         execution.id,
     )
 
@@ -201,3 +201,7 @@ def _claim_row(execution: Execution, claim: Claim) -> tuple[Any, ...]:
 
 def _ended_at(execution: Execution) -> int | None:
     return execution.histories[-1].at if execution.state.terminal else None
+
+
+def _labels(execution: Execution) -> str:
+    return orjson.dumps([list(label) for label in execution.labels]).decode()

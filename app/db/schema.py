@@ -56,9 +56,9 @@ def creation(dialect: Dialect) -> list[str]:
     script = ["CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"]
     for table in metadata.sorted_tables:
         script.append(str(CreateTable(table).compile(dialect=dialect)))
-        for index in sorted(table.indexes, key=lambda each: str(each.name)):
-            script.append(str(CreateIndex(index).compile(dialect=dialect)))
-    script.append(f"INSERT INTO alembic_version VALUES ('{HEAD}')")
+        indexes = sorted(table.indexes, key=lambda each: str(each.name))
+        script.extend(str(CreateIndex(index).compile(dialect=dialect)) for index in indexes)
+    script.append(f"INSERT INTO alembic_version VALUES ('{HEAD}')")  # noqa: S608 - a constant
     return script
 
 

@@ -13,8 +13,8 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 from sqlalchemy.engine.interfaces import Dialect
 
-SQLITE: Dialect = sqlite_dialect(paramstyle="qmark")  # type: ignore[no-untyped-call]  # untyped in SQLAlchemy
-POSTGRES: Dialect = asyncpg_dialect()  # type: ignore[no-untyped-call]  # untyped in SQLAlchemy
+SQLITE: Dialect = sqlite_dialect(paramstyle="qmark")
+POSTGRES: Dialect = asyncpg_dialect()
 
 Row = Any
 """A row: a named tuple with the columns' names."""

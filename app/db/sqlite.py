@@ -53,7 +53,10 @@ class SqliteDriver:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._lock.close()
-            message = f"another Headwater process uses {self._path.parent}; stop it or choose another data directory"
+            message = (
+                f"another Headwater process uses {self._path.parent}; stop it or choose another"
+                " data directory"
+            )
             raise Conflict(message) from None
 
     def _connect_writer(self) -> None:
@@ -186,7 +189,10 @@ def refuse_network_file_system(path: Path) -> None:
     """Raise `Conflict` when `path` lies on a network file system: its locks cannot be trusted."""
     kind = _file_system(path)
     if kind in _NETWORK_FILE_SYSTEMS:
-        message = f"{path} lies on {kind}; SQLite needs a local disk. Use PostgreSQL (HEADWATER_DATABASE__URL)"
+        message = (
+            f"{path} lies on {kind}; SQLite needs a local disk."
+            " Use PostgreSQL (HEADWATER_DATABASE__URL)"
+        )
         raise Conflict(message)
 
 

@@ -170,7 +170,7 @@ class CommitRow(SQLModel, table=True):
 
 
 class BlobRow(SQLModel, table=True):
-    """The bytes of a flow source by object id, zlib-compressed: old revisions outlive the mirror."""
+    """The bytes of a flow source by object id (zlib): old revisions outlive the mirror."""
 
     __tablename__ = "blob"
     oid: str = Field(primary_key=True)

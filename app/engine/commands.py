@@ -11,7 +11,7 @@ from app.engine.interpreter import Place
 from app.engine.live import Live
 from app.engine.walker import still_paused
 from app.errors import Conflict, Fenced, Invalid, NotFound, TooMany
-from app.executions import ROOT, Event, Execution, Kind, Label, State, TaskRun, execution_id
+from app.executions import ROOT, Event, Execution, Kind, State, TaskRun, execution_id
 from app.executions.ids import task_run_id
 from app.flows.model import Task, label_map
 from app.plugins.api import SubflowCall
@@ -79,7 +79,7 @@ class Commands:
         return live.execution
 
     async def _again(self, new: NewExecution, live: Live) -> Execution:
-        """Another request with the same key (or the same child) was faster: return its execution."""
+        """Another request with the same key was faster: return its execution."""
         if new.claim is not None and (known := await self._known(new.claim)) is not None:
             return known
         message = f"execution {live.id} exists already"
@@ -189,7 +189,8 @@ class Commands:
             raise Conflict(message)
         paused = _first_paused(live.execution)
         events = [await self._resumed(live, paused, inputs or {}, by)] if paused else []
-        if live.execution.state is not State.PAUSED or (paused and paused.state is not State.PAUSED):
+        gone = paused is not None and paused.state is not State.PAUSED
+        if live.execution.state is not State.PAUSED or gone:
             message = f"execution {wanted} was resumed by somebody else"
             raise Conflict(message)
         if paused is None:
@@ -206,9 +207,7 @@ class Commands:
         await committed
         return live.execution
 
-    async def _resumed(
-        self, live: Live, run: TaskRun, inputs: Mapping[str, Any], by: str
-    ) -> Event:
+    async def _resumed(self, live: Live, run: TaskRun, inputs: Mapping[str, Any], by: str) -> Event:
         resolved = await resume_inputs(live.loaded, run.task, inputs)
         decision = {"state": State.RUNNING.value, "onResume": resolved, "by": by}
         outputs = {"outputs": {"onResume": resolved}} if resolved else {}
@@ -235,9 +234,7 @@ class Commands:
         await self.create(self._child(parent.task, execution, call, child))
         return child
 
-    def _child(
-        self, task: Task, parent: Execution, call: SubflowCall, child: str
-    ) -> NewExecution:
+    def _child(self, task: Task, parent: Execution, call: SubflowCall, child: str) -> NewExecution:
         labels = [
             label for label in parent.labels if call.inherit_labels or label.key == CORRELATION
         ]
@@ -279,7 +276,7 @@ def _first_paused(execution: Execution) -> TaskRun | None:
     return next((run for run in runs if run.state is State.PAUSED), None)
 
 
-def _labels(new: NewExecution, loaded: LoadedFlow, made_id: str) -> list[Label]:
+def _labels(new: NewExecution, loaded: LoadedFlow, made_id: str) -> list[list[str]]:
     """Return the labels of a new execution: the flow's, the caller's, the correlation id.
 
     Raises:
@@ -293,7 +290,7 @@ def _labels(new: NewExecution, loaded: LoadedFlow, made_id: str) -> list[Label]:
     if len(labels) > MAX_LABELS:
         message = f"{len(labels)} labels are more than the limit of {MAX_LABELS}"
         raise Invalid(message)
-    return [Label(key, value) for key, value in labels.items()]
+    return [[key, value] for key, value in labels.items()]
 
 
 def _refuse_system(labels: Mapping[str, str]) -> None:
@@ -301,5 +298,3 @@ def _refuse_system(labels: Mapping[str, str]) -> None:
         if key.startswith("system.") and key != CORRELATION:
             message = f"System labels can only be set by Headwater itself, found label '{key}'."
             raise Invalid(message)
-
-

@@ -5,11 +5,14 @@ from typing import Any, Literal
 
 import orjson
 
+from app.engine.interpreter import Place
 from app.engine.live import Live
-from app.engine.logs import LogSink, TaskRunLog
+from app.engine.logs import TaskRunLog
+from app.engine.parts import Parts
+from app.engine.policies import Try
 from app.engine.rendering import Renderer
-from app.ports import HttpClient, MetricEntry, Storage
 from app.plugins.api import TaskFailed
+from app.ports import MetricEntry
 
 
 class TaskContext:
@@ -17,40 +20,32 @@ class TaskContext:
 
     def __init__(
         self,
-        live: Live,
-        *,
-        run_id: str,
-        task_id: str,
-        attempt: int,
-        delivery: int,
-        key_attempt: int,
-        fence: int,
+        place: Place,
+        upcoming: Try,
+        parts: Parts,
         log: TaskRunLog,
-        sink: LogSink,
-        http: HttpClient,
-        storage: Storage,
         renderer: Renderer,
         variables: Mapping[str, Any],
+        *,
+        shared_key: bool = False,
     ) -> None:
-        """Make the context of an attempt; `key_attempt` is the number its key carries."""
-        execution = live.execution
+        """Make the context of an attempt; with `shared_key` all attempts carry one key."""
+        execution = place.live.execution
         self.execution_id = execution.id
         self.tenant = execution.tenant
         self.namespace = execution.namespace
         self.flow_id = execution.flow_id
-        self.task_run_id = run_id
-        self.attempt = attempt
-        self.delivery = delivery
+        self.task_run_id = place.run_id
+        self.attempt = upcoming.attempt
+        self.delivery = upcoming.delivery
         self.log = log
-        self.http = http
+        self.http = parts.http
         self.variables = variables
-        self._live = live
-        self._task_id = task_id
-        self._key = f"{execution.id}.{run_id}.{key_attempt}"
-        self._fence = fence
-        self._sink = sink
-        self._storage = storage
+        self._live = place.live
+        self._task_id = place.task.id
+        self._parts = parts
         self._renderer = renderer
+        self._key = f"{execution.id}.{place.run_id}.{1 if shared_key else upcoming.attempt}"
 
     @property
     def headers(self) -> dict[str, str]:
@@ -59,7 +54,7 @@ class TaskContext:
             "Idempotency-Key": self._key,
             "X-Flow-Execution": self.execution_id,
             "X-Flow-Delivery": str(self.delivery),
-            "X-Flow-Fence": str(self._fence),
+            "X-Flow-Fence": str(self._parts.fence),
             "traceparent": self._traceparent(),
         }
 
@@ -84,12 +79,12 @@ class TaskContext:
             self.execution_id, self.task_run_id, self._task_id, name, kind, value,
             self._live.clock.now(), orjson.dumps(tags).decode(),
         )  # fmt: skip
-        self._sink.metric(entry)
+        self._parts.sink.metric(entry)
 
     async def put_file(self, name: str, chunks: AsyncIterator[bytes]) -> str:
         """Store a file of this task run; return its URI."""
         uri = f"{execution_prefix(self._live)}/tasks/{self._task_id}/{self.task_run_id}/{name}"
-        await self._storage.put(uri, chunks)
+        await self._parts.storage.put(uri, chunks)
         return uri
 
     def get_file(self, uri: str) -> AsyncIterator[bytes]:
@@ -97,7 +92,7 @@ class TaskContext:
         if not self._may_read(uri):
             message = f"{uri} belongs to another execution and cannot be read here"
             raise TaskFailed(message)
-        return self._storage.get(uri)
+        return self._parts.storage.get(uri)
 
     def _may_read(self, uri: str) -> bool:
         execution = self._live.execution

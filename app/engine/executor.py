@@ -13,8 +13,9 @@ import structlog
 
 from app.engine.interpreter import Interpreter, Place
 from app.engine.live import Listener, Live
-from app.engine.logs import LogSink, TaskRunLog
+from app.engine.logs import TaskRunLog
 from app.engine.outputs import hydrated
+from app.engine.parts import Parts
 from app.engine.rendering import Renderer, reason
 from app.engine.results import ending
 from app.engine.scope import Scope
@@ -24,7 +25,7 @@ from app.errors import Conflict, HeadwaterError, NotFound
 from app.executions import ROOT, Event, Execution, Kind, State
 from app.expressions import Environment
 from app.plugins.api import Flowable, Runnable
-from app.ports import Clock, Executions, FlowSource, Journal, LoadedFlow, Storage
+from app.ports import LoadedFlow
 
 _LOG = structlog.get_logger(__name__)
 _MICROSECONDS = 1_000_000
@@ -50,25 +51,19 @@ class Executor:
 
     def __init__(
         self,
-        *,
-        journal: Journal,
-        executions: Executions,
-        flows: FlowSource,
-        storage: Storage,
+        parts: Parts,
         worker: Worker,
-        sink: LogSink,
-        clock: Clock,
         environment: Callable[[Live], Environment],
         limits: ExecutorLimits | None = None,
     ) -> None:
         """Drive executions over these ports; `environment` gives an execution its functions."""
-        self._journal = journal
-        self._executions = executions
-        self._flows = flows
-        self._storage = storage
+        self._journal = parts.journal
+        self._executions = parts.executions
+        self._flows = parts.flows
+        self._storage = parts.storage
+        self._sink = parts.sink
+        self._clock = parts.clock
         self._worker = worker
-        self._sink = sink
-        self._clock = clock
         self._environment = environment
         self._limits = limits or ExecutorLimits()
         self._live: dict[str, Live] = {}

@@ -254,4 +254,3 @@ class Interpreter:
         """Return what expressions see at a place."""
         frame = place.frame
         return self._scope.of_task(place.task, place.path, place.run_id, frame.path, frame.value)
-

@@ -98,9 +98,7 @@ class Live:
             run = self.execution.task_runs[event.path]
             self.outputs.add(run, event.data.get("outputs"))
 
-    def _committed(
-        self, done: asyncio.Future[Any], first: int, events: Sequence[Event]
-    ) -> None:
+    def _committed(self, done: asyncio.Future[Any], first: int, events: Sequence[Event]) -> None:
         if done.cancelled():
             return
         if done.exception() is not None:

@@ -155,9 +155,7 @@ class TaskWalker:
     def output(self, outputs: Mapping[str, Any]) -> None:
         """Add outputs to the task run; they are journalled at once."""
         decision = self._run.decision or {"value": None}
-        self._live.record(
-            self._place.event(Kind.DECIDED, decision=decision, outputs=dict(outputs))
-        )
+        self._live.record(self._place.event(Kind.DECIDED, decision=decision, outputs=dict(outputs)))
 
 
 def still_paused(execution: Execution) -> bool:

@@ -14,16 +14,15 @@ import structlog
 
 from app.engine.context import TaskContext, execution_prefix
 from app.engine.interpreter import Place
-from app.engine.live import Live
-from app.engine.logs import LogSink, TaskRunLog
+from app.engine.logs import TaskRunLog
 from app.engine.outputs import URI_KEY, without_nulls
+from app.engine.parts import Parts
 from app.engine.policies import Try, after_success, allowed, next_try, retry_due
 from app.engine.rendering import Renderer, reason
 from app.errors import HeadwaterError
 from app.executions import ROOT, Event, Kind, State
 from app.flows.model import Task
 from app.plugins.api import Runnable, TaskFailed
-from app.ports import HttpClient, Storage
 
 _LOG = structlog.get_logger(__name__)
 
@@ -53,20 +52,9 @@ class WorkerLimits:
 class Worker:
     """Runs tasks of all executions of a node."""
 
-    def __init__(
-        self,
-        *,
-        http: HttpClient,
-        storage: Storage,
-        sink: LogSink,
-        fence: int,
-        limits: WorkerLimits | None = None,
-    ) -> None:
-        """Run tasks that call through `http`, keep files in `storage` and log to `sink`."""
-        self._http = http
-        self._storage = storage
-        self._sink = sink
-        self._fence = fence
+    def __init__(self, parts: Parts, limits: WorkerLimits | None = None) -> None:
+        """Run tasks over these ports."""
+        self._parts = parts
         self._limits = limits or WorkerLimits()
         self._slots = asyncio.Semaphore(self._limits.task_runs)
 
@@ -113,7 +101,7 @@ class Worker:
                 rendered = await renderer.model(task, seen)
                 if task.effects:
                     await durable
-                context = self._context(place, task, upcoming, log, renderer, seen)
+                context = self._context(place, upcoming, log, renderer, seen)
                 outcome = await self._bounded(rendered, context)
             except HeadwaterError as error:
                 outcome = Outcome(State.FAILED, error=reason(error))
@@ -140,7 +128,7 @@ class Worker:
             return Outcome(State.FAILED, failure.outputs, failure.message, failure.definite)
         except (HeadwaterError, TimeoutError):
             raise
-        except Exception as error:  # a fault in a task type fails its task, not the engine
+        except Exception as error:  # noqa: BLE001 - a fault in a task type fails its task only
             _LOG.exception("a task type raised", task=task.type, execution=context.execution_id)
             message = f"{type(error).__name__} in {task.type}: {error}"
             return Outcome(State.FAILED, error=message, definite=not task.effects)
@@ -168,7 +156,7 @@ class Worker:
         event.data["outputs"] = orjson.loads(text)
         if len(text) > self._limits.inline_outputs:
             uri = f"{execution_prefix(place.live)}/outputs/{place.run_id}.json"
-            await self._storage.put(uri, _once(text))
+            await self._parts.storage.put(uri, _once(text))
             event.kept = {**event.data, "outputs": {URI_KEY: uri}}
 
     def _retry(self, place: Place, outcome: Outcome, due: int) -> None:
@@ -185,7 +173,7 @@ class Worker:
     def _log(self, place: Place, task: Task, attempt: int) -> TaskRunLog:
         live = place.live
         return TaskRunLog(
-            self._sink,
+            self._parts.sink,
             live.clock,
             live.execution,
             live.secrets,
@@ -198,28 +186,15 @@ class Worker:
     def _context(
         self,
         place: Place,
-        task: Runnable,
         upcoming: Try,
         log: TaskRunLog,
         renderer: Renderer,
         variables: Mapping[str, Any],
     ) -> TaskContext:
-        policy = task.retry or place.frame.retry
+        policy = place.task.retry or place.frame.retry
         shared = policy is not None and policy.idempotency == "taskrun"
         return TaskContext(
-            place.live,
-            run_id=place.run_id,
-            task_id=task.id,
-            attempt=upcoming.attempt,
-            delivery=upcoming.delivery,
-            key_attempt=1 if shared else upcoming.attempt,
-            fence=self._fence,
-            log=log,
-            sink=self._sink,
-            http=self._http,
-            storage=self._storage,
-            renderer=renderer,
-            variables=variables,
+            place, upcoming, self._parts, log, renderer, variables, shared_key=shared
         )
 
 

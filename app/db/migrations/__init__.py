@@ -1,0 +1,1 @@
+"""Migrations: forward only, expand and contract (contract D11)."""

@@ -1,0 +1,207 @@
+"""Fakes of the engine's ports: in memory, held to the same contract as the real ones."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Any
+
+from app.errors import Fenced, Gone, NotFound
+from app.executions import Event, Execution, Kind
+from app.ports import Claim, FlowRevision, LoadedFlow, LogEntry, MetricEntry
+
+
+class FakeClock:
+    """A clock that tests move."""
+
+    def __init__(self, now: int = 1_700_000_000_000_000) -> None:
+        self._now = now
+
+    def now(self) -> int:
+        self._now += 1
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        self._now += int(seconds * 1_000_000)
+
+
+class Crash(BaseException):
+    """The process dies."""
+
+
+class MemoryJournal:
+    """The `Journal` and `Executions` ports in memory.
+
+    `crash_at`: from this event on (counted over all executions) nothing is kept any more, as if the
+    process had died; `crashed` is set then.
+    """
+
+    def __init__(self, crash_at: int | None = None) -> None:
+        self.events: dict[str, list[Event]] = {}
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.claims: dict[tuple[str, str, str], tuple[str, str]] = {}
+        self.logs: list[LogEntry] = []
+        self.metrics: list[MetricEntry] = []
+        self.crash_at = crash_at
+        self.crashed = asyncio.Event()
+        self.count = 0
+
+    def append(
+        self,
+        execution: Execution,
+        events: Sequence[Event],
+        *,
+        claim: Claim | None = None,
+        parked: bool = False,
+        wake_at: int | None = None,
+        touch: bool = False,
+    ) -> asyncio.Future[Any]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        first = execution.version - len(events)
+        row = {
+            "open": not execution.state.terminal,
+            "parked": parked,
+            "wake_at": wake_at,
+            "parent": execution.parent_id,
+            "tenant": execution.tenant,
+        }
+        keep_row = touch or first == 0 or not events
+        keep_row = keep_row or any(e.kind in (Kind.MOVED, Kind.LABELLED) for e in events)
+        loop.call_soon(self._commit, execution.id, first, list(events), row if keep_row else None,
+                       claim, future)  # fmt: skip
+        return future
+
+    def _commit(
+        self,
+        execution_id: str,
+        first: int,
+        events: list[Event],
+        row: dict[str, Any] | None,
+        claim: Claim | None,
+        future: asyncio.Future[Any],
+    ) -> None:
+        self.count += len(events)
+        if self.crash_at is not None and self.count >= self.crash_at:
+            self.crashed.set()
+        if self.crashed.is_set() or future.cancelled():
+            return  # nobody hears of it any more
+        journal = self.events.setdefault(execution_id, [])
+        key = claim and (claim.tenant, claim.scope, claim.key)
+        if len(journal) != first or (key and key in self.claims):
+            future.set_exception(Fenced())
+            future.exception()
+            return
+        journal.extend(events)
+        if key and claim:
+            self.claims[key] = (execution_id, claim.body_hash)
+        if row is not None:
+            self.rows[execution_id] = row
+        future.set_result(None)
+
+    def write_logs(self, entries: Sequence[LogEntry]) -> None:
+        self.logs.extend(entries)
+
+    def write_metrics(self, entries: Sequence[MetricEntry]) -> None:
+        self.metrics.extend(entries)
+
+    async def read(self, execution_id: str) -> list[Event]:
+        await asyncio.sleep(0)
+        return list(self.events.get(execution_id, ()))
+
+    async def unfinished(self, after: str = "", limit: int = 1000) -> list[str]:
+        await asyncio.sleep(0)
+        return self._ids(lambda row: row["open"] and not row["parked"], after)[:limit]
+
+    async def due(self, now: int, limit: int = 1000) -> list[str]:
+        await asyncio.sleep(0)
+        found = self._ids(
+            lambda row: row["parked"] and row["wake_at"] is not None and row["wake_at"] <= now
+        )
+        return found[:limit]
+
+    async def parents_of_ended(self) -> list[str]:
+        await asyncio.sleep(0)
+        ended = {row["parent"] for row in self.rows.values() if not row["open"]}
+        return [each for each in self._ids(lambda row: row["parked"]) if each in ended]
+
+    async def next_wake(self) -> int | None:
+        await asyncio.sleep(0)
+        times = [row["wake_at"] for row in self.rows.values() if row["parked"] and row["wake_at"]]
+        return min(times, default=None)
+
+    async def children(self, execution_id: str) -> list[str]:
+        await asyncio.sleep(0)
+        return self._ids(lambda row: row["parent"] == execution_id and row["open"])
+
+    async def claimed(self, claim: Claim) -> tuple[str, str] | None:
+        await asyncio.sleep(0)
+        return self.claims.get((claim.tenant, claim.scope, claim.key))
+
+    def _ids(self, wanted: Callable[[dict[str, Any]], bool], after: str = "") -> list[str]:
+        return sorted(each for each, row in self.rows.items() if each > after and wanted(row))
+
+    def execution(self, execution_id: str) -> Execution:
+        return Execution.fold(execution_id, self.events[execution_id])
+
+
+class MemoryFlows:
+    """The `FlowSource` port: flows by id, one revision each."""
+
+    def __init__(self, flows: Iterable[LoadedFlow] = ()) -> None:
+        self.flows = {(f.revision.namespace, f.revision.flow_id): f for f in flows}
+        self.deleted: set[tuple[str, str]] = set()
+
+    async def current(self, tenant: str, namespace: str, flow_id: str) -> LoadedFlow:
+        await asyncio.sleep(0)
+        if (namespace, flow_id) in self.deleted:
+            raise Gone
+        try:
+            return self.flows[namespace, flow_id]
+        except KeyError:
+            raise NotFound(f"there is no flow {namespace}.{flow_id}") from None
+
+    async def at(
+        self,
+        tenant: str,
+        namespace: str,
+        flow_id: str,
+        *,
+        revision: int | None = None,
+        commit: str | None = None,
+    ) -> LoadedFlow:
+        return await self.current(tenant, namespace, flow_id)
+
+
+def revision(namespace: str, flow_id: str) -> FlowRevision:
+    return FlowRevision("main", namespace, flow_id, 1, "c" * 40, "b" * 40, "flow.yaml", "main")
+
+
+class MemoryStorage:
+    """The `Storage` port in a dictionary."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    async def put(self, uri: str, chunks: AsyncIterator[bytes]) -> int:
+        data = b"".join([chunk async for chunk in chunks])
+        self.files[uri] = data
+        return len(data)
+
+    async def get(
+        self, uri: str, *, offset: int = 0, length: int | None = None
+    ) -> AsyncIterator[bytes]:
+        if uri not in self.files:
+            raise NotFound(f"there is no file {uri}")
+        end = None if length is None else offset + length
+        yield self.files[uri][offset:end]
+
+    async def size(self, uri: str) -> int:
+        return len(self.files[uri])
+
+    async def delete(self, uri: str) -> bool:
+        return self.files.pop(uri, None) is not None
+
+    async def delete_prefix(self, uri: str) -> int:
+        found = [each for each in self.files if each.startswith(uri)]
+        for each in found:
+            del self.files[each]
+        return len(found)
