@@ -18,6 +18,10 @@ from app.errors import Conflict, HeadwaterError
 HEAD = "0001"
 """The newest migration; a test holds it to the files in `migrations/versions`."""
 
+_VERSION_TABLE = (
+    "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"
+    " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+)
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -53,7 +57,7 @@ async def prepare(driver: SchemaDriver, url: str) -> None:
 
 def creation(dialect: Dialect) -> list[str]:
     """Return the statements that make the newest schema from nothing."""
-    script = ["CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"]
+    script = [_VERSION_TABLE]
     for table in metadata.sorted_tables:
         script.append(str(CreateTable(table).compile(dialect=dialect)))
         indexes = sorted(table.indexes, key=lambda each: str(each.name))

@@ -76,7 +76,6 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("open = 1"),
         postgresql_where=sa.text("open = 1"),
-        postgresql_where=sa.text("open = 1"),
     )
     op.create_index(
         "ix_execution_parent",
@@ -85,7 +84,6 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("parent_id is not null"),
         postgresql_where=sa.text("parent_id is not null"),
-        postgresql_where=sa.text("parent_id is not null"),
     )
     op.create_index(
         "ix_execution_wake",
@@ -93,7 +91,6 @@ def upgrade() -> None:
         ["wake_at"],
         unique=False,
         sqlite_where=sa.text("parked = 1"),
-        postgresql_where=sa.text("parked = 1"),
         postgresql_where=sa.text("parked = 1"),
     )
     op.create_table(
