@@ -8,7 +8,6 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from app.config import Settings
 from app.db.database import Database
@@ -23,6 +22,7 @@ from app.engine.commands import Commands
 from app.engine.executor import Executor, ExecutorLimits
 from app.engine.host import environment_for
 from app.engine.logs import LogSink
+from app.engine.parts import Parts
 from app.engine.worker import Worker, WorkerLimits
 from app.plugins.http import http_client
 from app.plugins.registry import Registry
@@ -73,31 +73,27 @@ class Node:
         self.journal = SqlJournal(self.database, epoch)
         self.executions = SqlExecutions(self.database, self.journal)
         self.sink = LogSink(self.journal)
-        worker = Worker(
-            http=self.http,
-            storage=self.storage,
-            sink=self.sink,
-            fence=epoch,
-            limits=WorkerLimits(engine.max_task_runs, engine.output_inline_bytes),
-        )
-        self.executor = Executor(
+        parts = Parts(
             journal=self.journal,
             executions=self.executions,
             flows=self.flows,
             storage=self.storage,
-            worker=worker,
-            sink=self.sink,
+            http=self.http,
             clock=self.clock,
-            environment=environment_for(self.settings.expressions, self.storage, self.logs),
-            limits=ExecutorLimits(engine.park_after_seconds, engine.sweep_seconds),
+            sink=self.sink,
+            fence=epoch,
+        )
+        self.executor = Executor(
+            parts,
+            Worker(parts, WorkerLimits(engine.max_task_runs, engine.output_inline_bytes)),
+            environment_for(self.settings.expressions, self.storage, self.logs),
+            ExecutorLimits(engine.park_after_seconds, engine.sweep_seconds),
         )
         self.commands = Commands(
             self.executor, self.flows, self.executions, self.clock, max_live=engine.queue_depth
         )
         self.executor.subflows = self.commands
-        self.sync = SyncService(
-            self.settings, self.sources, self.flows, self.registry, self.clock
-        )
+        self.sync = SyncService(self.settings, self.sources, self.flows, self.registry, self.clock)
 
     async def stop(self) -> None:
         """Stop taking work, let tasks finish for a while, close (contract D10)."""
@@ -119,5 +115,3 @@ async def running(settings: Settings) -> AsyncIterator[Node]:
         yield node
     finally:
         await node.stop()
-
-

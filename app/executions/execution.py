@@ -160,14 +160,16 @@ class Execution:
         _FOLDS[event.kind](self, event)
         self.version += 1
 
-    def _moved(self, event: Event) -> None:
+    def apply_moved(self, event: Event) -> None:
+        """Fold an event of kind moved."""
         if event.to is not None:
             self.move(event.to, event.at)
         self.reason = event.data.get("reason", self.reason)
         if "outputs" in event.data:
             self.outputs = event.data["outputs"]
 
-    def _labelled(self, event: Event) -> None:
+    def apply_labelled(self, event: Event) -> None:
+        """Fold an event of kind labelled."""
         self.labels = [Label(*pair) for pair in event.data["labels"]]
 
     def _run(self, event: Event) -> TaskRun:
@@ -190,7 +192,8 @@ class Execution:
         self.task_runs[event.path] = run
         return run
 
-    def _started(self, event: Event) -> None:
+    def apply_started(self, event: Event) -> None:
+        """Fold an event of kind started."""
         run = self._run(event)
         run.due = None
         if event.attempt:
@@ -206,7 +209,8 @@ class Execution:
         moments = [Moment(State.CREATED, event.at), Moment(State.RUNNING, event.at)]
         run.attempts.append(Attempt(event.attempt, event.delivery, moments))
 
-    def _ended(self, event: Event) -> None:
+    def apply_ended(self, event: Event) -> None:
+        """Fold an event of kind ended."""
         run = self._run(event)
         state = event.to or State.SUCCESS
         if run.attempts and not run.attempts[-1].ended:
@@ -216,7 +220,8 @@ class Execution:
         self._output(run, event)
         run.error = event.data.get("error")
 
-    def _retrying(self, event: Event) -> None:
+    def apply_retrying(self, event: Event) -> None:
+        """Fold an event of kind retrying."""
         run = self._run(event)
         attempt = run.attempts[-1]
         attempt.histories.append(Moment(State.FAILED, event.at))
@@ -230,19 +235,22 @@ class Execution:
         if outputs:
             run.outputs = {**run.outputs, **outputs} if run.outputs else outputs
 
-    def _decided(self, event: Event) -> None:
+    def apply_decided(self, event: Event) -> None:
+        """Fold an event of kind decided."""
         run = self.task_runs[event.path]
         run.decision = event.data["decision"]
         self._output(run, event)
 
-    def _paused(self, event: Event) -> None:
+    def apply_paused(self, event: Event) -> None:
+        """Fold an event of kind paused."""
         run = self.task_runs[event.path]
         run.move(State.PAUSED, event.at)
         run.due = event.data.get("due")
         then = event.data.get("then")
         run.then = State(then) if then else None
 
-    def _resumed(self, event: Event) -> None:
+    def apply_resumed(self, event: Event) -> None:
+        """Fold an event of kind resumed."""
         run = self.task_runs[event.path]
         run.move(State.RUNNING, event.at)
         run.due = None
@@ -251,12 +259,12 @@ class Execution:
 
 
 _FOLDS: dict[Kind, Callable[[Execution, Event], None]] = {
-    Kind.MOVED: Execution._moved,
-    Kind.STARTED: Execution._started,
-    Kind.ENDED: Execution._ended,
-    Kind.RETRYING: Execution._retrying,
-    Kind.DECIDED: Execution._decided,
-    Kind.PAUSED: Execution._paused,
-    Kind.RESUMED: Execution._resumed,
-    Kind.LABELLED: Execution._labelled,
+    Kind.MOVED: Execution.apply_moved,
+    Kind.STARTED: Execution.apply_started,
+    Kind.ENDED: Execution.apply_ended,
+    Kind.RETRYING: Execution.apply_retrying,
+    Kind.DECIDED: Execution.apply_decided,
+    Kind.PAUSED: Execution.apply_paused,
+    Kind.RESUMED: Execution.apply_resumed,
+    Kind.LABELLED: Execution.apply_labelled,
 }

@@ -31,8 +31,8 @@ __all__ = [
 class TaskFailed(Exception):  # noqa: N818 - it is a result that travels, not a fault of the program
     """The task failed: a result, never a fault of ours.
 
-    `definite` is False when nobody knows whether the effect happened (a time-out, a reset): then the
-    same attempt is delivered again under the same idempotency key (contract D3).
+    `definite` is False when nobody knows whether the effect happened (a time-out, a reset): then
+    the same attempt is delivered again under the same idempotency key (contract D3).
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class RunContext(Protocol):
         ...
 
     def get_file(self, uri: str) -> AsyncIterator[bytes]:
-        """Yield the bytes of a file that this execution may read; raises `TaskFailed` if it may not."""
+        """Yield the bytes of a file that this execution may read; else raises `TaskFailed`."""
         ...
 
 
@@ -168,11 +168,11 @@ class Walker(Protocol):
         ...
 
     async def parallel(self, tasks: Sequence[Task], limit: int = 0) -> State:
-        """Run tasks side by side, at most `limit` at a time (0: all). Nothing starts after a failure."""
+        """Run tasks side by side, at most `limit` at a time (0: all); none after a failure."""
         ...
 
     async def rounds(self, values: Sequence[str], tasks: Sequence[Task], limit: int = 1) -> State:
-        """Run `tasks` in sequence once for each value, at most `limit` rounds at a time (0: all)."""
+        """Run `tasks` in sequence once per value, at most `limit` rounds at a time (0: all)."""
         ...
 
     async def render(self, value: Any, **extra: Any) -> Any:

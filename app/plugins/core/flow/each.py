@@ -34,9 +34,7 @@ class ForEach(Flowable):
         async def values() -> list[str]:
             return await loop_values(walker, self.values)
 
-        return await walker.rounds(
-            await walker.decide(values), self.tasks, self.concurrency_limit
-        )
+        return await walker.rounds(await walker.decide(values), self.tasks, self.concurrency_limit)
 
 
 async def loop_values(walker: Walker, declared: str | list[Any]) -> list[str]:

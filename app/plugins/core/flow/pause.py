@@ -26,9 +26,7 @@ class Pause(Flowable):
     type_name = "io.kestra.plugin.core.flow.Pause"
     aliases = ("io.kestra.core.tasks.flows.Pause",)
 
-    delay: Dynamic[Duration] | None = Field(
-        None, description="Resume by itself after this time."
-    )
+    delay: Dynamic[Duration] | None = Field(None, description="Resume by itself after this time.")
     timeout: Dynamic[Duration] | None = Field(None, description="Fail after this time.")
     pause_duration: Dynamic[Duration] | None = Field(
         None, description="End the pause by itself after this time, as `behavior` says."
@@ -60,7 +58,9 @@ class Pause(Flowable):
             (self.timeout, State.FAILED),
             (self.pause_duration, _BEHAVIOUR[self.behavior]),
         ]
-        known = [(await _duration(walker, value), then) for value, then in ends if value is not None]
+        known = [
+            (await _duration(walker, value), then) for value, then in ends if value is not None
+        ]
         return min(known, key=lambda end: end[0]) if known else (None, State.RUNNING)
 
 
