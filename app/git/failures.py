@@ -8,6 +8,7 @@ from app.errors import (
     GitError,
     HeadwaterError,
     MirrorCorrupt,
+    ObjectMissing,
     RefNotFound,
     RemoteUnreachable,
     TooLarge,
@@ -22,7 +23,8 @@ _CORRUPT = re.compile(
     r"object file \S+ is empty|loose object \S+ .*is corrupt|object \S+ .*is corrupt"
     r"|packfile \S+ (?:cannot be|is|does not|claims)|unable to unpack"
     r"|unable to parse (?:object|commit)"
-    r"|inflate: data stream error|corrupt (?:loose|packed) object|bad (?:tree )?object [0-9a-f]{7}"
+    r"|inflate: data stream error|corrupt (?:loose|packed) object|bad tree object [0-9a-f]{7}"
+    r"|does not point to a valid object"
     r"|(?:unable to read|could not read|failed to read|missing)"
     r" (?:tree|object|blob|commit|sha1|[0-9a-f]{7})"
     r"|Could not read [0-9a-f]{7}|not a git repository|did not send all necessary objects"
@@ -55,6 +57,7 @@ _MISSING = re.compile(
     r"|returned error: 404|couldn't find remote ref|not our ref",
     re.IGNORECASE,
 )
+_UNKNOWN = re.compile(r"bad object|Not a valid (?:object|commit) name|bad revision", re.IGNORECASE)
 _NO_HOST_KEY = re.compile(r"Host key verification failed|No \S+ host key is known", re.IGNORECASE)
 
 
@@ -120,6 +123,8 @@ _NETWORK: Sequence[tuple[Callable[[str, Location], object], type[HeadwaterError]
 def explain_local(stderr: str, what: str) -> GitError:
     """Return the error that a failed command on the local copy stands for."""
     reason = scrub(_reason(stderr))
+    if _UNKNOWN.search(stderr) and not _CORRUPT.search(stderr):
+        return ObjectMissing(f"{what}: there is no such object: {reason}")
     if _CORRUPT.search(stderr):
         return MirrorCorrupt(f"{what}: the local copy is damaged: {reason}")
     return GitError(f"{what}: {reason or 'Git gave no reason'}")

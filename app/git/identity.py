@@ -1,7 +1,8 @@
 """A flow's `id` and `namespace` out of its text, without reading YAML.
 
 For old history: 22,000 blobs take well under a second, where parsing takes minutes. The answer is
-the one that a YAML parser would give for a document without errors, or None where that is not certain from the lines alone.
+the one that a YAML parser would give for a document without errors, or None where that is not
+certain from the lines alone.
 """
 
 import re

@@ -73,7 +73,7 @@ def survey(
     entries: Iterable[Entry],
     layout: Layout,
     *,
-    limits: SizeLimits = SizeLimits(),  # noqa: B008 - frozen
+    limits: SizeLimits = SizeLimits(),
     ignored: Callable[[str], bool] = lambda _: False,
 ) -> Survey:
     """Sort the entries of a tree into places and findings.
@@ -127,7 +127,7 @@ def lfs_pointer(data: bytes) -> LfsPointer | None:
 
 
 def shown(path: str) -> str:
-    """Return a path fit to be shown and stored: bytes that are no UTF-8 are escaped (`\\xff`)."""
+    """Return a path fit to be shown and stored: bytes that are no UTF-8 are escaped."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 

@@ -1,0 +1,205 @@
+"""Commits made by the API: built without a work tree, published by compare-and-swap.
+
+In a repository of our own the branch is moved by a ref transaction that compares; at a remote by a
+push under a lease. Either way a branch that has moved is a `Conflict`, and `change` builds again.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from app.errors import BadRequest, Conflict, PushRefused, RefNotFound
+from app.git.draft import Draft, Person
+from app.git.failures import scrub
+from app.git.fastimport import FastImport, Held, effective
+from app.git.mirror import Mirror
+from app.git.names import ZERO, check_oid, check_ref_name
+from app.git.process import Outcome
+from app.git.refs import PENDING, RefUpdate
+from app.git.repository import ok
+
+_TRIES = 5
+_MOVED = (
+    "stale info",
+    "non-fast-forward",
+    "fetch first",
+    "cannot lock ref",
+    "failed to update ref",
+    "already exists",
+    "reference already exists",
+    "remote ref updated since checkout",
+)
+
+
+class Writer:
+    """Writes commits of one repository; `committer` is who signs for what users author."""
+
+    def __init__(
+        self,
+        mirror: Mirror,
+        committer: Person,
+        *,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+    ) -> None:
+        """Make the writer; `clock` gives µs since the epoch."""
+        self._mirror = mirror
+        self._committer = committer
+        self._clock = clock
+
+    def change(
+        self, branch: str, make: Callable[[str | None], Draft], *, tries: int = _TRIES
+    ) -> str:
+        """Publish a commit on a branch, building it again on each move of the branch.
+
+        `make` is given the tip (None: there is no such branch yet) and returns the draft for it; it
+        raises `Conflict` itself when the change makes no sense any more. Returns the commit, or
+        the tip when the draft changes nothing.
+
+        Raises:
+            Conflict: when the branch moved at each of the tries.
+            PushRefused, AuthFailed, RemoteUnreachable: by the remote.
+        """
+        for attempt in range(tries):
+            tip = self._tip(branch)
+            draft = make(tip)
+            try:
+                return self.commit(branch, draft, parent=tip)
+            except Conflict as conflict:
+                if isinstance(conflict, PushRefused) or attempt == tries - 1:
+                    raise
+                self._mirror.fetch()
+        raise Conflict(f"The branch {branch!r} moved at each of {tries} tries; try again")
+
+    def commit(self, branch: str, draft: Draft, *, parent: str | None) -> str:
+        """Publish a commit on a branch that is at `parent` (None: that does not exist).
+
+        Raises:
+            Conflict: when the branch is elsewhere.
+            PushRefused: when the remote takes no push to this branch.
+        """
+        check_ref_name(branch)
+        sha = self.build(draft, parent)
+        if sha != parent:
+            self.publish(branch, sha, expected=parent)
+        return sha
+
+    def build(self, draft: Draft, parent: str | None) -> str:
+        """Write a commit on top of `parent` that no branch names yet; returns its id.
+
+        It is held by a pending ref until it is published or dropped. A draft that changes nothing
+        makes no commit: `parent` is returned.
+
+        Raises:
+            BadRequest: for a draft that is none. Conflict: where a file would replace a folder.
+            RefNotFound: when there is no commit `parent`.
+        """
+        draft.check()
+        if parent is not None and not self._mirror.has(check_oid(parent)):
+            raise RefNotFound(f"{self._mirror.location} has no commit {parent}")
+        lock = self._mirror.disk.lock
+        with lock.held(), FastImport(self._mirror.disk.launcher, lock.inherited()) as session:
+            held = session.held(parent, draft.questions()) if parent else {}
+            changes = effective(draft, held, len(parent or ZERO))
+            if parent is not None and not changes:
+                session.done()
+                return parent
+            ref = _pending()
+            sha = session.commit(
+                ref,
+                replace(draft, changes=changes),
+                parent=parent,
+                committer=self._committer,
+                at=self._clock(),
+                modes=_modes(held) | dict(draft.modes),
+            )
+            session.done()
+            self._mirror.refs.update([RefUpdate(PENDING + sha, sha), RefUpdate(ref, None)])
+        return sha
+
+    def build_tree(self, tree: str, draft: Draft, parents: Sequence[str]) -> str:
+        """Write a commit of an existing tree (the draft's changes do not count); as `build`."""
+        at = self._clock()
+        environment = dict(self._mirror.disk.launcher.environment)
+        for role, person in (("AUTHOR", draft.author), ("COMMITTER", self._committer)):
+            environment[f"GIT_{role}_NAME"] = person.safe_name
+            environment[f"GIT_{role}_EMAIL"] = person.safe_email
+            environment[f"GIT_{role}_DATE"] = f"@{at // 1_000_000} +0000"
+        options = [part for parent in parents for part in ("-p", check_oid(parent))]
+        launcher = self._mirror.disk.launcher_with(environment)
+        with self._mirror.disk.lock.held():
+            outcome = self._mirror.repository.git.commit_tree(
+                check_oid(tree), *options, stdin=draft.check().text(), launcher=launcher
+            )
+            sha: str = ok(outcome, "Writing a commit").text
+            self._mirror.refs.update([RefUpdate(PENDING + sha, sha)])
+        return sha
+
+    def publish(self, branch: str, sha: str, *, expected: str | None) -> None:
+        """Make a branch name a commit that was built here, if it is still at `expected`.
+
+        What a push has moved at the remote, the next fetch reports as any other change.
+
+        Raises:
+            Conflict: when the branch is elsewhere. PushRefused: when the remote takes no push.
+        """
+        if self._mirror.location.is_own:
+            ref = self._mirror.branch_prefix + check_ref_name(branch)
+            self._mirror.refs.update([RefUpdate(ref, check_oid(sha), expected or "")])
+        else:
+            self.push(branch, sha, expected=expected)
+        self.drop(sha)
+
+    def push(self, branch: str, sha: str | None, *, expected: str | None) -> None:
+        """Push a commit (None: delete the branch) under the lease that the branch is at `expected`.
+
+        Raises:
+            Conflict, PushRefused: as `publish`. AuthFailed, RemoteUnreachable: by the remote.
+        """
+        if self._mirror.location.is_own:
+            raise BadRequest("A repository of our own has no remote to push to")
+        ref = f"refs/heads/{check_ref_name(branch)}"
+        lease = f"{ref}:{check_oid(expected) if expected else ''}"
+        with self._mirror.disk.lock.held():
+            source = check_oid(sha) if sha else ""
+            _judge(self._mirror.remote.push(f"{source}:{ref}", lease=lease), branch)
+
+    def drop(self, sha: str) -> None:
+        """Let go of a commit that was built and is not to be published (any more)."""
+        ref = PENDING + check_oid(sha)
+        if self._mirror.objects.info(ref) is not None:
+            self._mirror.refs.update([RefUpdate(ref, None)])
+
+    def _tip(self, branch: str) -> str | None:
+        try:
+            return self._mirror.tip(f"refs/heads/{check_ref_name(branch)}")
+        except RefNotFound:
+            return None
+
+
+def _pending() -> str:
+    return f"{PENDING}new/{os.urandom(8).hex()}"
+
+
+def _modes(held: dict[str, Held]) -> dict[str, int]:
+    return {path: there.mode for path, there in held.items()}
+
+
+def _judge(outcome: Outcome, branch: str) -> None:
+    """Raise what the remote's refusal of a ref means."""
+    refused = [line for line in outcome.text.splitlines() if line.startswith("!")]
+    if not refused:
+        return
+    reason = refused[0].split("\t")[-1]
+    if any(text in reason for text in _MOVED):
+        raise Conflict(f"The branch {branch!r} moved in the meantime; read it again and repeat")
+    said = [
+        line.removeprefix("remote:").strip()
+        for line in outcome.err.splitlines()
+        if line.startswith("remote:")
+    ]
+    told = scrub("; ".join(text for text in said if text))
+    raise PushRefused(
+        f"The remote takes no direct push to {branch!r}, open a pull request instead:"
+        f" {scrub(reason)} {told}".rstrip()
+    )
