@@ -7,6 +7,7 @@ from pydantic import AliasChoices, Field
 
 from app.flows.conditions import Conditions
 from app.flows.declarations import Inputs, Output
+from app.flows.dump import dump
 from app.flows.labels import Labels
 from app.flows.names import FlowId, Namespace
 from app.flows.policies import Check, Concurrency, Sla
@@ -91,3 +92,7 @@ class Flow(Model):
         default=False, description="A disabled flow has no triggers and cannot be executed."
     )
     deleted: bool = Field(default=False, description="A deleted flow is a revision like others.")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the flow as Kestra's JSON: camelCase, what was set, no nulls."""
+        return {**dump(self), "disabled": self.disabled, "deleted": self.deleted}

@@ -119,7 +119,7 @@ def refuse(model: Model, violations: Mapping[str, str]) -> None:
             [
                 {
                     "type": PydanticCustomError("violation", "{reason}", {"reason": message}),
-                    "loc": (name,),
+                    "loc": (type(model).model_fields[name].alias or name,),
                     "input": getattr(model, name, None),
                 }
                 for name, message in violations.items()

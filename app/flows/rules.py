@@ -1,0 +1,248 @@
+"""Rules across the parts of a flow. They read the raw document, so that all problems show at once.
+
+Source of the rules and of most texts: Kestra's flow validators, and what its documentation says of
+later versions.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from app.flows.declarations import Input, Output
+from app.flows.findings import Finding
+from app.flows.flow import Flow
+from app.flows.graph import cycle
+from app.flows.labels import ALLOWED, SYSTEM
+from app.flows.nodes import Node, properties
+from app.flows.policies import ServiceLevel
+from app.flows.problems import Path
+from app.flows.suggestions import did_you_mean
+from app.flows.tasks import Task
+from app.flows.trigger_types import FlowTrigger
+from app.flows.triggers import Trigger
+from app.flows.typed import OUTDATED, Typed
+from app.flows.typenames import Types, is_alias
+
+RESERVED: Final = frozenset(
+    {
+        "pause",
+        "resume",
+        "force-run",
+        "change-status",
+        "kill",
+        "executions",
+        "search",
+        "source",
+        "disable",
+        "enable",
+    }
+)
+"""Flow ids that clash with paths of the API (Kestra 1.0)."""
+
+SUBFLOWS: Final = frozenset(
+    {"io.kestra.plugin.core.flow.Subflow", "io.kestra.plugin.core.flow.ForEachItem"}
+)
+"""Task types that start the flow they name; a task type may also say so by `subflow`."""
+
+_UNIQUE: Final[tuple[tuple[type, str], ...]] = (
+    (Trigger, "trigger"),
+    (Input, "input"),
+    (Output, "output"),
+    (ServiceLevel, "sla"),
+)
+
+Rule = Callable[[Node, Types], Iterator[Finding]]
+
+
+def check_flow(nodes: list[Node], types: Types) -> Iterator[Finding]:
+    """Yield what breaks a rule; the first node is the flow."""
+    yield from _duplicate_tasks(nodes)
+    yield from _duplicates(nodes)
+    root = nodes[0]
+    yield from _flow_rules(root, types)
+    for node in nodes:
+        yield from _outdated(node)
+        for model, rule in _RULES:
+            if issubclass(node.model, model):
+                yield from rule(node, root)
+
+
+def check_entry(nodes: list[Node]) -> Iterator[Finding]:
+    """Yield what breaks a rule inside a single task, trigger or condition."""
+    yield from _duplicate_tasks(nodes)
+    yield from _duplicates(nodes)
+    for node in nodes:
+        yield from _outdated(node)
+
+
+def _text(value: Any) -> str | None:
+    """Return the id that a raw value stands for, None if it is no scalar."""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int | float) else None
+
+
+def _id(node: Node) -> str | None:
+    return _text(node.raw.get("id", node.raw.get("name")))
+
+
+def _duplicate_tasks(nodes: list[Node]) -> Iterator[Finding]:
+    tasks = [node for node in nodes if issubclass(node.model, Task)]
+    yield from _repeated(tasks, "task id")
+
+
+def _duplicates(nodes: list[Node]) -> Iterator[Finding]:
+    """Yield ids that are there twice in one list of triggers, inputs, outputs or service levels."""
+    for model, kind in _UNIQUE:
+        lists: dict[Path, list[Node]] = {}
+        for node in nodes:
+            if issubclass(node.model, model):
+                lists.setdefault(node.path[:-1], []).append(node)
+        for siblings in lists.values():
+            yield from _repeated(siblings, kind if kind == "input" else f"{kind} id")
+
+
+def _repeated(nodes: list[Node], kind: str) -> Iterator[Finding]:
+    seen: set[str] = set()
+    told: set[str] = set()
+    for node in nodes:
+        name = _id(node)
+        if name is not None and name in seen and name not in told:
+            told.add(name)
+            message = f"Duplicate {kind} with name [{name}]"
+            yield Finding((*node.path, "id"), "DUPLICATE_ID", message)
+        if name is not None:
+            seen.add(name)
+
+
+def _outdated(node: Node) -> Iterator[Finding]:
+    """Yield warnings for old type names, and for types and properties to leave."""
+    model = node.model
+    written = node.raw.get("type")
+    if issubclass(model, Typed) and isinstance(written, str) and is_alias(written, model):
+        kind = next(name for base, name in _KINDS if issubclass(model, base))
+        message = f"The {kind} {written} is renamed to {model.type_name}"
+        fix = f"write {model.type_name}"
+        yield Finding((*node.path, "type"), "RENAMED_TYPE", message, fix, "warning")
+    if model.deprecated and issubclass(model, Typed | Input):
+        message = f"{written} is deprecated: {model.deprecated}"
+        yield Finding(node.path, "DEPRECATED", message, model.deprecated, "warning")
+    for old, new in model.renamed.items():
+        if old in node.raw:
+            message = f"`{old}` is deprecated: use {new}"
+            yield _left(node, old, message, f"use {new}")
+    for name in node.raw:
+        reason = _reason(node, name)
+        if reason:
+            yield _left(node, name, f"`{name}` is deprecated: {reason}", reason)
+
+
+_KINDS: Final = ((Task, "task"), (Trigger, "trigger"), (Typed, "condition"))
+
+
+def _left(node: Node, name: str, message: str, fix: str) -> Finding:
+    return Finding((*node.path, name), "DEPRECATED", message, fix, "warning", at_key=True)
+
+
+def _reason(node: Node, name: str) -> str:
+    field = properties(node.model).get(name)
+    extra = field.json_schema_extra if field is not None else None
+    return str(extra.get(OUTDATED, "")) if isinstance(extra, dict) else ""
+
+
+def _flow_rules(root: Node, types: Types) -> Iterator[Finding]:
+    name = root.raw.get("id")
+    if name in RESERVED:
+        message = f"Flow id is a reserved keyword: {name}; it clashes with a path of the API"
+        yield Finding(("id",), "RESERVED_ID", message, "choose another id", "warning")
+    yield from _dependencies(root.raw.get("inputs"))
+    yield from _default_properties(root, types)
+
+
+def _dependencies(inputs: Any) -> Iterator[Finding]:
+    """Yield dependencies on inputs that do not exist, and one cycle."""
+    declared = (
+        [item for item in inputs if isinstance(item, dict)] if isinstance(inputs, list) else []
+    )
+    graph: dict[str, list[str]] = {}
+    places: dict[str, Path] = {}
+    known = {_text(item.get("id", item.get("name"))) for item in declared} - {None}
+    for index, item in enumerate(inputs if declared else ()):
+        if not isinstance(item, dict):
+            continue
+        name = _text(item.get("id", item.get("name"))) or ""
+        needs = item.get("dependsOn")
+        wanted = needs.get("inputs") if isinstance(needs, dict) else None
+        places[name] = ("inputs", index, "dependsOn", "inputs")
+        graph[name] = [w for w in wanted if isinstance(w, str)] if isinstance(wanted, list) else []
+        for position, other in enumerate(graph[name]):
+            if other not in known:
+                message = f"The input `{name}` depends on `{other}`, which is no input of the flow"
+                fix = did_you_mean(other, [str(item) for item in known])
+                yield Finding((*places[name], position), "SCHEMA", message, fix)
+    loop = cycle(graph)
+    if loop:
+        message = f"Inputs depend on each other in a circle: {' → '.join(loop)}"
+        yield Finding(places[loop[0]], "SCHEMA", message)
+
+
+def _default_properties(root: Node, types: Types) -> Iterator[Finding]:
+    """Yield properties that a default sets for one type which does not have them."""
+    key = "pluginDefaults" if "pluginDefaults" in root.raw else "taskDefaults"
+    defaults = root.raw.get(key)
+    for index, default in enumerate(defaults if isinstance(defaults, list) else ()):
+        name = default.get("type") if isinstance(default, dict) else None
+        values = default.get("values") if isinstance(default, dict) else None
+        if not isinstance(name, str) or not isinstance(values, dict):
+            continue
+        model = types.task(name) or types.trigger(name) or types.condition(name)
+        for value in values if model is not None else ():
+            if model is not None and value not in properties(model):
+                path = (key, index, "values", value)
+                fix = did_you_mean(value, properties(model))
+                message = f'Unrecognized field "{value}" of {name}'
+                yield Finding(path, "UNKNOWN_PROPERTY", message, fix, at_key=True)
+
+
+def _recursion(node: Node, root: Node) -> Iterator[Finding]:
+    """Yield a task that starts the flow it stands in, with nothing in between to stop it."""
+    model = node.model
+    if not (getattr(model, "subflow", False) or getattr(model, "type_name", "") in SUBFLOWS):
+        return
+    target = (node.raw.get("namespace"), node.raw.get("flowId"))
+    if target == (root.raw.get("namespace"), root.raw.get("id")) and None not in target:
+        message = f"Invalid Flow: Recursive call to flow [{target[0]}.{target[1]}]"
+        yield Finding((*node.path, "flowId"), "SCHEMA", message)
+
+
+def _broad(node: Node, _: Node) -> Iterator[Finding]:
+    """Yield a Flow trigger that fires for everything."""
+    if not any(node.raw.get(name) for name in ("conditions", "preconditions", "dependsOn", "when")):
+        message = (
+            "This flow will be triggered for EVERY execution of EVERY flow on your instance. "
+            "We recommend adding the preconditions property to the Flow trigger "
+            f"'{node.raw.get('id')}'."
+        )
+        yield Finding(node.path, "BROAD_TRIGGER", message, "add preconditions", "warning")
+
+
+def _system_labels(node: Node, _: Node) -> Iterator[Finding]:
+    """Yield labels that only the system may set."""
+    labels = node.raw.get("labels")
+    keys: list[tuple[Path, Any]] = []
+    if isinstance(labels, dict):
+        keys = [((key,), key) for key in labels]
+    elif isinstance(labels, list):
+        keys = [((i, "key"), x.get("key")) for i, x in enumerate(labels) if isinstance(x, dict)]
+    for path, key in keys:
+        if isinstance(key, str) and key.startswith(SYSTEM) and key not in ALLOWED:
+            message = f"System labels can only be set by the system itself: {key}"
+            yield Finding((*node.path, "labels", *path), "SCHEMA", message, at_key=True)
+
+
+_RULES: Final[tuple[tuple[type, Callable[[Node, Node], Iterator[Finding]]], ...]] = (
+    (Task, _recursion),
+    (FlowTrigger, _broad),
+    (Flow, _system_labels),
+    (Trigger, _system_labels),
+    (ServiceLevel, _system_labels),
+)
