@@ -216,15 +216,19 @@ class Storage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HttpCall:
-    """One HTTP request. Times are seconds; `body` is sent with its length, an iterator chunked."""
+    """One HTTP request; a body of bytes is sent with its length, an iterator in chunks.
+
+    Times are seconds; None leaves them to the client's settings. The total is for all redirects and
+    the whole answer.
+    """
 
     method: str
     url: str
     headers: Sequence[tuple[str, str]] = ()
     body: bytes | AsyncIterator[bytes] | None = None
-    connect_timeout: float = 5.0
+    connect_timeout: float | None = None
     read_timeout: float = 10.0
-    total_timeout: float = 60.0
+    total_timeout: float | None = None
     follow_redirects: bool = True
     verify: bool = True
     proxy: str | None = None

@@ -1,7 +1,20 @@
 """Calls to HTTP services: the client, which addresses it may connect to, and request bodies."""
 
+from app.config.sections import HttpSettings
 from app.plugins.http.addresses import AddressPolicy, Resolver
 from app.plugins.http.failure import HttpFailure
+from app.plugins.http.limits import Limits
 from app.plugins.http.reqwest import ReqwestClient
 
-__all__ = ["AddressPolicy", "HttpFailure", "ReqwestClient", "Resolver"]
+__all__ = ["AddressPolicy", "HttpFailure", "Limits", "ReqwestClient", "Resolver", "http_client"]
+
+
+def http_client(settings: HttpSettings) -> ReqwestClient:
+    """Return the client that the settings ask for."""
+    policy = AddressPolicy(settings.allow_loopback, settings.allow_private)
+    limits = Limits(
+        connect=settings.connect_timeout_seconds,
+        total=settings.total_timeout_seconds,
+        body_bytes=settings.max_body_bytes,
+    )
+    return ReqwestClient(policy, per_host=settings.per_host, limits=limits)

@@ -6,26 +6,27 @@ from collections.abc import AsyncIterator, Sequence
 from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.response import Response
 
-from app.plugins.http.content import CODINGS, Inflater
+from app.plugins.http.content import CODINGS, PIECE, Inflater
 from app.plugins.http.failure import HttpFailure
+from app.plugins.http.limits import Limits
 from app.plugins.http.reasons import failure_of
-from app.ports import HttpCall
 
 
 class ReqwestAnswer:
     """Status, headers, and the body in bounded pieces (implements `ports.HttpAnswer`)."""
 
-    __slots__ = ("_call", "_inflater", "_left", "_place", "_reader", "headers", "status")
+    __slots__ = ("_inflater", "_left", "_limits", "_place", "_reader", "_room", "headers", "status")
 
-    def __init__(self, response: Response, call: HttpCall, place: str) -> None:
-        """Take over a response whose body was not read."""
+    def __init__(self, response: Response, limits: Limits, place: str, *, head: bool) -> None:
+        """Take over a response whose body was not read; `head`: it has none."""
         self.status: int = response.status
         self.headers: Sequence[tuple[str, str]] = list(response.headers.items())
         self._reader = response.body_reader
-        self._call = call
+        self._limits = limits
+        self._room = limits.body_bytes
         self._place = place
         self._inflater: Inflater | None = None
-        self._left = -1 if call.method != "HEAD" else 0
+        self._left = 0 if head else -1
         for name, value in self.headers:  # in lower case: the library makes them so
             if name == "content-length" and self._left < 0 and value.isdecimal():
                 self._left = int(value)
@@ -55,21 +56,26 @@ class ReqwestAnswer:
     async def _next(self, limit: int) -> bytes:
         """Return some bytes, at most `limit`; empty at the end."""
         if self._inflater is None:
-            return await self._raw(limit)
+            piece = await self._raw(limit)
+        else:
+            piece = await self._unpacked(self._inflater, limit)
+        self._room -= len(piece)
+        if self._room < 0:
+            most = self._limits.body_bytes
+            reason = f"{self._place} answered with more than {most} bytes, the limit of an answer"
+            raise HttpFailure(reason, host=self._place, sent=True, definite=True)
+        return piece
+
+    async def _unpacked(self, inflater: Inflater, limit: int) -> bytes:
         try:
-            return await self._unpacked(self._inflater, limit)
+            while not (piece := inflater.take(limit)):
+                packed = await self._raw(PIECE)
+                if not packed and inflater.complete:
+                    return b""
+                inflater.feed(packed)
         except zlib.error as error:
             reason = f"{self._place} sent a compressed body that is damaged: {error}"
             raise HttpFailure(reason, host=self._place, sent=True) from None
-
-    async def _unpacked(self, inflater: Inflater, limit: int) -> bytes:
-        while not (piece := inflater.take(limit)):
-            packed = await self._raw(64 * 1024)
-            if not packed:
-                if inflater.complete:
-                    return b""
-                raise zlib.error("it breaks off")
-            inflater.feed(packed)
         return piece
 
     async def _raw(self, limit: int) -> bytes:
@@ -78,7 +84,7 @@ class ReqwestAnswer:
         try:
             piece = await self._reader.read(limit)
         except PyreqwestError as error:
-            raise failure_of(error, self._call, self._place, answered=True) from None
+            raise failure_of(error, self._limits, self._place, answered=True) from None
         if piece is None:
             self._left = 0
             return b""

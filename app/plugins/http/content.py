@@ -21,11 +21,17 @@ class Inflater:
         """Start at the beginning of a body."""
         self._inflate = zlib.decompressobj(_GZIP_OR_ZLIB)
         self._begun = False
-        self.packed = b""
+        self._packed = b""
 
     def feed(self, packed: bytes) -> None:
-        """Add bytes as they came; only when `packed` is empty."""
-        self.packed = packed
+        """Add bytes as they came, once those before are taken; empty: there are no more.
+
+        Raises:
+            zlib.error: there are no more, and the body is not complete.
+        """
+        if not packed:
+            raise zlib.error("it breaks off")
+        self._packed = packed
 
     def take(self, limit: int) -> bytes:
         """Return the next unpacked bytes, at most `limit`; empty when more input is needed.
@@ -33,15 +39,15 @@ class Inflater:
         Raises:
             zlib.error: the body is damaged.
         """
-        while self.packed:
+        while self._packed:
             piece = self._piece(min(limit, PIECE))
             if self._inflate.eof:
                 # RFC 1952: further members may follow.
-                self.packed = self._inflate.unused_data
+                self._packed = self._inflate.unused_data
                 self._inflate = zlib.decompressobj(_GZIP_OR_ZLIB)
                 self._begun = False
             else:
-                self.packed = self._inflate.unconsumed_tail
+                self._packed = self._inflate.unconsumed_tail
             if piece:
                 return piece
         return b""
@@ -49,13 +55,13 @@ class Inflater:
     def _piece(self, limit: int) -> bytes:
         begun, self._begun = self._begun, True
         try:
-            return self._inflate.decompress(self.packed, limit)
+            return self._inflate.decompress(self._packed, limit)
         except zlib.error:
             if begun:
                 raise
             # Some servers call raw deflate data "deflate", without the zlib frame of RFC 9110.
             self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-            return self._inflate.decompress(self.packed, limit)
+            return self._inflate.decompress(self._packed, limit)
 
     @property
     def complete(self) -> bool:

@@ -11,7 +11,7 @@ from pyreqwest.exceptions import (
 )
 
 from app.plugins.http.failure import HttpFailure
-from app.ports import HttpCall
+from app.plugins.http.limits import Limits
 
 # Only this says for certain that no connection was made. Its class does not: a connection that
 # breaks while we wait for the answer is a `ConnectError` too. Should the words ever change, every
@@ -20,15 +20,15 @@ _NOT_CONNECTED = "client error (Connect)"
 _ERRNO = re.compile(r" \(os error \d+\)$")
 
 
-def failure_of(error: PyreqwestError, call: HttpCall, place: str, *, answered: bool) -> HttpFailure:
+def failure_of(error: PyreqwestError, limits: Limits, place: str, *, answered: bool) -> HttpFailure:
     """Return our failure for the library's; `answered`: the headers had come."""
     causes = _causes(error)
     if isinstance(error, BuilderError):
         what = causes[-1] if causes else str(error)
         return HttpFailure(f"the request cannot be sent: {what}", host=place, sent=False)
     if _NOT_CONNECTED in causes and not answered:
-        return HttpFailure(_unconnected(error, causes, call, place), host=place, sent=False)
-    return HttpFailure(_broken(error, causes, call, place, answered), host=place, sent=True)
+        return HttpFailure(_unconnected(error, causes, limits, place), host=place, sent=False)
+    return HttpFailure(_broken(error, causes, limits, place, answered), host=place, sent=True)
 
 
 def _causes(error: PyreqwestError) -> list[str]:
@@ -37,9 +37,9 @@ def _causes(error: PyreqwestError) -> list[str]:
     return [cause["message"] for cause in error.details.get("causes") or ()]
 
 
-def _unconnected(error: PyreqwestError, causes: list[str], call: HttpCall, place: str) -> str:
+def _unconnected(error: PyreqwestError, causes: list[str], limits: Limits, place: str) -> str:
     if isinstance(error, RequestTimeoutError):
-        return f"connection to {place} not made within {call.connect_timeout:g} s"
+        return f"connection to {place} not made within {limits.connect:g} s"
     why = _ERRNO.sub("", causes[-1])
     if why == "Connection refused":
         return f"connection to {place} refused"
@@ -47,13 +47,13 @@ def _unconnected(error: PyreqwestError, causes: list[str], call: HttpCall, place
 
 
 def _broken(
-    error: PyreqwestError, causes: list[str], call: HttpCall, place: str, answered: bool
+    error: PyreqwestError, causes: list[str], limits: Limits, place: str, answered: bool
 ) -> str:
     if isinstance(error, ClientClosedError):
         return f"the call to {place} was given up: the HTTP client was closed"
     what = "its whole answer" if answered else "an answer"
     if isinstance(error, RequestTimeoutError):
-        limits = f"{call.read_timeout:g} s without a byte, {call.total_timeout:g} s in all"
-        return f"{place} did not give {what} in time (limits: {limits})"
+        spent = f"{limits.read:g} s without a byte, {limits.total:g} s in all"
+        return f"{place} did not give {what} in time (limits: {spent})"
     why = _ERRNO.sub("", causes[-1]) if causes else str(error)
     return f"{place} broke off before {what}: {why}"

@@ -5,7 +5,6 @@ call and takes the answer.
 """
 
 import asyncio
-import dataclasses
 import functools
 from datetime import timedelta
 from types import TracebackType
@@ -19,6 +18,7 @@ from app.plugins.http.answers import ReqwestAnswer
 from app.plugins.http.connections import Clients, Way
 from app.plugins.http.failure import HttpFailure
 from app.plugins.http.gates import Gate
+from app.plugins.http.limits import Limits
 from app.plugins.http.reasons import failure_of
 from app.plugins.http.redirects import CODES, MOST_REDIRECTS, next_call
 from app.plugins.http.urls import Target, parse_url
@@ -42,9 +42,18 @@ class ReqwestClient:
         policy: AddressPolicy | None = None,
         *,
         per_host: int = PER_HOST,
+        limits: Limits | None = None,
         resolver: Resolver | None = None,
     ) -> None:
-        """Connect only where `policy` allows; `per_host` calls at once to one host and port."""
+        """Connect only where `policy` allows.
+
+        Args:
+            policy: which addresses may be called.
+            per_host: most calls at once to one host and port.
+            limits: of calls that do not say otherwise.
+            resolver: looks names up; replaces `policy`.
+        """
+        self.limits = limits or Limits()
         self._resolver = resolver or Resolver(policy or AddressPolicy())
         self._per_host = per_host
         self._clients = Clients()
@@ -83,37 +92,35 @@ class ReqwestClient:
         if gate.idle and len(self._gates) > 1024:
             self._gates.pop(target.place, None)
 
-    async def clients(self, call: HttpCall, target: Target) -> list[Client]:
+    async def clients(self, call: HttpCall, limits: Limits, target: Target) -> list[Client]:
         """Return a client for each checked address of the target, to be tried in this order."""
         if call.proxy:
-            return [await self._through_proxy(call, target, call.proxy)]
+            return [await self._through_proxy(call, limits, target)]
         if target.literal:
             self._resolver.check(target.host, (target.host,))
             addresses: tuple[str, ...] = ("",)
         else:
-            addresses = await self._resolver.addresses(
-                target.host, target.port, call.connect_timeout
-            )
+            addresses = await self._resolver.addresses(target.host, target.port, limits.connect)
         host = "" if target.literal else target.host
-        return [self._clients.get(_way(call, host, address)) for address in addresses]
+        return [self._clients.get(_way(call, limits, host, address)) for address in addresses]
 
-    async def _through_proxy(self, call: HttpCall, target: Target, proxy: str) -> Client:
+    async def _through_proxy(self, call: HttpCall, limits: Limits, target: Target) -> Client:
         # The proxy looks up names, so only literal targets and the proxy itself can be checked.
         if target.literal:
             self._resolver.check(target.host, (target.host,))
-        through = parse_url(proxy)
+        through = parse_url(call.proxy or "")
         host, address = "", ""
         if through.literal:
             self._resolver.check(through.host, (through.host,))
         else:
             host = through.host
-            found = await self._resolver.addresses(host, through.port, call.connect_timeout)
+            found = await self._resolver.addresses(host, through.port, limits.connect)
             address = found[0]
-        return self._clients.get(_way(call, host, address))
+        return self._clients.get(_way(call, limits, host, address))
 
 
-def _way(call: HttpCall, host: str, address: str) -> Way:
-    return Way(host, address, call.connect_timeout, call.read_timeout, call.verify, call.proxy)
+def _way(call: HttpCall, limits: Limits, host: str, address: str) -> Way:
+    return Way(host, address, limits.connect, limits.read, call.verify, call.proxy)
 
 
 class Exchange:
@@ -132,10 +139,12 @@ class Exchange:
     async def __aenter__(self) -> ReqwestAnswer:
         """Send the request, follow redirects, return the answer."""
         call, target = self._call, parse_url(self._call.url)
-        deadline = asyncio.get_running_loop().time() + call.total_timeout
+        limits = self._client.limits.of(call)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + limits.total
         for hop in range(MOST_REDIRECTS + 1):
             try:
-                answer = await self._hop(call, target)
+                answer = await self._hop(call, limits, target)
                 if answer.status not in CODES:
                     return answer
                 following = next_call(call, target, answer.status, dict(answer.headers))
@@ -147,7 +156,8 @@ class Exchange:
             if following is None:
                 return answer
             await self.__aexit__(None, None, None)
-            call, target = _within(following[0], deadline), following[1]
+            call, target = following
+            limits = limits._replace(total=max(0.001, deadline - loop.time()))
         reason = f"{target.place} redirects again after {MOST_REDIRECTS} redirects"
         raise HttpFailure(reason, host=target.place, sent=True, definite=True)
 
@@ -167,40 +177,34 @@ class Exchange:
             if gate is not None and self._target is not None:
                 self._client.leave(self._target, gate)
 
-    async def _hop(self, call: HttpCall, target: Target) -> ReqwestAnswer:
+    async def _hop(self, call: HttpCall, limits: Limits, target: Target) -> ReqwestAnswer:
         self._target = target
-        self._gate = await self._client.enter(target, call.total_timeout)
-        clients = await self._client.clients(call, target)
+        self._gate = await self._client.enter(target, limits.total)
+        clients = await self._client.clients(call, limits, target)
         for client in clients[:-1]:
             try:
-                return await self._send(client, call, target)
+                return await self._send(client, call, limits, target)
             except HttpFailure as failure:
                 if failure.sent:
                     raise  # else the next address is tried
-        return await self._send(clients[-1], call, target)
+        return await self._send(clients[-1], call, limits, target)
 
-    async def _send(self, client: Client, call: HttpCall, target: Target) -> ReqwestAnswer:
-        request = _build(client, call, target)
+    async def _send(
+        self, client: Client, call: HttpCall, limits: Limits, target: Target
+    ) -> ReqwestAnswer:
+        request = _build(client, call, limits.total, target)
         try:
             response = await request.__aenter__()
         except PyreqwestError as error:
-            raise failure_of(error, call, target.place, answered=False) from None
+            raise failure_of(error, limits, target.place, answered=False) from None
         self._request = request
-        return ReqwestAnswer(response, call, target.place)
+        return ReqwestAnswer(response, limits, target.place, head=call.method == "HEAD")
 
 
-def _within(call: HttpCall, deadline: float) -> HttpCall:
-    """Return the call with what is left of its time: the limit is for all redirects together."""
-    left = max(0.001, deadline - asyncio.get_running_loop().time())
-    return dataclasses.replace(call, total_timeout=left)
-
-
-def _build(client: Client, call: HttpCall, target: Target) -> StreamRequest:
+def _build(client: Client, call: HttpCall, total: float, target: Target) -> StreamRequest:
     try:
         builder: RequestBuilder = (
-            client.request(call.method, target.url)
-            .headers(call.headers)
-            .timeout(_seconds(call.total_timeout))
+            client.request(call.method, target.url).headers(call.headers).timeout(_seconds(total))
         )
         if target.credentials and not any(n.lower() == "authorization" for n, _ in call.headers):
             builder = builder.basic_auth(*target.credentials)

@@ -1,0 +1,99 @@
+"""One file on its way to the disk."""
+
+import contextlib
+import os
+import threading
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+PIECE = 256 * 1024
+"""Bytes written or read at a time."""
+
+_TRIES = 5
+
+
+class Upload:
+    """Writes beside, then renames. The methods block; they may be called from any thread.
+
+    A thread cannot be stopped, so `discard` may come while a piece is being written: they take
+    turns.
+    """
+
+    def __init__(self, incoming: Path, target: Path) -> None:
+        """Write to `target` by way of a file in the folder `incoming` of the same disk."""
+        self._path = incoming / uuid.uuid4().hex
+        self._target = target
+        self._file: BinaryIO | None = None
+        self._ended = False
+        self._turn = threading.Lock()
+
+    def write(self, chunks: Sequence[bytes]) -> None:
+        """Append the chunks."""
+        with self._turn:
+            if not self._ended:
+                self._append(chunks)
+
+    def finish(self, chunks: Sequence[bytes]) -> None:
+        """Append the last chunks and put the file in its place, durably."""
+        with self._turn:
+            if self._ended:
+                return
+            file = self._append(chunks)
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+            self._place()
+            self._ended = True
+
+    def discard(self) -> None:
+        """Forget what was written; nothing happens to a file that is in its place."""
+        with self._turn:
+            self._ended = True
+            if self._file is not None:
+                self._file.close()
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()
+
+    def _append(self, chunks: Sequence[bytes]) -> BinaryIO:
+        if self._file is None:
+            self._file = self._path.open("xb")
+        self._file.writelines(chunks)
+        return self._file
+
+    def _place(self) -> None:
+        folder = self._target.parent
+        for left in reversed(range(_TRIES)):
+            made = _make(folder)
+            try:
+                self._path.replace(self._target)
+            except FileNotFoundError:
+                # The folder was empty, and whoever emptied it removed it at this moment.
+                if not left:
+                    raise
+                continue
+            for each in (*made, folder):
+                _sync(each)
+            return
+
+
+def _make(folder: Path) -> list[Path]:
+    """Make a folder; return the folders that got a new entry by it."""
+    changed: list[Path] = []
+    above = folder
+    while not above.exists():
+        above = above.parent
+        changed.append(above)
+    folder.mkdir(parents=True, exist_ok=True)
+    return changed
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    with contextlib.suppress(FileNotFoundError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
