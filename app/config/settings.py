@@ -100,4 +100,5 @@ def load_settings(**flags: Any) -> Settings:
 
 def _explain(problem: Any) -> str:
     path = tuple(str(part) for part in problem["loc"])
-    return f"{'.'.join(path)}: {problem['msg'].removeprefix('Value error, ')} (set by {variable(path[:2])})"
+    rule = problem["msg"].removeprefix("Value error, ")
+    return f"{'.'.join(path)}: {rule} (set by {variable(path[:2])})"
