@@ -20,6 +20,9 @@ KEYS = ("pluginDefaults", "taskDefaults")
 """The properties of a flow that hold its own defaults; defaults are not applied inside them."""
 
 
+_CONTAINERS = frozenset({dict, list})
+
+
 class _Default(NamedTuple):
     """A default that can be applied."""
 
@@ -129,11 +132,15 @@ class _Merger:
 
     def node(self, value: Any, path: Path) -> Any:
         """Return a value of the tree with the defaults of all entries inside."""
-        if isinstance(value, dict):
-            if isinstance(value.get("type"), str):
+        kind = type(value)
+        if kind is dict:
+            if type(value.get("type")) is str:
                 value = self._entry(value, path)
-            return {key: self.node(item, (*path, key)) for key, item in value.items()}
-        if isinstance(value, list):
+            return {
+                key: self.node(item, (*path, key)) if type(item) in _CONTAINERS else item
+                for key, item in value.items()
+            }
+        if kind is list:
             return [self.node(item, (*path, index)) for index, item in enumerate(value)]
         return value
 

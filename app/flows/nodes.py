@@ -13,7 +13,7 @@ from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 
 from app.flows.problems import Path
-from app.flows.typed import TYPES, ByType, Model
+from app.flows.typed import OUTDATED, TYPES, ByType, Model
 from app.flows.typenames import Types
 
 
@@ -48,6 +48,17 @@ def properties(model: type[Model]) -> Mapping[str, FieldInfo]:
     return types.MappingProxyType(
         {name: field for field in model.model_fields.values() for name in _names(field)}
     )
+
+
+@functools.cache
+def outdated_properties(model: type[Model]) -> Mapping[str, str]:
+    """Return the properties of a model that should no longer be used, each with what to do."""
+    reasons = {}
+    for name, field in properties(model).items():
+        extra = field.json_schema_extra
+        if isinstance(extra, dict) and OUTDATED in extra:
+            reasons[name] = str(extra[OUTDATED])
+    return types.MappingProxyType(reasons)
 
 
 def _names(field: FieldInfo) -> list[str]:

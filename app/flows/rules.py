@@ -12,14 +12,14 @@ from app.flows.findings import Finding
 from app.flows.flow import Flow
 from app.flows.graph import cycle
 from app.flows.labels import ALLOWED, SYSTEM
-from app.flows.nodes import Node, properties
+from app.flows.nodes import Node, outdated_properties, properties
 from app.flows.policies import ServiceLevel
 from app.flows.problems import Path
 from app.flows.suggestions import did_you_mean
 from app.flows.tasks import Task
 from app.flows.trigger_types import FlowTrigger
 from app.flows.triggers import Trigger
-from app.flows.typed import OUTDATED, Typed
+from app.flows.typed import Typed
 from app.flows.typenames import Types, is_alias
 
 RESERVED: Final = frozenset(
@@ -130,9 +130,8 @@ def _outdated(node: Node) -> Iterator[Finding]:
         if old in node.raw:
             message = f"`{old}` is deprecated: use {new}"
             yield _left(node, old, message, f"use {new}")
-    for name in node.raw:
-        reason = _reason(node, name)
-        if reason:
+    for name, reason in outdated_properties(model).items():
+        if name in node.raw:
             yield _left(node, name, f"`{name}` is deprecated: {reason}", reason)
 
 
@@ -141,12 +140,6 @@ _KINDS: Final = ((Task, "task"), (Trigger, "trigger"), (Typed, "condition"))
 
 def _left(node: Node, name: str, message: str, fix: str) -> Finding:
     return Finding((*node.path, name), "DEPRECATED", message, fix, "warning", at_key=True)
-
-
-def _reason(node: Node, name: str) -> str:
-    field = properties(node.model).get(name)
-    extra = field.json_schema_extra if field is not None else None
-    return str(extra.get(OUTDATED, "")) if isinstance(extra, dict) else ""
 
 
 def _flow_rules(root: Node, types: Types) -> Iterator[Finding]:
