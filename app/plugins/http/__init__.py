@@ -2,11 +2,19 @@
 
 from app.config.sections import HttpSettings
 from app.plugins.http.addresses import AddressPolicy, Resolver
-from app.plugins.http.failure import HttpFailure
+from app.plugins.http.failure import CallRefused, HttpFailure
 from app.plugins.http.limits import Limits
 from app.plugins.http.reqwest import ReqwestClient
 
-__all__ = ["AddressPolicy", "HttpFailure", "Limits", "ReqwestClient", "Resolver", "http_client"]
+__all__ = [
+    "AddressPolicy",
+    "CallRefused",
+    "HttpFailure",
+    "Limits",
+    "ReqwestClient",
+    "Resolver",
+    "http_client",
+]
 
 
 def http_client(settings: HttpSettings) -> ReqwestClient:

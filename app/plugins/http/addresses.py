@@ -12,7 +12,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from app.plugins.http.failure import HttpFailure
+from app.plugins.http.failure import CallRefused, HttpFailure
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -76,9 +76,12 @@ class AddressPolicy:
             return None if self.allow_loopback else "it is this machine itself"
         if any(address in network for network in _PRIVATE):
             return None if self.allow_private else "it is private"
-        if not address.is_global or address.is_multicast or address.is_reserved:
-            return "it is no public address"
-        return None
+        return None if _is_public(address) else "it is no public address"
+
+
+def _is_public(address: Address) -> bool:
+    site_local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
+    return address.is_global and not (address.is_multicast or address.is_reserved or site_local)
 
 
 async def _system_lookup(host: str, port: int) -> Sequence[str]:
@@ -99,11 +102,11 @@ class Resolver:
         self._refusal = functools.lru_cache(MOST_NAMES)(policy.refusal)
 
     def check(self, host: str, addresses: Iterable[str]) -> None:
-        """Raise `HttpFailure` when one of the addresses must not be called."""
+        """Raise `CallRefused` when one of the addresses must not be called."""
         for address in addresses:
             if why := self._refusal(address):
                 reason = f"the address {address} of {host} must not be called: {why}"
-                raise HttpFailure(reason, host=host, sent=False)
+                raise CallRefused(reason, host=host, sent=False)
 
     async def addresses(self, host: str, port: int, timeout: float) -> tuple[str, ...]:
         """Return the addresses of a host name, each of them checked; at least one.

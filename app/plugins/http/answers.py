@@ -40,7 +40,7 @@ class ReqwestAnswer:
             HttpFailure: the body breaks off, is damaged, or does not come in time.
         """
         first = await self._next(limit)
-        if len(first) == limit or self._left == 0:
+        if len(first) == limit or (self._left == 0 and self._inflater is None):
             return first
         parts, have = [first], len(first)
         while have < limit and (piece := await self._next(limit - have)):

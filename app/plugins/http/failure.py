@@ -1,9 +1,9 @@
-"""`HttpFailure`: a call that got no complete answer."""
+"""`HttpFailure`: a call that got no complete answer, and `CallRefused`: one never made."""
 
 from app.errors import HeadwaterError
 
 
-class HttpFailure(HeadwaterError):  # noqa: N818 - as the others of the tree
+class HttpFailure(HeadwaterError):  # noqa: N818 - named as the others of the tree
     """The HTTP service gave no complete answer."""
 
     code = "HTTP_FAILURE"
@@ -23,3 +23,10 @@ class HttpFailure(HeadwaterError):  # noqa: N818 - as the others of the tree
         self.host = host
         self.sent = sent
         self.definite = not sent if definite is None else definite
+
+
+class CallRefused(HttpFailure):
+    """The URL or the address must not be called; nothing was sent to it."""
+
+    code = "CALL_REFUSED"
+    status = 422

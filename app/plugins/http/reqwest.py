@@ -16,7 +16,7 @@ from pyreqwest.request import RequestBuilder, StreamRequest
 from app.plugins.http.addresses import AddressPolicy, Resolver
 from app.plugins.http.answers import ReqwestAnswer
 from app.plugins.http.connections import Clients, Way
-from app.plugins.http.failure import HttpFailure
+from app.plugins.http.failure import CallRefused, HttpFailure
 from app.plugins.http.gates import Gate
 from app.plugins.http.limits import Limits
 from app.plugins.http.reasons import failure_of
@@ -142,16 +142,19 @@ class Exchange:
         limits = self._client.limits.of(call)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + limits.total
-        for hop in range(MOST_REDIRECTS + 1):
+        answered = False
+        for _ in range(MOST_REDIRECTS + 1):
             try:
                 answer = await self._hop(call, limits, target)
                 if answer.status not in CODES:
                     return answer
+                answered = True
                 following = next_call(call, target, answer.status, dict(answer.headers))
             except BaseException as error:
                 await self.__aexit__(None, None, None)
-                if isinstance(error, HttpFailure) and hop:
-                    error.sent = True  # the first call was answered, whatever came of it
+                if answered and isinstance(error, HttpFailure) and not error.sent:
+                    # The service that redirects may have done the work already.
+                    error.sent, error.definite = True, isinstance(error, CallRefused)
                 raise
             if following is None:
                 return answer
@@ -211,12 +214,13 @@ def _build(client: Client, call: HttpCall, total: float, target: Target) -> Stre
         body = call.body
         if body is None:
             if call.method in _WITH_BODY:
-                builder = builder.body_bytes(b"")  # says Content-Length: 0
+                builder = builder.header("Content-Length", "0")  # RFC 9110 §8.6
         elif isinstance(body, bytes):
             builder = builder.body_bytes(body)
         else:
             builder = builder.body_stream(body)
-        return builder.build_streamed()
+        # Without a buffer the answer is here with its status, not only with 64 KiB of its body.
+        return builder.streamed_read_buffer_limit(0).build_streamed()
     except ValueError as error:
         reason = f"the request to {target.place} cannot be sent: {error}"
         raise HttpFailure(reason, host=target.place, sent=False) from None

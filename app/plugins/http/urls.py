@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from pyreqwest.http import Url
 
-from app.plugins.http.failure import HttpFailure
+from app.plugins.http.failure import CallRefused
 
 # The parser drops control characters and takes user names with an @; both hide where a call goes.
 _SUSPICIOUS = re.compile(r"[\x00-\x1f\x7f\\]|^[^/?#]*//[^/?#]*@[^/?#]*@")
@@ -38,7 +38,7 @@ def parse_url(text: str) -> Target:
     """Parse an http or https URL.
 
     Raises:
-        HttpFailure: it is none, or one that hides where it leads.
+        CallRefused: it is none, or one that hides where it leads.
     """
     if _SUSPICIOUS.search(text):
         raise _refused(text, "it holds control characters, backslashes or two @")
@@ -68,7 +68,7 @@ def parse_url(text: str) -> Target:
 
 
 def join_url(target: Target, location: str) -> Target:
-    """Return where a redirect leads; raises `HttpFailure`."""
+    """Return where a redirect leads; raises `CallRefused`."""
     try:
         joined = str(target.url.join(location))
     except ValueError as error:
@@ -76,7 +76,7 @@ def join_url(target: Target, location: str) -> Target:
     return parse_url(joined)
 
 
-def _refused(text: str, why: str) -> HttpFailure:
+def _refused(text: str, why: str) -> CallRefused:
     text = _USER.sub("//…@", text)  # a password may stand there
     shown = text if len(text) <= 200 else text[:200] + "…"
-    return HttpFailure(f"the URL {shown!r} cannot be called: {why}", host="", sent=False)
+    return CallRefused(f"the URL {shown!r} cannot be called: {why}", host="", sent=False)
