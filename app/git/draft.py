@@ -37,8 +37,9 @@ class Person(NamedTuple):
 class Draft:
     """One commit to be made on top of some parent.
 
-    `changes`: path -> new bytes, None deletes. Without a mode of its own, a file that is there
-    keeps its executable bit and a new one has none. `trailers` end the message (`Changeset: 01J…`).
+    `changes`: path -> new bytes, None deletes (a folder with all that it holds). Without a mode of
+    its own, a file that is there keeps its executable bit and a new one has none. `trailers` end
+    the message (`Changeset: 01J…`).
     """
 
     changes: Mapping[str, bytes | None]

@@ -29,7 +29,7 @@ _CORRUPT = re.compile(
     r" (?:tree|object|blob|commit|sha1|[0-9a-f]{7})"
     r"|Could not read [0-9a-f]{7}|not a git repository|did not send all necessary objects"
     r"|unable to (?:read|open) loose object|index file \S+ (?:is too small|is corrupt)"
-    r"|bad ref|broken ref"
+    r"|bad ref|broken ref|mismatched algorithms"  # the remote was made anew with another hash
     r"|invalid sha1 pointer|bad signature|non-monotonic index|garbage at end of"
     r"|missing object [0-9a-f]{7}|unexpected (?:line|data) in .*packed-refs|unterminated line in",
     re.IGNORECASE,

@@ -74,7 +74,8 @@ class FastImport:
         )
         origin = f"from {parent}\n" if parent else ""
         self._send(head.encode("utf-8", "replace") + text + b"\n" + origin.encode())
-        for path, data in draft.changes.items():
+        # Deletions first: where a folder takes the place of a file they must not remove it again.
+        for path, data in sorted(draft.changes.items(), key=lambda item: item[1] is not None):
             self._send(_modify(path, data, modes.get(path, REGULAR)))
         self._send(b"\nget-mark :1\n")
         return self._line().decode()

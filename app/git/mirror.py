@@ -24,6 +24,9 @@ from app.git.repository import Repository, ok
 from app.git.tips import INTO_INCOMING, TipChange, by_remote_name, local_name, moved
 
 
+_MANY_PACKS = 50
+
+
 def _now() -> int:
     return time.time_ns() // 1000
 
@@ -231,6 +234,10 @@ class Mirror:
             if aside:
                 self._disk.rescue(aside)
             return self._move(before)
+
+    def is_untidy(self) -> bool:
+        """Return whether `maintain` is worth its time: each fetch brings one more pack."""
+        return len(list(self.folder.glob("objects/pack/*.pack"))) > _MANY_PACKS
 
     def maintain(self) -> None:
         """Pack refs and objects and write the commit graph; removes nothing that is reachable."""

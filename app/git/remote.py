@@ -40,7 +40,7 @@ class Remote:
         Raises:
             RemoteUnreachable, AuthFailed, RefNotFound: naming the host and the reason.
         """
-        outcome = self._network(["ls-remote", "--heads", "--tags", "--refs"], [], tenth=True)
+        outcome = self._network(["ls-remote", "--heads", "--tags", "--refs"], [])
         pairs = (line.split("\t", 1) for line in outcome.text.splitlines() if "\t" in line)
         return {name: oid for oid, name in pairs if is_oid(oid)}
 
@@ -48,7 +48,7 @@ class Remote:
         """Return the branch that the remote's HEAD names, None when it names none."""
         if self._location.is_own:
             return self._location.branch
-        outcome = self._network(["ls-remote", "--symref"], ["HEAD"], tenth=True)
+        outcome = self._network(["ls-remote", "--symref"], ["HEAD"])
         for line in outcome.text.splitlines():
             if line.startswith("ref: refs/heads/"):
                 return line.removeprefix("ref: refs/heads/").split("\t", 1)[0]
@@ -83,19 +83,16 @@ class Remote:
         return self._network(command, [refspec], refusals=True)
 
     def _network(
-        self,
-        command: Sequence[str],
-        operands: Sequence[str],
-        *,
-        tenth: bool = False,
-        refusals: bool = False,
+        self, command: Sequence[str], operands: Sequence[str], *, refusals: bool = False
     ) -> Outcome:
         """Run one network command; `refusals`: a listed refusal of a ref is an answer, too."""
-        limits = self._disk.limits
-        seconds = limits.network_seconds / 10 if tenth else limits.network_seconds
+        listing = command[0] == "ls-remote"
+        seconds = self._disk.limits.network_seconds / (10 if listing else 1)
         credentials = self._credentials()
-        git = HardenedGit(self._disk.path)
-        git.launcher = self._launcher(credentials)
+        # A listing needs no repository, and must work where ours is damaged or not made yet.
+        folder = self._disk.home if listing else self._disk.path
+        git = HardenedGit(folder)
+        git.launcher = Launcher(folder, self._environment(credentials), self._disk.limits)
         git.lock = self._disk.lock
         outcome = git.execute(
             ["git", *command, "--end-of-options", self._location.url, *operands], seconds=seconds
@@ -110,7 +107,7 @@ class Remote:
             raise explain_network(outcome.err, self._location, secrets)
         return outcome
 
-    def _launcher(self, credentials: Credentials | None) -> Launcher:
+    def _environment(self, credentials: Credentials | None) -> dict[str, str]:
         environment = hardened(
             self._disk.home,
             location=self._location,
@@ -120,6 +117,4 @@ class Remote:
         if self._location.kind == "file":
             trust = self._disk.trust_file(Path(self._location.url))
             environment["GIT_CONFIG_GLOBAL"] = str(trust)
-        if not self._disk.path.exists():  # ls-remote before the mirror is made
-            return Launcher(self._disk.home, environment, self._disk.limits)
-        return self._disk.launcher_with(environment)
+        return environment

@@ -57,7 +57,7 @@ class WorkingFolder:
         mirror: Mirror,
         layout: Layout,
         *,
-        limits: SizeLimits = SizeLimits(),
+        limits: SizeLimits = SizeLimits(),  # noqa: B008 - frozen
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         """Watch over `folder`; `mirror` is a repository of our own, made for it alone."""
@@ -66,6 +66,7 @@ class WorkingFolder:
         self._layout = layout
         self._most = max(limits.document, limits.file)
         self._index: dict[str, _Seen] | None = None
+        self._tip: str | None = None
         self._branch = mirror.location.branch
         self._author = author_of(folder)
         self._writer = Writer(mirror, self._author)
@@ -96,21 +97,21 @@ class WorkingFolder:
             if known is None or (known.blob, known.mode) != (seen.blob, seen.mode):
                 changes[found.path] = data
                 modes[found.path] = found.mode
-        tip = self._commit(changes, modes) if changes else self._tip()
+        if changes or self._tip is None:
+            self._tip = self._commit(changes, modes)
         self._index = after
-        return tip
+        return self._tip
 
-    def _commit(self, changes: dict[str, bytes | None], modes: dict[str, int]) -> str:
-        tip = self._tip()
+    def _commit(self, changes: dict[str, bytes | None], modes: dict[str, int]) -> str | None:
+        tip = self._mirror.branches().get(self._branch)
+        if not changes:
+            return tip
         draft = Draft(changes, SUBJECT, self._author, modes=modes)
         return self._writer.commit(self._branch, draft, parent=tip)
 
-    def _tip(self) -> str | None:
-        return self._mirror.branches().get(self._branch)
-
     def _committed(self) -> dict[str, _Seen]:
         """Return the index that the last commit stands for: blobs known, times unknown."""
-        tip = self._tip()
+        tip = self._mirror.branches().get(self._branch)
         if tip is None:
             return {}
         entries = ls_tree(self._mirror.disk.launcher, tip)
@@ -127,7 +128,7 @@ class WorkingFolder:
                 mode = _mode(entry)
                 if mode is None and entry.name not in _SKIPPED and self._leads_on(path):
                     pending.append(path)
-                elif mode is not None and (self._knows(path, mode)):
+                elif mode is not None and self._knows(path, mode):
                     yield _Found(path, mode, entry.stat(follow_symlinks=False))
 
     def _knows(self, path: str, mode: int) -> bool:
@@ -152,7 +153,7 @@ class WorkingFolder:
             if found.mode == SYMLINK:
                 return os.fsencode(path.readlink())
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            with open(descriptor, "rb") as file:
+            with os.fdopen(descriptor, "rb") as file:
                 return file.read(self._most + 1)
         except OSError:
             return None
