@@ -11,9 +11,19 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from app.db.sql import Write
-from app.errors import Unavailable
+from app.errors import Fenced, Unavailable
 
 MAX_UNITS = 1024
+
+
+class Subject(Protocol):
+    """What several units are about, one after the other: once one is refused, all later ones are.
+
+    Otherwise a gap would open in a journal when a write fails and the next, queued already, does
+    not.
+    """
+
+    refused: bool
 
 
 @dataclass(slots=True)
@@ -23,15 +33,30 @@ class Unit:
     writes: Sequence[Write]
     done: asyncio.Future[list[int]]
     """Row counts, one per write that has no rank."""
+    subject: Subject | None = None
     counts: list[int] = field(default_factory=list)
     error: Exception | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether an earlier unit about the same subject was refused."""
+        return self.subject is not None and self.subject.refused
+
+    def refuse(self, error: Exception) -> None:
+        """Note why the unit is not committed; what follows it is not, either."""
+        self.error = error
+        if self.subject is not None:
+            self.subject.refused = True
 
 
 class Driver(Protocol):
     """Commits batches to one kind of database."""
 
     async def commit(self, units: Sequence[Unit]) -> None:
-        """Commit all units in one transaction; if that fails, each alone, and set its `error`."""
+        """Commit all units in one transaction; if that fails, each alone.
+
+        A unit that fails is told by `refuse`; one whose subject is `refused` by then is left out.
+        """
         ...
 
 
@@ -45,14 +70,16 @@ class Batches:
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
-    def submit(self, writes: Sequence[Write]) -> asyncio.Future[list[int]]:
+    def submit(
+        self, writes: Sequence[Write], subject: Subject | None = None
+    ) -> asyncio.Future[list[int]]:
         """Queue a unit; the future is done when it is durable.
 
         Raises (through the future):
             Unavailable: when the database is closed.
         """
         loop = asyncio.get_running_loop()
-        unit = Unit(writes, loop.create_future())
+        unit = Unit(writes, loop.create_future(), subject)
         if self._closed:
             unit.done.set_exception(Unavailable("the database is closed"))
             unit.done.exception()
@@ -65,20 +92,30 @@ class Batches:
     async def _drain(self) -> None:
         while self._pending:
             batch, self._pending = self._pending[:MAX_UNITS], self._pending[MAX_UNITS:]
-            try:
-                await self._driver.commit(batch)
-            except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
-                for unit in batch:
-                    unit.error = unit.error or error
+            await self._commit([unit for unit in batch if not _stale(unit)])
             for unit in batch:
                 _settle(unit)
         self._task = None
+
+    async def _commit(self, units: Sequence[Unit]) -> None:
+        try:
+            if units:
+                await self._driver.commit(units)
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
+            for unit in units:
+                unit.refuse(unit.error or error)
 
     async def close(self) -> None:
         """Commit what is queued and take no more."""
         self._closed = True
         if self._task is not None:
             await self._task
+
+
+def _stale(unit: Unit) -> bool:
+    if unit.refused:
+        unit.error = Fenced("an earlier write of the same execution was refused")
+    return unit.error is not None
 
 
 def _settle(unit: Unit) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from sqlalchemy import ClauseElement
 from sqlalchemy.engine.interfaces import Dialect
 
-from app.db.batches import Batches, Driver
+from app.db.batches import Batches, Driver, Subject
 from app.db.schema import prepare
 from app.db.sql import Query, Row, Write, compiled
 from app.db.sqlite import SqliteDriver, refuse_network_file_system
@@ -73,9 +73,11 @@ class Database:
         await self._batches.close()
         await self._driver.close()
 
-    def submit(self, writes: Sequence[Write]) -> asyncio.Future[list[int]]:
+    def submit(
+        self, writes: Sequence[Write], subject: Subject | None = None
+    ) -> asyncio.Future[list[int]]:
         """Queue writes as one unit; the future is done when they are durable."""
-        return self._batches.submit(writes)
+        return self._batches.submit(writes, subject)
 
     async def transact(self, *statements: ClauseElement) -> list[int]:
         """Commit Core statements as one unit; return how many rows each changed."""

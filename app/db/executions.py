@@ -44,6 +44,8 @@ class ExecutionFilter:
     text: str | None = None
     """Part of an id, a flow id or a namespace."""
     exact_namespace: bool = False
+    child: bool | None = None
+    """Only executions that another one started (True), or only those it did not (False)."""
 
 
 class SqlExecutions:
@@ -149,6 +151,8 @@ def _conditions(wanted: ExecutionFilter) -> list[ColumnElement[bool]]:
         checks.append(_C.state.in_(wanted.states))
     if wanted.parent_id:
         checks.append(_C.parent_id == wanted.parent_id)
+    if wanted.child is not None:
+        checks.append(_C.parent_id.is_not(None) if wanted.child else _C.parent_id.is_(None))
     if wanted.since is not None:
         checks.append(_C.created_at >= wanted.since)
     if wanted.until is not None:

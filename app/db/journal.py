@@ -95,7 +95,7 @@ class SqlJournal:
                 writes.append(Write(_INSERT_CLAIM, [_claim_row(execution, claim)], _CLAIM))
         elif touch or not rows or any(event.kind in _ROW_KINDS for event in events):
             writes.append(Write(_UPDATE_EXECUTION, [_update_row(execution, stored)], _UPDATE))
-        return self._database.submit(writes)
+        return self._database.submit(writes, execution)
 
     def _event_row(self, execution_id: str, version: int, event: Event) -> tuple[Any, ...]:
         return (

@@ -67,10 +67,13 @@ class PostgresDriver:
 
     async def _alone(self, unit: Unit) -> None:
         unit.counts.clear()
+        if unit.refused:
+            unit.refuse(Fenced("an earlier write of the same execution was refused"))
+            return
         try:
             await self._transaction([unit])
         except _FAILURES as error:
-            unit.error = _translated(error)
+            unit.refuse(_translated(error))
 
     async def _transaction(self, units: Sequence[Unit]) -> None:
         async with self._writer.transaction():

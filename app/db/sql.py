@@ -14,7 +14,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 from sqlalchemy.engine.interfaces import Dialect
 
 SQLITE: Dialect = sqlite_dialect(paramstyle="qmark")
-POSTGRES: Dialect = asyncpg_dialect()
+POSTGRES: Dialect = asyncpg_dialect()  # type: ignore[no-untyped-call]  # untyped in SQLAlchemy
 
 Row = Any
 """A row: a named tuple with the columns' names."""
@@ -61,5 +61,5 @@ def row_type(columns: Sequence[str]) -> Any:
     key = tuple(columns)
     found = _ROWS.get(key)
     if found is None:
-        found = _ROWS[key] = namedtuple("Row", key, rename=True)  # type: ignore[misc]  # noqa: PYI024 - made at run time
+        found = _ROWS[key] = namedtuple("Row", key, rename=True)  # noqa: PYI024 - made at run time
     return found

@@ -91,10 +91,13 @@ class SqliteDriver:
 
     def _alone(self, unit: Unit) -> None:
         unit.counts.clear()
+        if unit.refused:
+            unit.refuse(Fenced("an earlier write of the same execution was refused"))
+            return
         try:
             self._transaction([unit])
         except sqlite3.Error as error:
-            unit.error = _translated(error)
+            unit.refuse(_translated(error))
 
     def _transaction(self, units: Sequence[Unit]) -> None:
         connection = self._connection

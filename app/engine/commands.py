@@ -1,7 +1,9 @@
 """Commands: what people and triggers do with executions, one verb a function."""
 
+import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -145,15 +147,15 @@ class Commands:
             NotFound: when there is none.
             Conflict: when it has ended.
         """
-        live = await self._live(tenant, wanted)
-        runs = [
-            live.event(Kind.ENDED, run.path, State.KILLED)
-            for run in live.execution.task_runs.values()
-            if not run.ended
-        ]
-        killing = live.event(Kind.MOVED, ROOT, State.KILLING)
-        killed = live.event(Kind.MOVED, ROOT, State.KILLED)
-        await self._executor.end_now(live, [killing, *runs, killed])
+        async with self._holding(tenant, wanted) as live:
+            runs = [
+                live.event(Kind.ENDED, run.path, State.KILLED)
+                for run in live.execution.task_runs.values()
+                if not run.ended
+            ]
+            killing = live.event(Kind.MOVED, ROOT, State.KILLING)
+            killed = live.event(Kind.MOVED, ROOT, State.KILLED)
+            await self._executor.end_now(live, [killing, *runs, killed])
         if cascade:
             await self._kill_children(tenant, wanted)
         return live.execution
@@ -167,11 +169,12 @@ class Commands:
 
     async def pause(self, tenant: str, wanted: str) -> Execution:
         """Pause a running execution: what runs goes on, nothing new starts."""
-        live = await self._live(tenant, wanted)
-        if live.execution.state is not State.RUNNING:
-            message = f"execution {wanted} is {live.execution.state}; only a RUNNING one can pause"
-            raise Conflict(message)
-        await live.record(live.event(Kind.MOVED, ROOT, State.PAUSED))
+        async with self._holding(tenant, wanted) as live:
+            state = live.execution.state
+            if state is not State.RUNNING:
+                message = f"execution {wanted} is {state}; only a RUNNING one can pause"
+                raise Conflict(message)
+            await live.record(live.event(Kind.MOVED, ROOT, State.PAUSED))
         return live.execution
 
     async def resume(
@@ -183,28 +186,17 @@ class Commands:
             Conflict: when it is not paused.
             Invalid: when the inputs are wrong.
         """
-        live = await self._live(tenant, wanted)
-        if live.execution.state is not State.PAUSED:
-            message = f"execution {wanted} is {live.execution.state}, not PAUSED"
-            raise Conflict(message)
-        paused = _first_paused(live.execution)
-        events = [await self._resumed(live, paused, inputs or {}, by)] if paused else []
-        gone = paused is not None and paused.state is not State.PAUSED
-        if live.execution.state is not State.PAUSED or gone:
-            message = f"execution {wanted} was resumed by somebody else"
-            raise Conflict(message)
-        if paused is None:
-            events = [live.event(Kind.MOVED, ROOT, State.RUNNING)]
-        committed = live.record(*events)
-        if paused is not None and not still_paused(live.execution):
-            committed = live.record(
-                live.event(Kind.MOVED, ROOT, State.RESTARTED),
-                live.event(Kind.MOVED, ROOT, State.RUNNING),
-            )
-        if paused is not None:
-            live.signal(paused.path)
-        live.open_gate()
-        await committed
+        async with self._holding(tenant, wanted) as live:
+            _refuse_unless_paused(live.execution)
+            paused = _first_paused(live.execution)
+            if paused is None:
+                committed = live.record(live.event(Kind.MOVED, ROOT, State.RUNNING))
+            else:
+                event = await self._resumed(live, paused, inputs or {}, by)
+                _refuse_unless_paused(live.execution, paused)
+                committed = _resume_task(live, paused, event)
+            live.open_gate()
+            await committed
         return live.execution
 
     async def _resumed(self, live: Live, run: TaskRun, inputs: Mapping[str, Any], by: str) -> Event:
@@ -213,12 +205,13 @@ class Commands:
         outputs = {"outputs": {"onResume": resolved}} if resolved else {}
         return live.event(Kind.RESUMED, run.path, State.RUNNING, decision=decision, **outputs)
 
-    async def _live(self, tenant: str, wanted: str) -> Live:
-        live = await self._executor.load(wanted)
-        if live.execution.tenant != tenant:
-            message = f"there is no execution {wanted}"
-            raise NotFound(message)
-        return live
+    @asynccontextmanager
+    async def _holding(self, tenant: str, wanted: str) -> AsyncIterator[Live]:
+        async with self._executor.holding(wanted) as live:
+            if live.execution.tenant != tenant:
+                message = f"there is no execution {wanted}"
+                raise NotFound(message)
+            yield live
 
     # -- subflows: the `Subflows` seam of the walker -------------------------------------------
 
@@ -269,6 +262,22 @@ def body_hash(*parts: bytes) -> str:
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return digest.hexdigest()
+
+
+def _refuse_unless_paused(execution: Execution, run: TaskRun | None = None) -> None:
+    state = execution.state if run is None else run.state
+    if state is not State.PAUSED:
+        message = f"execution {execution.id} is {state}, not PAUSED"
+        raise Conflict(message)
+
+
+def _resume_task(live: Live, run: TaskRun, event: Event) -> asyncio.Future[Any]:
+    committed = live.record(event)
+    if not still_paused(live.execution):
+        restarted = live.event(Kind.MOVED, ROOT, State.RESTARTED)
+        committed = live.record(restarted, live.event(Kind.MOVED, ROOT, State.RUNNING))
+    live.signal(run.path)
+    return committed
 
 
 def _first_paused(execution: Execution) -> TaskRun | None:

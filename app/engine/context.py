@@ -89,16 +89,22 @@ class TaskContext:
 
     def get_file(self, uri: str) -> AsyncIterator[bytes]:
         """Yield the bytes of a file of this execution, or of the one that started it."""
-        if not self._may_read(uri):
+        if not may_read(self._live, uri):
             message = f"{uri} belongs to another execution and cannot be read here"
             raise TaskFailed(message)
         return self._parts.storage.get(uri)
 
-    def _may_read(self, uri: str) -> bool:
-        execution = self._live.execution
-        owners = [execution.id, execution.parent_id]
-        parts = uri.split("/")
-        return any(owner and owner in parts for owner in owners) and ".." not in parts
+
+def may_read(live: Live, uri: str) -> bool:
+    """Whether a file belongs to this execution, or to the one that started it."""
+    execution = live.execution
+    owners = [execution.id, execution.parent_id]
+    parts = uri.split("/")
+    return (
+        uri.startswith("kestra:///")
+        and ".." not in parts
+        and any(owner and owner in parts for owner in owners)
+    )
 
 
 def execution_prefix(live: Live) -> str:

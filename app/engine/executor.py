@@ -3,9 +3,9 @@ back after a crash what was interrupted (contract D5).
 """
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +69,7 @@ class Executor:
         self._live: dict[str, Live] = {}
         self._leaving: dict[str, asyncio.Future[Any]] = {}
         self._loading: dict[str, asyncio.Task[Live]] = {}
+        self._wanted: Counter[str] = Counter()
         self._recent: OrderedDict[str, Execution] = OrderedDict()
         self._finished: dict[str, list[asyncio.Future[Execution]]] = {}
         self._loop: asyncio.Task[None] | None = None
@@ -183,6 +184,8 @@ class Executor:
 
     def _lost(self, live: Live) -> None:
         """Let go of an execution whose events were refused; the sweep brings it back."""
+        if live.left:
+            return
         _LOG.warning("an execution was not written and is read again", execution=live.id)
         self._leave(live)
 
@@ -209,6 +212,27 @@ class Executor:
             loading = self._loading[execution_id] = self._spawn(self._bring_in(execution_id))
             loading.add_done_callback(lambda _: self._loading.pop(execution_id, None))
         return await asyncio.shield(loading)
+
+    @asynccontextmanager
+    async def holding(self, execution_id: str) -> AsyncIterator[Live]:
+        """Have the execution in memory for as long as the block lasts: it does not park meanwhile.
+
+        Raises:
+            NotFound: when there is none.
+            Conflict: when it has ended.
+        """
+        self._wanted[execution_id] += 1
+        try:
+            live = await self.load(execution_id)
+            while live.left:  # it was just leaving
+                live = await self.load(execution_id)
+            yield live
+        finally:
+            self._wanted[execution_id] -= 1
+            if not self._wanted[execution_id]:
+                del self._wanted[execution_id]
+            if (held := self._live.get(execution_id)) is not None:
+                held.check_idle()
 
     async def _bring_in(self, execution_id: str) -> Live:
         if leaving := self._leaving.get(execution_id):
@@ -237,7 +261,9 @@ class Executor:
     def _idle(self, live: Live, due: int | None) -> None:
         """Park an execution of which every line of work waits for long (the engine's 4th idea)."""
         soon = self._clock.now() + int(self._limits.park_after * _MICROSECONDS)
-        if live.left or live.execution.state.terminal or (due is not None and due <= soon):
+        if live.left or live.execution.state.terminal or live.id in self._wanted:
+            return
+        if due is not None and due <= soon:
             return
         self._leave(live, parked=True, wake_at=due)
 
@@ -319,8 +345,8 @@ class Executor:
 
     async def _wake_parent(self, child: Execution) -> None:
         with suppress(NotFound, Conflict):
-            parent = await self.load(child.parent_id or "")
-            parent.signal(child.id)
+            async with self.holding(child.parent_id or "") as parent:
+                parent.signal(child.id)
 
     # -- reading ------------------------------------------------------------------------------
 

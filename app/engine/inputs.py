@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.engine.json import as_json
 from app.engine.scope import flow_variables
 from app.errors import Conflict
 from app.expressions import Environment, compile_template
 from app.flows.inputs import resolve_inputs
-from app.flows.model import Inputs, Task
+from app.flows.model import Inputs, Model, Task
 from app.ports import LoadedFlow
 
 _ENVIRONMENT = Environment()
@@ -33,12 +34,12 @@ async def resume_inputs(
 def _resolved(loaded: LoadedFlow, declared: Inputs, data: Mapping[str, Any]) -> dict[str, Any]:
     if not declared:
         return {}
-    variables = flow_variables(loaded)
+    resolved = resolve_inputs(declared, data, evaluate=_evaluate, variables=flow_variables(loaded))
+    return dict(as_json(resolved))
 
-    def evaluate(template: str, context: Mapping[str, Any]) -> Any:
-        return compile_template(template).value({**variables, **context}, _ENVIRONMENT)
 
-    return resolve_inputs(declared, data, evaluate=evaluate)
+def _evaluate(template: str, context: Mapping[str, Any]) -> Any:
+    return compile_template(template).value(context, _ENVIRONMENT)
 
 
 def find_task(loaded: LoadedFlow, task_id: str) -> Task:
@@ -62,5 +63,5 @@ def _below(value: Any) -> list[Any]:
         return list(value)
     if isinstance(value, dict):
         return list(value.values())
-    fields = getattr(type(value), "model_fields", None)
-    return [getattr(value, name) for name in fields] if fields else []
+    # Not by attribute: deprecated properties warn when they are read.
+    return list(value.__dict__.values()) if isinstance(value, Model) else []

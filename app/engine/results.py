@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from app.engine.json import as_json
 from app.engine.live import Live
 from app.engine.rendering import Renderer, reason
 from app.engine.scope import Scope
 from app.errors import HeadwaterError
 from app.executions import ROOT, Event, Kind, State
-from app.flows.outputs import convert
+from app.flows.outputs import InvalidOutputs, resolve_outputs
 
 
 async def ending(live: Live, state: State, scope: Scope, renderer: Renderer) -> Event:
@@ -20,16 +21,16 @@ async def ending(live: Live, state: State, scope: Scope, renderer: Renderer) -> 
         return live.event(Kind.MOVED, ROOT, state)
     try:
         outputs = await _rendered(live, scope, renderer)
+    except InvalidOutputs as error:
+        return live.event(Kind.MOVED, ROOT, State.FAILED, reason=error.message)
     except HeadwaterError as error:
         message = f"Failed to render output values: {reason(error)}"
         return live.event(Kind.MOVED, ROOT, State.FAILED, reason=message)
-    return live.event(Kind.MOVED, ROOT, state, outputs=outputs)
+    return live.event(Kind.MOVED, ROOT, state, outputs=as_json(outputs))
 
 
 async def _rendered(live: Live, scope: Scope, renderer: Renderer) -> dict[str, Any]:
     variables = scope.variables()
-    outputs = {}
-    for output in live.loaded.flow.outputs:
-        value = await renderer.deep(output.value, variables)
-        outputs[output.id] = value if output.type is None else convert(output, value)
-    return outputs
+    declared = live.loaded.flow.outputs
+    rendered = {each.id: await renderer.deep(each.value, variables) for each in declared}
+    return resolve_outputs(declared, rendered)

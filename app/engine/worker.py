@@ -14,6 +14,7 @@ import structlog
 
 from app.engine.context import TaskContext, execution_prefix
 from app.engine.interpreter import Place
+from app.engine.json import as_json
 from app.engine.logs import TaskRunLog
 from app.engine.outputs import URI_KEY, without_nulls
 from app.engine.parts import Parts
@@ -152,8 +153,8 @@ class Worker:
         event.data["outputs"] = outputs
         if _small(outputs):
             return
-        text = orjson.dumps(outputs, default=str, option=orjson.OPT_NON_STR_KEYS)
-        event.data["outputs"] = orjson.loads(text)
+        event.data["outputs"] = as_json(outputs)
+        text = orjson.dumps(event.data["outputs"])
         if len(text) > self._limits.inline_outputs:
             uri = f"{execution_prefix(place.live)}/outputs/{place.run_id}.json"
             await self._parts.storage.put(uri, _once(text))

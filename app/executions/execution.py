@@ -109,6 +109,8 @@ class Execution:
     histories: list[Moment] = field(default_factory=list)
     task_runs: dict[TaskRunPath, TaskRun] = field(default_factory=dict)
     reason: str | None = None
+    refused: bool = field(default=False, compare=False)
+    """A write of this copy was refused: it has parted from the journal, and no more is written."""
 
     @classmethod
     def fold(cls, execution_id: str, events: Iterable[Event]) -> Self:

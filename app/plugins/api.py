@@ -79,8 +79,12 @@ class RunContext(Protocol):
     task_run_id: str
     attempt: int
     delivery: int
-    log: TaskLog
     http: HttpClient
+
+    @property
+    def log(self) -> TaskLog:
+        """The log of this task run."""
+        ...
 
     @property
     def headers(self) -> Mapping[str, str]:

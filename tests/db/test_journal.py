@@ -27,9 +27,7 @@ def url(kind: str, request: pytest.FixtureRequest) -> str | None:
 
 
 @pytest.fixture
-async def ports(
-    kind: str, tmp_path: Path, url: str | None
-) -> AsyncIterator[tuple[Any, Any]]:
+async def ports(kind: str, tmp_path: Path, url: str | None) -> AsyncIterator[tuple[Any, Any]]:
     if kind == "memory":
         fake = MemoryJournal()
         yield fake, fake
@@ -97,6 +95,25 @@ async def test_a_fenced_append_harms_no_other_of_the_same_batch(ports: tuple[Any
     assert [isinstance(each, Fenced) for each in results] == [False, False, True] + [False] * 3
     for each, _ in good:
         assert len(await journal.read(each.id)) == 1
+
+
+async def test_what_follows_a_refused_event_is_refused(ports: tuple[Any, Any]) -> None:
+    journal, _ = ports
+    claim = Claim("main", "shop/order", "gap", "hash")
+    first, event = created()
+    await journal.append(first, [event], claim=claim)
+    second, event = created()
+    other, fine = created()
+    appends = [
+        journal.append(second, [event], claim=claim),
+        journal.append(second, [moved(second, State.RUNNING)]),
+        journal.append(other, [fine]),
+    ]
+    results = await asyncio.gather(*appends, return_exceptions=True)
+    assert [isinstance(each, Fenced) for each in results] == [True, True, False]
+    with pytest.raises(Fenced):
+        await journal.append(second, [moved(second, State.SUCCESS)])
+    assert await journal.read(second.id) == []
 
 
 async def test_claims_are_unique(ports: tuple[Any, Any]) -> None:

@@ -1,6 +1,7 @@
 """Fakes of the engine's ports: in memory, held to the same contract as the real ones."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any
 
@@ -10,17 +11,16 @@ from app.ports import Claim, FlowRevision, LoadedFlow, LogEntry, MetricEntry
 
 
 class FakeClock:
-    """A clock that tests move."""
+    """A clock that goes like any other, and that tests move on."""
 
     def __init__(self, now: int = 1_700_000_000_000_000) -> None:
-        self._now = now
+        self._offset = now - time.monotonic_ns() // 1000
 
     def now(self) -> int:
-        self._now += 1
-        return self._now
+        return self._offset + time.monotonic_ns() // 1000
 
     def advance(self, seconds: float) -> None:
-        self._now += int(seconds * 1_000_000)
+        self._offset += int(seconds * 1_000_000)
 
 
 class Crash(BaseException):
@@ -66,13 +66,13 @@ class MemoryJournal:
         }
         keep_row = touch or first == 0 or not events
         keep_row = keep_row or any(e.kind in (Kind.MOVED, Kind.LABELLED) for e in events)
-        loop.call_soon(self._commit, execution.id, first, list(events), row if keep_row else None,
+        loop.call_soon(self._commit, execution, first, list(events), row if keep_row else None,
                        claim, future)  # fmt: skip
         return future
 
     def _commit(
         self,
-        execution_id: str,
+        execution: Execution,
         first: int,
         events: list[Event],
         row: dict[str, Any] | None,
@@ -84,13 +84,16 @@ class MemoryJournal:
             self.crashed.set()
         if self.crashed.is_set() or future.cancelled():
             return  # nobody hears of it any more
-        journal = self.events.setdefault(execution_id, [])
+        execution_id = execution.id
+        journal = self.events.get(execution_id, [])
         key = claim and (claim.tenant, claim.scope, claim.key)
-        if len(journal) != first or (key and key in self.claims):
+        if execution.refused or len(journal) != first or (key and key in self.claims):
+            execution.refused = True
             future.set_exception(Fenced())
             future.exception()
             return
         journal.extend(events)
+        self.events[execution_id] = journal
         if key and claim:
             self.claims[key] = (execution_id, claim.body_hash)
         if row is not None:

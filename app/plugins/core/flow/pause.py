@@ -49,7 +49,8 @@ class Pause(Flowable):
         resumption = await walker.pause(after=after, then=then)
         if resumption.state is not State.RUNNING:
             return resumption.state
-        return await walker.sequence(self.tasks)
+        tasks = self.__dict__["tasks"]  # as an attribute it would warn: it is deprecated
+        return await walker.sequence(tasks)
 
     async def _own_end(self, walker: Walker) -> tuple[timedelta | None, State]:
         """Return when the pause ends by itself (None: never) and in which state."""

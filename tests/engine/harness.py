@@ -1,0 +1,182 @@
+"""An engine on fakes: flows as YAML, services as scripted tasks, crashes at any event."""
+
+import asyncio
+import re
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from app.engine.commands import Commands, NewExecution
+from app.engine.executor import Executor, ExecutorLimits
+from app.engine.logs import LogSink
+from app.engine.parts import Parts
+from app.engine.worker import Worker
+from app.executions import Execution
+from app.expressions import Environment
+from app.flows.parse import parse_flow
+from app.flows.values import Dynamic, Text
+from app.plugins.api import RunContext, Runnable, TaskFailed
+from app.plugins.registry import Registry
+from app.ports import LoadedFlow
+from tests.engine.fakes import FakeClock, MemoryFlows, MemoryJournal, MemoryStorage, revision
+
+
+class Service:
+    """The world that effects happen in; it outlives crashes of the engine."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str, int]] = []
+        self.failures: Counter[str] = Counter()
+        self.running = 0
+        self.most = 0
+
+    def keys(self, name: str) -> list[str]:
+        return [key for called, key, _ in self.calls if called == name]
+
+
+SERVICE = Service()
+
+
+class Effect(Runnable):
+    """Does something to the world; fails as often as told."""
+
+    type_name = "test.Effect"
+    effects: ClassVar[bool] = True
+
+    name: Dynamic[Text]
+    fail: int = 0
+    unknown: bool = False
+    hang: bool = False
+
+    async def run(self, ctx: RunContext) -> Mapping[str, Any] | None:
+        key = ctx.headers["Idempotency-Key"]
+        SERVICE.calls.append((self.name, key, ctx.delivery))
+        SERVICE.running += 1
+        SERVICE.most = max(SERVICE.most, SERVICE.running)
+        try:
+            await asyncio.sleep(0)
+            if self.hang:
+                await asyncio.Event().wait()
+        finally:
+            SERVICE.running -= 1
+        if SERVICE.failures[self.name] < self.fail:
+            SERVICE.failures[self.name] += 1
+            raise TaskFailed(f"{self.name} failed", definite=not self.unknown)
+        return {"name": self.name, "call": len(SERVICE.keys(self.name))}
+
+
+class Broken(Runnable):
+    """A task type with a fault."""
+
+    type_name = "test.Broken"
+
+    async def run(self, ctx: RunContext) -> Mapping[str, Any] | None:
+        raise ZeroDivisionError("oh")
+
+
+class NoHttp:
+    async def close(self) -> None: ...
+
+
+class TestTypes:
+    """The real registry and the types of these tests."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self._registry = Registry.load()
+        self._own = {each.type_name: each for each in (Effect, Broken)}
+
+    def task(self, name: str) -> Any:
+        return self._own.get(name) or self._registry.task(name)
+
+    def trigger(self, name: str) -> Any:
+        return self._registry.trigger(name)
+
+    def condition(self, name: str) -> Any:
+        return self._registry.condition(name)
+
+    def names(self) -> Iterable[str]:
+        return [*self._own, *self._registry.names()]
+
+
+TYPES = TestTypes()
+
+
+def flow(source: str) -> LoadedFlow:
+    """Parse a flow; a problem is a fault of the test."""
+    text = textwrap.dedent(source)
+    if not re.search(r"(?m)^namespace:", text):
+        text = "namespace: tests\n" + text
+    parsed = parse_flow(text, types=TYPES)
+    assert parsed.flow is not None, parsed.problems
+    return LoadedFlow(revision(parsed.flow.namespace, parsed.flow.id), parsed.flow, text)
+
+
+class Engine:
+    """One life of the engine over a journal that may outlive it."""
+
+    def __init__(
+        self,
+        *flows: LoadedFlow,
+        journal: MemoryJournal | None = None,
+        clock: FakeClock | None = None,
+        storage: MemoryStorage | None = None,
+        **limits: Any,
+    ) -> None:
+        self.journal = journal or MemoryJournal()
+        self.clock = clock or FakeClock()
+        self.storage = storage or MemoryStorage()
+        self.flows = MemoryFlows(flows)
+        parts = Parts(
+            journal=self.journal,
+            executions=self.journal,
+            flows=self.flows,
+            storage=self.storage,
+            http=NoHttp(),  # type: ignore[arg-type]
+            clock=self.clock,
+            sink=LogSink(self.journal),
+            fence=1,
+        )
+        self.executor = Executor(
+            parts, Worker(parts), lambda _: Environment(),
+            ExecutorLimits(**{"sweep": 0.01, **limits}),
+        )  # fmt: skip
+        self.commands = Commands(self.executor, self.flows, self.journal, self.clock)
+        self.executor.subflows = self.commands
+
+    async def __aenter__(self) -> "Engine":
+        await self.executor.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.executor.stop(drain=0)
+
+    async def create(self, name: str | None = None, **new: Any) -> str:
+        if name is None:
+            name = next(iter(self.flows.flows))[1]
+        new.setdefault("namespace", "tests")
+        made = await self.commands.create(NewExecution("main", flow_id=name, **new))
+        return made.id
+
+    async def run(self, name: str | None = None, **new: Any) -> Execution:
+        return await self.end(await self.create(name, **new))
+
+    async def end(self, execution_id: str, timeout: float = 5) -> Execution:
+        return await asyncio.wait_for(self.executor.finish(execution_id), timeout)
+
+    async def until(self, execution_id: str, wanted: Any, timeout: float = 5) -> Execution:
+        """Wait until the committed execution satisfies `wanted`."""
+        async with asyncio.timeout(timeout):
+            while True:
+                if self.journal.events.get(execution_id):
+                    execution = self.journal.execution(execution_id)
+                    if wanted(execution):
+                        return execution
+                await asyncio.sleep(0.001)
+
+
+def states(execution: Execution) -> dict[str, str]:
+    """Task-run paths and the states they ended in."""
+    return {path: run.state.value for path, run in execution.task_runs.items()}
