@@ -69,7 +69,8 @@ def _message(error: ErrorDetails, path: Path, models: Mapping[Path, type[Model]]
     if kind == "extra_forbidden":
         return f'Unrecognized field "{printable(str(path[-1]))}"'
     text = _TEXTS[kind].format_map(context) if kind in _TEXTS else error["msg"]
-    return printable(text.replace("Input should be", "must be"))
+    text = text.removeprefix("Value error, ").replace("Input should be", "must be")
+    return printable(text)
 
 
 def _is_list(path: Path, models: Mapping[Path, type[Model]]) -> bool:

@@ -9,11 +9,10 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
-from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 
 from app.flows.problems import Path
-from app.flows.typed import OUTDATED, TYPES, ByType, Model
+from app.flows.typed import OUTDATED, TYPES, ByType, Model, names
 from app.flows.typenames import Types
 
 
@@ -46,7 +45,7 @@ def is_named(value: Any) -> bool:
 def properties(model: type[Model]) -> Mapping[str, FieldInfo]:
     """Return the fields of a model by every name that a document may use for them."""
     return types.MappingProxyType(
-        {name: field for field in model.model_fields.values() for name in _names(field)}
+        {name: field for field in model.model_fields.values() for name in names(field)}
     )
 
 
@@ -59,12 +58,6 @@ def outdated_properties(model: type[Model]) -> Mapping[str, str]:
         if isinstance(extra, dict) and OUTDATED in extra:
             reasons[name] = str(extra[OUTDATED])
     return types.MappingProxyType(reasons)
-
-
-def _names(field: FieldInfo) -> list[str]:
-    if isinstance(field.validation_alias, AliasChoices):
-        return [str(choice) for choice in field.validation_alias.choices]
-    return [str(field.validation_alias or field.alias)]
 
 
 @functools.cache

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import (
+    AliasChoices,
     BaseModel,
     ConfigDict,
     GetCoreSchemaHandler,
@@ -13,11 +14,15 @@ from pydantic import (
     ValidationInfo,
 )
 from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 OUTDATED = "$deprecated"
 """Key of the JSON Schema of a property: why it should no longer be used."""
+
+ENTRY = "$entry"
+"""Key of the JSON Schema of an entry: the kind of entry it is."""
 
 TYPES = "types"
 """Key of the validation context: the `Types` that entries are looked up in."""
@@ -42,6 +47,26 @@ class Model(BaseModel):
 
     deprecated: ClassVar[str] = ""
     """Why this whole type should no longer be used, and what to use instead."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Return the JSON Schema with every name of each property."""
+        json_schema = handler(schema)
+        found = handler.resolve_ref_schema(json_schema).get("properties", {})
+        for field in cls.model_fields.values():
+            first, *others = names(field)
+            if first in found:
+                found |= {name: dict(found[first]) for name in others}
+        return json_schema
+
+
+def names(field: FieldInfo) -> list[str]:
+    """Return the names of a property in a document, the one to use first."""
+    if isinstance(field.validation_alias, AliasChoices):
+        return [str(choice) for choice in field.validation_alias.choices]
+    return [str(field.validation_alias or field.alias)]
 
 
 def outdated(reason: str) -> dict[str, JsonValue]:
@@ -80,7 +105,7 @@ class ByType:
     def __get_pydantic_json_schema__(
         self, _: CoreSchema, __: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return {"$ref": f"#/definitions/{self.kind}"}
+        return {ENTRY: self.kind}  # the schema of a whole flow puts a reference here
 
     def _build(self, value: Any, context: Any) -> Any:
         if not isinstance(value, dict):

@@ -79,9 +79,9 @@ class _TextForm:
         return core_schema.chain_schema([text, handler(source)])
 
     def __get_pydantic_json_schema__(
-        self, _: CoreSchema, handler: GetJsonSchemaHandler
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return handler(core_schema.str_schema())
+        return handler(schema["steps"][-1] if schema["type"] == "chain" else schema)
 
 
 class _DurationForm:
