@@ -1,0 +1,207 @@
+"""`POST /executions/{namespace}/{flow}`: starts an execution. A hot route, kept thin."""
+
+from dataclasses import dataclass
+
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.answers import Json
+from app.api.execution_files import files_of
+from app.api.execution_json import created_json, execution_json
+from app.api.forms import Form, read_form
+from app.api.paths import PREFIX, is_commit, is_flow
+from app.api.query import refuse_unknown
+from app.api.services import Services, services
+from app.api.times import read_duration, read_instant
+from app.api.waiting import ended
+from app.engine.commands import NewExecution, body_hash
+from app.errors import BadRequest, Invalid, NotFound
+from app.executions import Execution, execution_id
+from app.ports import Claim
+
+QUERY_KEYS = frozenset(
+    {"labels", "wait", "timeout", "revision", "commit", "scheduleDate", "kind", "breakpoints"}
+)
+MAX_KEY = 128
+_MAX_REVISION = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How an execution is to be started, as the query says."""
+
+    labels: tuple[tuple[str, str], ...] = ()
+    revision: int | None = None
+    commit: str | None = None
+    wait: bool = False
+    limit: float | None = None
+    """Longest wait, in seconds."""
+
+
+_PLAIN = Wish()
+
+_Names = tuple[str, str, str]
+"""Tenant, namespace, flow id."""
+
+
+async def create(request: Request) -> Response:
+    """Start an execution of a flow with the inputs that the form holds.
+
+    The answer comes once the execution is durable; with `wait`, once it has ended.
+    """
+    node = services(request)
+    names = _names(request)
+    wish = _wish(request.query_params, node) if request.scope["query_string"] else _PLAIN
+    new_id = execution_id()
+    folder = inputs_folder(names[1], names[2], new_id)
+    try:
+        form = await read_form(request, node.storage, folder, await _declared(node, names, wish))
+        execution = await node.commands.create(_new(request, names, wish, form, new_id))
+    except Exception:
+        await node.storage.delete_prefix(folder)
+        raise
+    fresh = execution.id == new_id
+    if form.digests and not fresh:
+        await node.storage.delete_prefix(folder)
+    if wish.wait:
+        execution = await ended(request, node, execution, wish.limit)
+    return await _answer(request, node, execution, fresh=fresh and not wish.wait)
+
+
+def _names(request: Request) -> _Names:
+    parameters = request.path_params
+    names = parameters["tenant"], parameters["namespace"], parameters["flow_id"]
+    if not is_flow(names[1], names[2]):
+        message = f"there is no flow {names[1]}.{names[2]}: it cannot have this name"
+        raise NotFound(message)
+    return names
+
+
+async def _declared(node: Services, names: _Names, wish: Wish) -> list[str]:
+    """Return the ids of the flow's inputs; without such a flow no body is read.
+
+    Raises:
+        NotFound, Gone, Conflict: as `FlowSource` says.
+    """
+    if wish.revision is None and wish.commit is None:
+        loaded = await node.flows.current(*names)
+    else:
+        loaded = await node.flows.at(*names, revision=wish.revision, commit=wish.commit)
+    return [each.id for each in loaded.flow.inputs]
+
+
+def _new(request: Request, names: _Names, wish: Wish, form: Form, new_id: str) -> NewExecution:
+    tenant, namespace, flow_id = names
+    return NewExecution(
+        tenant=tenant,
+        namespace=namespace,
+        flow_id=flow_id,
+        revision=wish.revision,
+        commit=wish.commit,
+        inputs=form.inputs,
+        labels=wish.labels,
+        id=new_id,
+        claim=_claim(request, names, wish, form),
+    )
+
+
+def _claim(request: Request, names: _Names, wish: Wish, form: Form) -> Claim | None:
+    """Return the claim of a request with an idempotency key (contract D1)."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not 0 < len(key) <= MAX_KEY:
+        message = f"Idempotency-Key has 1 to {MAX_KEY} characters"
+        raise BadRequest(message)
+    asked = repr((sorted(wish.labels), wish.revision, wish.commit)).encode()
+    tenant, namespace, flow_id = names
+    return Claim(tenant, f"{namespace}.{flow_id}", key, body_hash(asked, form.canonical()))
+
+
+async def _answer(
+    request: Request, node: Services, execution: Execution, *, fresh: bool
+) -> Response:
+    origin = await request.app.state.origins.of(node, execution)
+    if fresh:
+        # It may have moved on already, but only its creation is known to be durable.
+        body = created_json(execution, origin)
+    else:
+        body = execution_json(execution, origin, node.clock.now())
+    body["url"] = f"{_base(request, node)}{PREFIX}/{execution.tenant}/executions/{execution.id}"
+    return Json(body)
+
+
+def _base(request: Request, node: Services) -> str:
+    own = node.settings.server.url
+    return own.rstrip("/") if own else f"{request.url.scheme}://{request.headers.get('host', '')}"
+
+
+def inputs_folder(namespace: str, flow_id: str, execution: str) -> str:
+    """Return the URI below which the files that an execution is started with are kept."""
+    return f"{files_of(namespace, flow_id, execution)}/inputs"
+
+
+# -- the query -----------------------------------------------------------------------------------
+
+
+def _wish(query: QueryParams, node: Services) -> Wish:
+    refuse_unknown(query, QUERY_KEYS)
+    _refuse_later(query, node)
+    return Wish(
+        labels=tuple(_label(each) for each in query.getlist("labels")),
+        revision=_revision(query.get("revision")),
+        commit=_commit(query.get("commit")),
+        wait=read_flag(query.get("wait"), "wait"),
+        limit=_limit(query.get("timeout")),
+    )
+
+
+def _refuse_later(query: QueryParams, node: Services) -> None:
+    """Refuse what is not possible here, rather than start something else than was asked for."""
+    date = query.get("scheduleDate")
+    if date and read_instant(date, "scheduleDate") > node.clock.now():
+        message = "scheduleDate: executions cannot be started at a later time yet; leave it out"
+        raise Invalid(message)
+    if query.get("kind", "NORMAL") != "NORMAL":
+        message = f"kind: {query['kind']} is not possible, only NORMAL is"
+        raise Invalid(message)
+    if query.get("breakpoints"):
+        message = "breakpoints: executions cannot be stopped at tasks; leave it out"
+        raise Invalid(message)
+
+
+def _label(text: str) -> tuple[str, str]:
+    key, colon, value = text.partition(":")
+    if not (key and colon and value):
+        message = f"labels: {text!r} is not key:value"
+        raise Invalid(message)
+    return key, value
+
+
+def _revision(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:11]) <= _MAX_REVISION:
+        message = f"revision: {text!r} is not a revision number"
+        raise BadRequest(message)
+    return int(text)
+
+
+def _commit(text: str | None) -> str | None:
+    if text is not None and not is_commit(text):
+        message = f"commit: {text!r} is not a commit; give at least 4 of its digits"
+        raise BadRequest(message)
+    return text
+
+
+def _limit(text: str | None) -> float | None:
+    return None if text is None else read_duration(text, "timeout") / 1_000_000
+
+
+def read_flag(text: str | None, name: str) -> bool:
+    """Return what a flag in the query says; nothing is false."""
+    if text not in (None, "true", "false"):
+        message = f"{name}: {text!r} is neither true nor false"
+        raise BadRequest(message)
+    return text == "true"

@@ -1,0 +1,159 @@
+"""The outermost layer of the application: request ids, limits, hot routes, the last resort.
+
+Pure ASGI, because every request goes through it: FastAPI's middleware would cost more than the
+hot routes themselves.
+"""
+
+import os
+import re
+import time
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import NoReturn
+
+from prometheus_client import Histogram
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.paths import with_tenant
+from app.api.problems import answer
+from app.errors import BadRequest, Forbidden, TooLarge, UnsupportedMedia
+from app.telemetry import METRICS
+
+Handler = Callable[[Request], Awaitable[Response]]
+Hot = Callable[[Scope], Handler | None]
+"""Finds the handler of a hot route, None for all others; it may set `path_params`."""
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_MAX_DIGITS = 18
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+
+
+class Entrance:
+    """Wraps the application: what holds for every request, whatever its route."""
+
+    def __init__(self, app: ASGIApp, hot: Hot, max_body_bytes: int) -> None:
+        """Serve hot routes by `hot`, all others by `app`; bodies have at most `max_body_bytes`."""
+        self._app = app
+        self._hot = hot
+        self._limit = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection (ASGI)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        exchange = _Exchange(receive, send, self._limit)
+        try:
+            exchange.read_headers(scope)
+            await self._serve(scope, exchange)
+        except Exception as error:
+            if exchange.status and not exchange.complete:
+                raise  # half an answer is out: only closing the connection is left
+            if not exchange.complete:
+                await answer(error, scope)(scope, receive, exchange.send)
+        finally:
+            _timer(scope["method"], exchange.status).observe(time.perf_counter() - started)
+
+    async def _serve(self, scope: Scope, exchange: "_Exchange") -> None:
+        scope["path"] = with_tenant(_checked(scope["path"]))
+        handler = self._hot(scope)
+        if handler is None:
+            await self._app(scope, exchange.receive, exchange.send)
+            return
+        response = await handler(Request(scope, exchange.receive, exchange.send))
+        await response(scope, exchange.receive, exchange.send)
+
+
+def _checked(path: str) -> str:
+    if "\0" in path:
+        message = "the path holds a NUL character"
+        raise BadRequest(message)
+    return path
+
+
+class _Exchange:
+    """One request and its answer, on their way through the entrance."""
+
+    __slots__ = ("_limit", "_read", "_receive", "_request_id", "_send", "complete", "status")
+
+    def __init__(self, receive: Receive, send: Send, limit: int) -> None:
+        self._receive = receive
+        self._send = send
+        self._limit = limit
+        self._read = 0
+        self._request_id = b""
+        self.status = 0
+        self.complete = False
+
+    def read_headers(self, scope: Scope) -> None:
+        """Take what matters out of the headers.
+
+        Raises:
+            TooLarge, UnsupportedMedia, Forbidden: when they say that the request is refused.
+        """
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"")
+        valid = _REQUEST_ID.fullmatch(given)
+        self._request_id = given if valid else os.urandom(8).hex().encode()
+        scope["request_id"] = self._request_id.decode()
+        if scope["method"] in _SAFE:
+            return
+        if headers.get(b"content-encoding", b"identity") != b"identity":
+            message = "compressed request bodies are not accepted; send it as it is"
+            raise UnsupportedMedia(message)
+        self._refuse_large(headers.get(b"content-length", b""))
+        _refuse_foreign(headers)
+
+    def _refuse_large(self, length: bytes) -> None:
+        if length.isdigit() and (len(length) > _MAX_DIGITS or int(length) > self._limit):
+            self._too_large()
+
+    def _count(self, size: int) -> None:
+        self._read += size
+        if self._read > self._limit:
+            self._too_large()
+
+    def _too_large(self) -> NoReturn:
+        message = f"the body is larger than the limit of {self._limit} bytes"
+        raise TooLarge(message)
+
+    async def receive(self) -> Message:
+        """Pass on a part of the request, as long as the body is within the limit."""
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._count(len(message.get("body", b"")))
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass on a part of the answer, with the headers that every answer has."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            extra = [(b"x-request-id", self._request_id), _NO_SNIFFING]
+            if self.status == TooLarge.status:
+                extra.append((b"connection", b"close"))  # the rest of the body is not wanted
+            message["headers"] = [*message.get("headers", ()), *extra]
+        await self._send(message)
+        if message["type"] == "http.response.body":
+            self.complete = not message.get("more_body", False)
+
+
+def _refuse_foreign(headers: dict[bytes, bytes]) -> None:
+    """Refuse a change that a page of another site sends from somebody's browser.
+
+    Raises:
+        Forbidden: when the browser says that the page is of another origin.
+    """
+    origin = headers.get(b"origin")
+    if origin is not None and origin.partition(b"://")[2] != headers.get(b"host"):
+        message = "this change comes from a page of another site"
+        raise Forbidden(message)
+
+
+@lru_cache(maxsize=256)
+def _timer(method: str, status: int) -> Histogram:
+    known = method if method in {"GET", "POST", "PUT", "DELETE", "HEAD"} else "OTHER"
+    return METRICS.api_request_seconds.labels(method=known, status=str(status or 499))

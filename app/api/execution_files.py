@@ -1,0 +1,34 @@
+"""Files of executions: where they are, and who may read which (security case 98)."""
+
+from urllib.parse import quote
+
+from app.errors import NotFound
+from app.executions import Execution
+
+SCHEME = "kestra://"
+
+
+def files_of(namespace: str, flow_id: str, execution: str) -> str:
+    """Return the URI below which an execution keeps its files."""
+    return f"{SCHEME}/{namespace.replace('.', '/')}/{flow_id}/executions/{execution}"
+
+
+def readable(execution: Execution, uri: str) -> str:
+    """Return the URI if it is a file of this execution.
+
+    Raises:
+        NotFound: when it belongs to something else, whatever that is.
+    """
+    full = uri if uri.startswith(SCHEME) else f"{SCHEME}{uri}"
+    folder = files_of(execution.namespace, execution.flow_id, execution.id)
+    if not full.startswith(f"{folder}/") or ".." in full.split("/"):
+        message = f"{uri} is no file of execution {execution.id}"
+        raise NotFound(message)
+    return full
+
+
+def disposition(uri: str) -> str:
+    """Return the header that names a download (RFC 6266): ASCII, and what it is in truth."""
+    name = uri.rpartition("/")[2]
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -1,0 +1,227 @@
+"""Which executions a list asks for: Kestra's parameters and filters as one `ExecutionFilter`."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import Query
+from starlette.datastructures import QueryParams
+
+from app.api.filters import Group, Leaf, read_filters
+from app.api.times import read_duration, read_instant
+from app.db.executions import SORTABLE, ExecutionFilter
+from app.errors import BadRequest
+from app.executions import State
+
+_Text = Annotated[str | None, Query(max_length=500)]
+_Texts = Annotated[list[str], Query(max_length=100)]
+
+
+async def plain_filters(
+    q: _Text = None,
+    scope: _Text = None,
+    namespace: _Text = None,
+    flow_id: Annotated[str | None, Query(alias="flowId", max_length=500)] = None,
+    start_date: Annotated[str | None, Query(alias="startDate")] = None,
+    end_date: Annotated[str | None, Query(alias="endDate")] = None,
+    time_range: Annotated[str | None, Query(alias="timeRange")] = None,
+    state: _Texts = [],  # noqa: B006 - FastAPI copies it
+    labels: _Texts = [],  # noqa: B006 - as above
+    trigger_execution_id: Annotated[str | None, Query(alias="triggerExecutionId")] = None,
+    child_filter: Annotated[str | None, Query(alias="childFilter")] = None,
+) -> None:
+    """Declare the parameters of earlier versions; `wanted` reads them from the query."""
+
+
+_STATES = tuple(state.value for state in State)
+_STATE_NAMES = frozenset(_STATES) | {"SUBMITTED", "BREAKPOINT", "RESUBMITTED"}
+"""Further states that clients know of; no execution here is ever in one of them."""
+
+
+def wanted(tenant: str, query: QueryParams, now: int) -> ExecutionFilter:
+    """Return what a query asks for; `now` (µs) is the end of a `timeRange`.
+
+    Raises:
+        BadRequest: for filters and values that are not possible.
+    """
+    result = ExecutionFilter(tenant)
+    for leaf in [*_plain(query), *_leaves(read_filters(query.multi_items()))]:
+        result = _applied(result, leaf, now)
+    return result
+
+
+def _plain(query: QueryParams) -> list[Leaf]:
+    """Return the parameters of earlier versions as filters."""
+    leaves = [
+        Leaf(name, operation, query[name])
+        for name, operation in _PARAMETERS.items()
+        if query.get(name)
+    ]
+    if states := query.getlist("state"):
+        leaves.append(Leaf("state", "IN", ",".join(states)))
+    return [*leaves, *(Leaf("labels", "EQUALS", each) for each in query.getlist("labels"))]
+
+
+_PARAMETERS = {
+    "q": "EQUALS",
+    "scope": "EQUALS",
+    "namespace": "PREFIX",
+    "flowId": "EQUALS",
+    "startDate": "GREATER_THAN_OR_EQUAL_TO",
+    "endDate": "LESS_THAN_OR_EQUAL_TO",
+    "timeRange": "EQUALS",
+    "triggerExecutionId": "EQUALS",
+    "childFilter": "EQUALS",
+}
+
+
+def _leaves(group: Group) -> list[Leaf]:
+    """Return the comparisons of a query, all of which must hold."""
+    leaves: list[Leaf] = []
+    for child in group.children:
+        if isinstance(child, Leaf):
+            leaves.append(child)
+        elif child.logical == "and":
+            leaves.extend(_leaves(child))
+        else:
+            leaves.append(_one_of(child))
+    return leaves
+
+
+def _one_of(group: Group) -> Leaf:
+    """Return alternatives of one field as a single comparison.
+
+    Raises:
+        BadRequest: for alternatives of several fields.
+    """
+    leaves = [each for each in group.children if isinstance(each, Leaf)]
+    same = {each.field for each in leaves}
+    plain = all(each.operation in ("EQUALS", "IN") for each in leaves)
+    if len(leaves) < len(group.children) or len(same) != 1 or not plain:
+        message = "filters[or] of executions takes EQUALS and IN of one field"
+        raise BadRequest(message)
+    return Leaf(same.pop(), "IN", ",".join(each.value for each in leaves))
+
+
+def _applied(result: ExecutionFilter, leaf: Leaf, now: int) -> ExecutionFilter:
+    apply = _FIELDS.get(leaf.field)
+    if apply is None:
+        message = f"{leaf} is not possible here; fields are {', '.join(sorted(_FIELDS))}"
+        raise BadRequest(message)
+    return apply(result, leaf, now)
+
+
+def _not_possible(leaf: Leaf, *operations: str) -> BadRequest:
+    message = f"{leaf} is not possible for executions; with {leaf.field} use {' or '.join(operations)}"
+    return BadRequest(message)
+
+
+def _single(leaf: Leaf) -> str:
+    """Return the one value that a comparison allows."""
+    if leaf.operation == "IN" and len(leaf.values) == 1:
+        return leaf.values[0]
+    if leaf.operation != "EQUALS":
+        raise _not_possible(leaf, "EQUALS")
+    return leaf.value
+
+
+def _text(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
+    if leaf.operation not in ("EQUALS", "CONTAINS"):
+        raise _not_possible(leaf, "EQUALS", "CONTAINS")
+    return replace(result, text=leaf.value)
+
+
+def _namespace(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
+    if leaf.operation in ("PREFIX", "STARTS_WITH"):
+        return replace(result, namespace=leaf.value.rstrip("."), exact_namespace=False)
+    return replace(result, namespace=_single(leaf), exact_namespace=True)
+
+
+def _flow(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
+    return replace(result, flow_id=_single(leaf))
+
+
+def _state(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
+    values = [leaf.value] if leaf.operation.endswith("EQUALS") else leaf.values
+    for each in values:
+        if each not in _STATE_NAMES:
+            message = f"state: {each!r} is no state; known are {', '.join(_STATES)}"
+            raise BadRequest(message)
+    if leaf.operation in ("NOT_EQUALS", "NOT_IN"):
+        return replace(result, states=[each for each in _STATES if each not in values])
+    if leaf.operation not in ("EQUALS", "IN"):
+        raise _not_possible(leaf, "EQUALS", "IN", "NOT_EQUALS", "NOT_IN")
+    return replace(result, states=values)
+
+
+def _labels(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
+    if leaf.operation != "EQUALS":
+        raise _not_possible(leaf, "EQUALS")
+    key, colon, value = (leaf.key, ":", leaf.value) if leaf.key else leaf.value.partition(":")
+    if not (key and colon):
+        message = f"labels: {leaf.value!r} is not key:value"
+        raise BadRequest(message)
+    return replace(result, labels=[*result.labels, (key, value)])
+
+
+def _date(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
+    at = read_instant(leaf.value, leaf.field)
+    if leaf.operation.startswith("GREATER_THAN"):
+        return replace(result, since=at)
+    if leaf.operation.startswith("LESS_THAN"):
+        return replace(result, until=at)
+    raise _not_possible(leaf, "GREATER_THAN_OR_EQUAL_TO", "LESS_THAN_OR_EQUAL_TO")
+
+
+def _time_range(result: ExecutionFilter, leaf: Leaf, now: int) -> ExecutionFilter:
+    return replace(result, since=now - read_duration(_single(leaf), leaf.field))
+
+
+def _parent(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
+    return replace(result, parent_id=_single(leaf))
+
+
+def _child(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
+    if (value := _single(leaf)) not in ("CHILD", "MAIN"):
+        message = f"childFilter: {value!r} is neither CHILD nor MAIN"
+        raise BadRequest(message)
+    return replace(result, child=value == "CHILD")
+
+
+def _scope(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
+    """Take note of the scope: nothing here belongs to the system."""
+    _single(leaf)
+    return result
+
+
+_Apply = Callable[[ExecutionFilter, Leaf, int], ExecutionFilter]
+
+_FIELDS: dict[str, _Apply] = {
+    "q": _text,
+    "namespace": _namespace,
+    "flowId": _flow,
+    "state": _state,
+    "labels": _labels,
+    "startDate": _date,
+    "endDate": _date,
+    "timeRange": _time_range,
+    "parentId": _parent,
+    "triggerExecutionId": _parent,
+    "childFilter": _child,
+    "scope": _scope,
+    "kind": _scope,
+}
+
+
+def checked_sort(sort: list[str]) -> list[str]:
+    """Return the order that is asked for.
+
+    Raises:
+        BadRequest: when something cannot be sorted by.
+    """
+    for each in sort:
+        name, _, direction = each.partition(":")
+        if name not in SORTABLE or direction not in ("", "asc", "desc"):
+            message = f"sort: {each!r} is not possible; write one of {', '.join(SORTABLE)} and :asc or :desc"
+            raise BadRequest(message)
+    return sort

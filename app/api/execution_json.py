@@ -1,0 +1,117 @@
+"""An execution as JSON, in Kestra's form: this is the hot path of every status request.
+
+Beside Kestra's members there are `commit`, `author` and `subject` of what it runs, and `error` on
+what failed.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from app.api.times import duration, instant
+from app.executions import Execution, State, TaskRun
+from app.executions.execution import Attempt, Moment
+
+
+class Origin(NamedTuple):
+    """Which commit an execution runs, who wrote it, and its subject line."""
+
+    commit: str
+    author: str
+    subject: str
+
+
+def execution_json(execution: Execution, origin: Origin, now: int) -> dict[str, Any]:
+    """Return the JSON of an execution; `now` (µs) measures what still runs."""
+    body = _head(execution, origin, state_json(execution.histories, now))
+    body["taskRunList"] = [_task_run(execution, run, now) for run in execution.task_runs.values()]
+    for name, value in _optional(execution):
+        if value:
+            body[name] = value
+    return body
+
+
+def created_json(execution: Execution, origin: Origin) -> dict[str, Any]:
+    """Return the JSON of an execution as it was when it was created."""
+    first = execution.histories[:1]
+    body = _head(execution, origin, state_json(first, first[0].at))
+    body["taskRunList"] = []
+    for name, value in _optional(execution):
+        if value and name not in ("outputs", "error"):
+            body[name] = value
+    return body
+
+
+def _head(execution: Execution, origin: Origin, state: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": execution.id,
+        "tenantId": execution.tenant,
+        "namespace": execution.namespace,
+        "flowId": execution.flow_id,
+        "flowRevision": execution.revision,
+        "commit": origin.commit,
+        "author": origin.author,
+        "subject": origin.subject,
+        "state": state,
+        "labels": [{"key": key, "value": value} for key, value in execution.labels],
+        "originalId": execution.original_id or execution.id,
+        "deleted": False,
+        "metadata": {
+            "attemptNumber": execution.attempt,
+            "originalCreatedDate": instant(execution.created_at),
+        },
+    }
+
+
+def _optional(execution: Execution) -> tuple[tuple[str, Any], ...]:
+    return (
+        ("inputs", execution.inputs),
+        ("outputs", execution.outputs),
+        ("variables", execution.variables),
+        ("trigger", execution.trigger),
+        ("parentId", execution.parent_id),
+        ("error", execution.reason),
+    )
+
+
+def state_json(histories: Sequence[Moment], now: int) -> dict[str, Any]:
+    """Return the JSON of a state and how it came about."""
+    first, last = histories[0], histories[-1]
+    ended = last.state.terminal
+    body = {
+        "current": last.state,
+        "histories": [{"state": state, "date": instant(at)} for state, at in histories],
+        "duration": duration((last.at if ended else now) - first.at),
+        "startDate": instant(first.at),
+    }
+    if ended or last.state is State.PAUSED:
+        body["endDate"] = instant(last.at)
+    return body
+
+
+def _task_run(execution: Execution, run: TaskRun, now: int) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "id": run.id,
+        "tenantId": execution.tenant,
+        "executionId": execution.id,
+        "namespace": execution.namespace,
+        "flowId": execution.flow_id,
+        "taskId": run.task,
+        "state": state_json(run.histories, now),
+    }
+    if run.parent:
+        body["parentTaskRunId"] = execution.task_runs[run.parent].id
+    if run.value is not None:
+        body["value"] = run.value
+    if run.iteration is not None:
+        body["iteration"] = run.iteration
+    if run.attempts:
+        body["attempts"] = [_attempt(each, now) for each in run.attempts]
+    if run.outputs is not None:
+        body["outputs"] = run.outputs
+    if run.error:
+        body["error"] = run.error
+    return body
+
+
+def _attempt(attempt: Attempt, now: int) -> dict[str, Any]:
+    return {"state": state_json(attempt.histories, now)}

@@ -1,0 +1,51 @@
+"""Log lines and metrics as JSON, in Kestra's form."""
+
+from typing import Any
+
+import orjson
+
+from app.api.times import instant
+from app.engine.logs import LEVELS
+from app.executions import Execution
+
+LEVEL_NAMES = {number: name for name, number in LEVELS.items()}
+
+
+def log_json(row: Any, execution: Execution) -> dict[str, Any]:
+    """Return a row of the log as a `LogEntry`."""
+    return {
+        "tenantId": execution.tenant,
+        "namespace": execution.namespace,
+        "flowId": execution.flow_id,
+        "taskId": row.task_id,
+        "executionId": row.execution_id,
+        "taskRunId": row.task_run_id,
+        # Kestra counts attempts from 0; a line of a flowable belongs to none.
+        "attemptNumber": max(row.attempt - 1, 0),
+        "timestamp": instant(row.at),
+        "level": LEVEL_NAMES.get(row.level, "INFO"),
+        "message": row.message,
+    }
+
+
+def log_text(row: Any) -> str:
+    """Return a row of the log as a line for people."""
+    at = instant(row.at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return f"{at} {LEVEL_NAMES.get(row.level, 'INFO')} {row.message}\n"
+
+
+def metric_json(row: Any, execution: Execution) -> dict[str, Any]:
+    """Return a row of the metrics as a `MetricEntry`."""
+    return {
+        "tenantId": execution.tenant,
+        "namespace": execution.namespace,
+        "flowId": execution.flow_id,
+        "taskId": row.task_id,
+        "executionId": row.execution_id,
+        "taskRunId": row.task_run_id,
+        "type": row.kind,
+        "name": row.name,
+        "value": row.value,
+        "timestamp": instant(row.at),
+        "tags": orjson.loads(row.tags),
+    }

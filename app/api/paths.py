@@ -1,0 +1,65 @@
+"""Path parameters: tenants, namespaces, ids. What cannot be one is not found."""
+
+import re
+from typing import Annotated
+
+from fastapi import Path
+
+DEFAULT_TENANT = "main"
+PREFIX = "/api/v1"
+
+TENANT_RULE = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+NAMESPACE_RULE = r"^[a-z0-9][a-z0-9._-]{0,149}$"
+FLOW_RULE = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$"
+EXECUTION_RULE = r"^[a-zA-Z0-9]{1,64}$"
+COMMIT_RULE = r"^[0-9a-f]{4,64}$"
+NAME_RULE = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$"
+
+WITHOUT_TENANT = frozenset({"configs", "hooks", "sources"})
+"""First parts of paths that belong to the instance, not to a tenant."""
+
+WITH_TENANT = frozenset({"flows", "executions", "logs", "metrics"})
+"""First parts of a tenant's paths; older clients leave the tenant before them out."""
+
+Tenant = Annotated[str, Path(pattern=TENANT_RULE, description="The tenant; `main` by default.")]
+Namespace = Annotated[str, Path(pattern=NAMESPACE_RULE, description="A namespace.")]
+FlowId = Annotated[str, Path(pattern=FLOW_RULE, description="The id of a flow.")]
+ExecutionId = Annotated[str, Path(pattern=EXECUTION_RULE, description="The id of an execution.")]
+SourceId = Annotated[str, Path(pattern=NAME_RULE, description="The id of a source.")]
+RunId = Annotated[str, Path(pattern=NAME_RULE, description="The id of a run.")]
+
+_TENANT = re.compile(TENANT_RULE)
+_NAMESPACE = re.compile(NAMESPACE_RULE)
+_FLOW = re.compile(FLOW_RULE)
+_EXECUTION = re.compile(EXECUTION_RULE)
+_COMMIT = re.compile(COMMIT_RULE)
+
+
+def is_tenant(text: str) -> bool:
+    """Whether this can be the name of a tenant."""
+    return _TENANT.fullmatch(text) is not None
+
+
+def is_flow(namespace: str, flow_id: str) -> bool:
+    """Whether this can name a flow."""
+    return _NAMESPACE.fullmatch(namespace) is not None and _FLOW.fullmatch(flow_id) is not None
+
+
+def is_execution(text: str) -> bool:
+    """Whether this can be the id of an execution."""
+    return _EXECUTION.fullmatch(text) is not None
+
+
+def is_commit(text: str) -> bool:
+    """Whether this can be the id of a commit, or how one begins."""
+    return _COMMIT.fullmatch(text) is not None
+
+
+def with_tenant(path: str) -> str:
+    """Return a path of the API with its tenant: `/api/v1/flows/…` is the default tenant's."""
+    if not path.startswith(f"{PREFIX}/"):
+        return path
+    first, _, rest = path[len(PREFIX) + 1 :].partition("/")
+    if first not in WITH_TENANT:
+        return path
+    return f"{PREFIX}/{DEFAULT_TENANT}/{first}/{rest}" if rest else f"{PREFIX}/{DEFAULT_TENANT}/{first}"

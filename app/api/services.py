@@ -1,0 +1,106 @@
+"""What the API calls: the parts of a running node, seen through one Protocol."""
+
+import asyncio
+from typing import Annotated, Protocol
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from app.config import Settings
+from app.db.executions import SqlExecutions
+from app.db.flows import FlowStore
+from app.db.logs import SqlLogs
+from app.engine.commands import Commands
+from app.engine.executor import Executor
+from app.engine.logs import LogSink
+from app.errors import Unavailable
+from app.flows.typenames import Types
+from app.ports import Clock, Storage
+from app.sync.service import SyncService
+
+
+class Services(Protocol):
+    """A running node, as far as the API knows it."""
+
+    @property
+    def settings(self) -> Settings:
+        """What the operator chose."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """Where time comes from."""
+        ...
+
+    @property
+    def registry(self) -> Types:
+        """The task and trigger types."""
+        ...
+
+    @property
+    def storage(self) -> Storage:
+        """Internal storage."""
+        ...
+
+    @property
+    def flows(self) -> FlowStore:
+        """Flows by revision."""
+        ...
+
+    @property
+    def executions(self) -> SqlExecutions:
+        """Searches over executions."""
+        ...
+
+    @property
+    def logs(self) -> SqlLogs:
+        """Searches over task logs and metrics."""
+        ...
+
+    @property
+    def sink(self) -> LogSink:
+        """Where task logs pass through on their way to the database."""
+        ...
+
+    @property
+    def executor(self) -> Executor:
+        """Executions in motion."""
+        ...
+
+    @property
+    def commands(self) -> Commands:
+        """The verbs of executions."""
+        ...
+
+    @property
+    def sync(self) -> SyncService:
+        """Git: sources, commits, writes, pins."""
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """Whether the node takes work."""
+        ...
+
+
+def services(connection: HTTPConnection) -> Services:
+    """Return the node that serves this application.
+
+    Raises:
+        Unavailable: while there is none: before the start and after the end.
+    """
+    node: Services | None = getattr(connection.app.state, "node", None)
+    if node is None:
+        message = "the service is starting or stopping"
+        raise Unavailable(message, retry_after=1)
+    return node
+
+
+def stopping(connection: HTTPConnection) -> asyncio.Event:
+    """Return the event that is set when the service stops: streams and waits end then."""
+    event: asyncio.Event = connection.app.state.stopping
+    return event
+
+
+Node = Annotated[Services, Depends(services)]
+"""A parameter of a route: the running node."""

@@ -1,0 +1,171 @@
+"""Validation of flows, tasks and triggers without saving them: the same code as a sync runs."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.answers import Json
+from app.api.documents import ValidationDocument, answers_with, problems_of, yaml_body
+from app.api.paths import PREFIX, Tenant
+from app.api.problems import described
+from app.api.query import known_keys
+from app.api.services import Node, Services
+from app.errors import Invalid
+from app.flows.model import Task, Trigger
+from app.flows.parse import Parsed, parse_entry, parse_flow
+from app.flows.problems import Problem
+from app.flows.yaml import Part, split_documents
+
+MAX_DOCUMENTS = 1_000
+
+router = APIRouter(
+    prefix=f"{PREFIX}/{{tenant}}/flows",
+    tags=["Flows"],
+    dependencies=[Depends(known_keys)],
+    responses=problems_of(413),
+)
+
+_DEPRECATED, _RENAMED = "DEPRECATED", "RENAMED_TYPE"
+
+
+@router.post(
+    "/validate",
+    summary="Validate flows",
+    responses=answers_with(list[ValidationDocument]),
+    openapi_extra=yaml_body("Flows, divided by `---`."),
+)
+async def flows(request: Request, tenant: Tenant, node: Node) -> Response:
+    """Tell what is wrong with each document, with its place and the way out."""
+    source = text_of(await request.body())
+    parts = divided(source)
+    results = await asyncio.to_thread(_all, parts, node, tenant)
+    return Json(results)
+
+
+@router.post(
+    "/validate/task",
+    summary="Validate a task",
+    responses=answers_with(ValidationDocument),
+    openapi_extra=yaml_body("A task, as YAML or JSON."),
+)
+async def task(
+    request: Request,
+    tenant: Tenant,
+    node: Node,
+    section: Annotated[str | None, Query(max_length=50, description="Where it stands.")] = None,
+) -> Response:
+    """Tell what is wrong with a single task."""
+    del tenant, section  # a task is the same everywhere
+    return await _entry(request, node, Task)
+
+
+@router.post(
+    "/validate/trigger",
+    summary="Validate a trigger",
+    responses=answers_with(ValidationDocument),
+    openapi_extra=yaml_body("A trigger, as YAML or JSON."),
+)
+async def trigger(request: Request, tenant: Tenant, node: Node) -> Response:
+    """Tell what is wrong with a single trigger."""
+    del tenant  # a trigger is the same everywhere
+    return await _entry(request, node, Trigger)
+
+
+def text_of(body: bytes) -> str:
+    """Return the text of a body of YAML.
+
+    Raises:
+        Invalid: when it is not UTF-8.
+    """
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = body.count(b"\n", 0, error.start) + 1
+        message = "The document is not UTF-8; save it as UTF-8"
+        problem = Problem("YAML_SYNTAX", "error", "", line, 1, message)
+        raise Invalid(str(problem), problems=[problem]) from None
+
+
+def divided(source: str) -> list[Part]:
+    """Return the documents of a text.
+
+    Raises:
+        Invalid: when there are too many.
+    """
+    parts = split_documents(source)
+    if len(parts) > MAX_DOCUMENTS:
+        message = f"{len(parts)} documents are more than the limit of {MAX_DOCUMENTS}"
+        raise Invalid(message)
+    return parts
+
+
+def _all(parts: Sequence[Part], node: Services, tenant: str) -> list[dict[str, Any]]:
+    outdated = _outdated(node, tenant)
+    return [
+        _result(index, part, parse_flow(part.source, types=node.registry, tenant=tenant), outdated)
+        for index, part in enumerate(parts)
+    ]
+
+
+_Outdated = Callable[[Parsed], bool]
+
+
+def _outdated(node: Services, tenant: str) -> _Outdated:
+    """Return how to find out that a flow is older than what is active."""
+    active = {(each.namespace, each.flow_id): each for each in node.flows.active(tenant)}
+
+    def check(parsed: Parsed) -> bool:
+        flow = parsed.flow
+        known = active.get((flow.namespace, flow.id)) if flow is not None else None
+        written = flow.revision if flow is not None else None
+        return known is not None and written is not None and written < known.revision
+
+    return check
+
+
+def _result(index: int, part: Part, parsed: Parsed, outdated: _Outdated) -> dict[str, Any]:
+    body = _verdict(index, parsed.problems, part.line)
+    body["outdated"] = outdated(parsed)
+    if parsed.flow is not None:
+        body["flow"] = parsed.flow.id
+        body["namespace"] = parsed.flow.namespace
+    return body
+
+
+def _verdict(index: int, problems: Sequence[Problem], line: int = 0) -> dict[str, Any]:
+    """Return what is wrong with one document, which begins after `line`."""
+    errors = [each for each in problems if each.severity == "error"]
+    mild = [each for each in problems if each.severity != "error"]
+    body: dict[str, Any] = {
+        "index": index,
+        "outdated": False,
+        "deprecationPaths": [each.path for each in mild if each.code == _DEPRECATED],
+        "warnings": [each.message for each in mild if each.code not in (_DEPRECATED, _RENAMED)],
+        "infos": [each.message for each in mild if each.code == _RENAMED],
+        "problems": [_placed(each, line) for each in problems],
+    }
+    if errors:
+        body["constraints"] = "\n".join(_constraint(each) for each in errors)
+    return body
+
+
+def _constraint(problem: Problem) -> str:
+    """Return an error as Kestra words it: the path, then what is wrong."""
+    return f"{problem.path}: {problem.message}" if problem.path else problem.message
+
+
+def _placed(problem: Problem, line: int) -> dict[str, Any]:
+    body = described(problem)
+    if body["line"]:
+        body["line"] += line
+    return body
+
+
+async def _entry(request: Request, node: Services, kind: type[Task] | type[Trigger]) -> Response:
+    body = await request.body()
+    parsed = await asyncio.to_thread(parse_entry, body, kind, types=node.registry)
+    return Json(_verdict(0, parsed.problems))

@@ -1,0 +1,43 @@
+"""Waiting for the end of an execution on behalf of a client that may leave meanwhile."""
+
+import asyncio
+import time
+
+from starlette.requests import Request
+
+from app.api.services import Services, stopping
+from app.executions import Execution
+
+_LOOK_UP = 1.0
+"""Seconds between two looks whether the client is there and the service goes on."""
+
+
+async def ended(
+    request: Request, node: Services, execution: Execution, limit: float | None = None
+) -> Execution:
+    """Return the execution when it has ended.
+
+    After `limit` seconds, when the client is gone or the service stops, return it as it is.
+    """
+    if execution.state.terminal:
+        return execution
+    future = node.executor.finish(execution.id)
+    deadline = None if limit is None else time.monotonic() + limit
+    try:
+        while not future.done() and not await _given_up(request, deadline):
+            await asyncio.wait({future}, timeout=_slice(deadline))
+    finally:
+        node.executor.forget_finish(execution.id, future)
+    return future.result() if future.done() else await node.executor.get(execution.id)
+
+
+def _slice(deadline: float | None) -> float:
+    if deadline is None:
+        return _LOOK_UP
+    return max(0.0, min(_LOOK_UP, deadline - time.monotonic()))
+
+
+async def _given_up(request: Request, deadline: float | None) -> bool:
+    if deadline is not None and time.monotonic() >= deadline:
+        return True
+    return stopping(request).is_set() or await request.is_disconnected()
