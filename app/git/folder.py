@@ -1,6 +1,7 @@
 """The folder of a mirror: made, opened, cleaned after a kill, moved aside when it is damaged."""
 
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,7 +95,11 @@ class Folder:
         path = self._beside("gitconfig")
         quoted = str(repository).replace("\\", "\\\\").replace('"', '\\"')
         lines = [f'\tdirectory = "{quoted}"\n', f'\tdirectory = "{quoted}/.git"\n']
-        path.write_text("[safe]\n" + "".join(lines), encoding="utf-8")
+        text = "[safe]\n" + "".join(lines)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            fresh = path.with_suffix(f".{threading.get_ident()}")
+            fresh.write_text(text, encoding="utf-8")
+            fresh.replace(path)
         return path
 
     def _healthy(self) -> Repository:

@@ -6,7 +6,7 @@ on the tracked one. Renames are a deletion and an addition: identity is in the c
 
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import IO, NamedTuple
 
@@ -104,6 +104,19 @@ def changes_between(launcher: Launcher, old: str, new: str, *, root: str = "") -
     outcome = ok(launcher.run(command), "Comparing two commits")
     tokens = iter(outcome.out.decode("utf-8", "surrogateescape").split("\0"))
     return [_change(token, next(tokens)) for token in tokens if token]
+
+
+def unexplained(
+    launcher: Launcher, base: str, tip: str, explained: Container[str], *, root: str = ""
+) -> list[Change]:
+    """Return what `base` and `tip` differ in beyond the paths that `history(base..tip)` named.
+
+    Needed where the first commit of that history has another first parent than `base`, or there is
+    none: after a force push, and after a merge that has `base` as its second parent. The paths of
+    the history are right as they are: its last word on a path is what the tip holds.
+    """
+    changes = changes_between(launcher, base, tip, root=root)
+    return [change for change in changes if change.path not in explained]
 
 
 def commit_of(launcher: Launcher, sha: str) -> Commit:

@@ -16,7 +16,7 @@ _VALUE = (
     rb"|'(?P<single>[^'\r\n]*)'|\"(?P<double>[^\"\\\r\n]*)\")"
     rb"[ \t]*(?:[ \t]#[^\r\n]*)?(?=\r?\n|\Z)"
     # The next line with anything on it must not go on with a plain value.
-    rb"(?=(?:\r?\n[ \t]*(?=\r?\n|\Z))*(?:\r?\n(?![ \t])|\Z))"
+    rb"(?=(?:\r?\n[ \t]*(?=\r?\n|\Z))*(?:\r?\n(?![ \t\r\n])|\Z))"
 )
 _ID = re.compile(_KEY, re.MULTILINE)
 _NAMESPACE = re.compile(_NAMESPACE_KEY, re.MULTILINE)

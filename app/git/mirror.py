@@ -23,7 +23,6 @@ from app.git.remote import Remote
 from app.git.repository import Repository, ok
 from app.git.tips import INTO_INCOMING, TipChange, by_remote_name, local_name, moved
 
-
 _MANY_PACKS = 50
 
 

@@ -99,6 +99,7 @@ def revert(
         BadRequest: when a commit is not in the history of `onto`, or is its root.
     """
     made: list[str] = []
+    final = ""
     try:
         current = onto
         for bad in commits:
@@ -107,11 +108,13 @@ def revert(
             made.append(current)
         if tree_of(mirror.objects, current) == tree_of(mirror.objects, onto):
             raise Conflict("These commits are reverted already: nothing would change")
-        final = tree_of(mirror.objects, current) or ""
-        return writer.build_tree(final, draft, [onto])
+        tree = tree_of(mirror.objects, current) or ""
+        final = writer.build_tree(tree, draft, [onto])
     finally:
         for sha in made:
-            writer.drop(sha)
+            if sha != final:  # for a single commit the last step is the result already
+                writer.drop(sha)
+    return final
 
 
 def restored(mirror: Mirror, commit: str, paths: Sequence[str]) -> dict[str, bytes | None]:

@@ -104,9 +104,28 @@ def test_resolve(mirror: Mirror, scratch: Scratch) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["nope", "", "--upload-pack=x", "main~1", "main^{tree}", "a b", "a\nb", "@", "HEAD@{0}", "main:a",
-     "..", "0" * 40, "0" * 64, "a" * 5000, "refs/heads/", ":/A change", "x\0y", "-", "main..main"],
-)  # fmt: skip
+    [
+        "nope",
+        "",
+        "--upload-pack=x",
+        "main~1",
+        "main^{tree}",
+        "a b",
+        "a\nb",
+        "@",
+        "HEAD@{0}",
+        "main:a",
+        "..",
+        "0" * 40,
+        "0" * 64,
+        "a" * 5000,
+        "refs/heads/",
+        ":/A change",
+        "x\0y",
+        "-",
+        "main..main",
+    ],
+)
 def test_resolve_refuses(mirror: Mirror, scratch: Scratch, text: str) -> None:
     scratch.commit({"a": b"1"})
     mirror.fetch()
@@ -129,10 +148,36 @@ def test_ambiguous_prefix_is_not_found(mirror: Mirror, scratch: Scratch) -> None
 
 def test_ref_names_agree_with_git(scratch: Scratch) -> None:
     names = [
-        "main", "a/b", "feature/x-1", "ünïcode", "a.b", ".a", "a.lock", "a.lock/b", "a..b", "a//b", "/a",
-        "a/", "a b", "a~b", "a^b", "a:b", "a?b", "a*b", "a[b", "a\\b", "a@{b", "@", "a.", "a/.b", "x@y",
-        "a\x7fb", "a\tb", "a]b", "a{b",
-    ]  # fmt: skip
+        "main",
+        "a/b",
+        "feature/x-1",
+        "ünïcode",
+        "a.b",
+        ".a",
+        "a.lock",
+        "a.lock/b",
+        "a..b",
+        "a//b",
+        "/a",
+        "a/",
+        "a b",
+        "a~b",
+        "a^b",
+        "a:b",
+        "a?b",
+        "a*b",
+        "a[b",
+        "a\\b",
+        "a@{b",
+        "@",
+        "a.",
+        "a/.b",
+        "x@y",
+        "a\x7fb",
+        "a\tb",
+        "a]b",
+        "a{b",
+    ]
     for name in names:
         full = f"refs/heads/{name}"
         expected = scratch.git("check-ref-format", full, check=False) == ""
@@ -226,7 +271,7 @@ def test_repository_of_another_owner(make_mirror: MakeMirror, scratch: Scratch) 
     sha = scratch.commit({"a": b"1"})
     for folder, folders, files in os.walk(scratch.path):
         for name in (".", *folders, *files):
-            os.chown(os.path.join(folder, name), 65534, 65534)
+            os.chown(Path(folder) / name, 65534, 65534)
     mirror = make_mirror(location.local(scratch.path))
     mirror.fetch()
     assert mirror.tip("main") == sha
@@ -266,10 +311,22 @@ def test_drop(mirror: Mirror) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://example.org/x", "file:///tmp/x", "ext::sh -c id", "https://user:pw@example.org/x", "git://e/x",
-     "-oProxyCommand=x@host:y", "ssh://-oProxyCommand=x/y", "https://", "/tmp/x", "https://e/\nx", "u@h:-x",
-     "ssh://u:p@h/x", "a@-h:x"],
-)  # fmt: skip
+    [
+        "http://example.org/x",
+        "file:///tmp/x",
+        "ext::sh -c id",
+        "https://user:pw@example.org/x",
+        "git://e/x",
+        "-oProxyCommand=x@host:y",
+        "ssh://-oProxyCommand=x/y",
+        "https://",
+        "/tmp/x",
+        "https://e/\nx",
+        "u@h:-x",
+        "ssh://u:p@h/x",
+        "a@-h:x",
+    ],
+)
 def test_addresses_that_are_refused(url: str) -> None:
     with pytest.raises(BadRequest):
         location.remote(url)

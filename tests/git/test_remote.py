@@ -88,9 +88,15 @@ def test_unreachable(make_mirror: MakeMirror, free_port: object) -> None:
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(500, RemoteUnreachable), (503, RemoteUnreachable), (429, RemoteUnreachable),
-     (401, AuthFailed), (403, AuthFailed), (404, RefNotFound)],
-)  # fmt: skip
+    [
+        (500, RemoteUnreachable),
+        (503, RemoteUnreachable),
+        (429, RemoteUnreachable),
+        (401, AuthFailed),
+        (403, AuthFailed),
+        (404, RefNotFound),
+    ],
+)
 def test_statuses(
     remote_mirror: Mirror, server: GitServer, status: int, error: type[GitError]
 ) -> None:
