@@ -34,9 +34,9 @@ def _temporal(value: Any) -> Any:
 
 
 def _properties(model: Model) -> dict[str, Any]:
-    fields = type(model).model_fields
+    values = vars(model)  # an attribute that Pydantic knows as deprecated would warn
     return {
-        fields[name].serialization_alias or name: dump(value)
-        for name in fields
-        if name in model.model_fields_set and (value := getattr(model, name)) is not None
+        field.serialization_alias or name: dump(values[name])
+        for name, field in type(model).model_fields.items()
+        if name in model.model_fields_set and values[name] is not None
     }

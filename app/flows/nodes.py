@@ -57,6 +57,8 @@ def outdated_properties(model: type[Model]) -> Mapping[str, str]:
         extra = field.json_schema_extra
         if isinstance(extra, dict) and OUTDATED in extra:
             reasons[name] = str(extra[OUTDATED])
+        elif isinstance(field.deprecated, str):
+            reasons[name] = field.deprecated
     return types.MappingProxyType(reasons)
 
 

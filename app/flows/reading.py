@@ -83,9 +83,8 @@ class Reading:
         lines = self._text.splitlines()
         first = lines[place.line - 1][place.column - 1 :]
         if first[:1] in "|>":
-            number = min(place.line + line, len(lines))
-            content = lines[number - 1]
-            return number, len(content) - len(content.lstrip(" ")) + column
+            indent = next((len(x) - len(x.lstrip()) for x in lines[place.line :] if x.strip()), 0)
+            return place.line + line, indent + column
         if line > 1:
             return place.line, place.column
         return place.line, place.column + column - 1 + (first[:1] in "\"'")

@@ -26,6 +26,9 @@ MAX_ERRORS: Final = 500
 
 _MAX_SUGGESTIONS: Final = 40
 _MAX_ROUNDS: Final = 10
+_LACKING: Final = frozenset({"missing", "violation"})
+"""Kinds of errors that may be about a property which is not there."""
+
 _TEXT_ERRORS: Final = frozenset({"text", "string_type"})
 
 
@@ -81,15 +84,15 @@ def _set_text(raw: Any, path: Path, reading: Reading) -> bool:
     return True
 
 
-def locate(raw: Any, loc: tuple[int | str, ...]) -> Path:
+def locate(raw: Any, loc: tuple[int | str, ...], *, may_lack: bool = False) -> Path:
     """Return the path in the document of an error's location.
 
-    Pydantic adds the names of union members on the way; they are left out. A last step that is not
-    in the document stays: it is a property that is missing.
+    Pydantic adds the names of union members on the way; they are left out. With `may_lack` the last
+    step stays even if it is not in the document: it is the property that is missing.
     """
     path: list[int | str] = []
     value = raw
-    last = len(loc) - 1
+    last = len(loc) - 1 if may_lack else -1
     for index, step in enumerate(loc):
         if isinstance(value, dict) and isinstance(step, str):
             if step in value:
@@ -121,7 +124,8 @@ def _findings(
     models = {node.path: node.model for node in nodes}
     by_path: dict[Path, list[ErrorDetails]] = {}
     for error in errors:
-        by_path.setdefault(locate(raw, error["loc"]), []).append(error)
+        path = locate(raw, error["loc"], may_lack=error["type"] in _LACKING)
+        by_path.setdefault(path, []).append(error)
     deeper = {path[:length] for path in by_path for length in range(len(path))}
     for number, (path, group) in enumerate(by_path.items()):
         # if another form of a union got further, what it says counts
