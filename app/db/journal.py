@@ -101,10 +101,10 @@ class SqlJournal:
         return (
             execution_id,
             version,
-            event.kind.value,
+            _NAMES[event.kind],
             event.path,
-            event.origin and event.origin.value,
-            event.to and event.to.value,
+            _NAMES[event.origin],
+            _NAMES[event.to],
             event.attempt,
             event.delivery,
             self._epoch,
@@ -136,6 +136,11 @@ class SqlJournal:
         return journals
 
 
+# Reading `.value` of an enumeration costs more than a look-up, and this runs for every event.
+_NAMES: dict[Kind | State | None, str | None] = {
+    None: None,
+    **{each: each.value for each in (*Kind, *State)},
+}
 _ROW_KINDS = frozenset({Kind.MOVED, Kind.LABELLED})
 
 

@@ -19,6 +19,7 @@ from app.engine.parts import Parts
 from app.engine.rendering import Renderer, reason
 from app.engine.results import ending
 from app.engine.scope import Scope
+from app.engine.suspects import DEATHS, Stepping, Suspects
 from app.engine.walker import Subflows, TaskWalker
 from app.engine.worker import Worker
 from app.errors import Conflict, HeadwaterError, NotFound
@@ -55,8 +56,13 @@ class Executor:
         worker: Worker,
         environment: Callable[[Live], Environment],
         limits: ExecutorLimits | None = None,
+        suspects: Suspects | None = None,
     ) -> None:
-        """Drive executions over these ports; `environment` gives an execution its functions."""
+        """Drive executions over these ports; `environment` gives an execution its functions.
+
+        `suspects` remembers at which execution the process died (contract D14).
+        """
+        self._suspects = suspects
         self._journal = parts.journal
         self._executions = parts.executions
         self._flows = parts.flows
@@ -247,8 +253,21 @@ class Executor:
             raise Conflict(message)
         await hydrated(execution, self._read_file)
         live = self.make(execution, await self._flow_of(execution), stored=True)
+        if self._suspects is not None and self._suspects.poisonous(live.id, execution.version):
+            await self._quarantine(live)
         self.begin(live)
         return live
+
+    async def _quarantine(self, live: Live) -> None:
+        """End an execution at which the process died again and again (contract D14).
+
+        Raises:
+            Conflict: always; the execution has ended.
+        """
+        message = f"quarantined: the process died {DEATHS} times at this step; restart it by hand"
+        await live.record(*failure(live, message))
+        _LOG.error("an execution is quarantined", execution=live.id)
+        raise Conflict(message)
 
     async def _flow_of(self, execution: Execution) -> LoadedFlow:
         return await self._flows.at(
@@ -299,7 +318,8 @@ class Executor:
                 self._settle(live)
 
     async def _walk(self, live: Live) -> None:
-        renderer = Renderer(self._environment(live), live.loaded.plans)
+        stepping = Stepping(self._suspects, live)
+        renderer = Renderer(self._environment(live), live.loaded.plans, stepping)
         scope = Scope(live)
         steps = _Steps(self, live, renderer)
         interpreter = steps.interpreter = Interpreter(live, scope, renderer, steps)

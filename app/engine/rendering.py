@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from app.engine.suspects import Stepping
 from app.errors import ExpressionError, Invalid
 from app.expressions import Environment, Pending, compile_template, render_async, render_deep
 from app.flows.model import Model
@@ -16,10 +17,14 @@ M = TypeVar("M", bound=Model)
 class Renderer:
     """Renders with one environment; remembers which properties of a model hold templates."""
 
-    def __init__(self, environment: Environment, plans: dict[int, Any]) -> None:
-        """Use `environment` for functions, filters and budgets; keep plans with their flow."""
+    def __init__(self, environment: Environment, plans: dict[int, Any], stepping: Stepping) -> None:
+        """Use `environment` for functions, filters and budgets; keep plans with their flow.
+
+        Evaluations run inside `stepping`, which names the execution should the process die of it.
+        """
         self._environment = environment
         self._plans = plans
+        self._stepping = stepping
 
     async def text(self, template: str, variables: Mapping[str, Any]) -> str:
         """Render one template to text.
@@ -30,7 +35,8 @@ class Renderer:
         if "{" not in template:
             return template
         try:
-            return compile_template(template).render(variables, self._environment)
+            with self._stepping:
+                return compile_template(template).render(variables, self._environment)
         except Pending:
             return str(await render_async(template, variables, self._environment))
 
@@ -39,7 +45,8 @@ class Renderer:
         if not is_template(value):
             return value
         try:
-            return render_deep(value, variables, self._environment)
+            with self._stepping:
+                return render_deep(value, variables, self._environment)
         except Pending:
             return await render_async(value, variables, self._environment)
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from app.engine.live import Live
@@ -18,8 +19,12 @@ def instant(microseconds: int) -> datetime:
     return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
 
 
+@cache
 def environment_variables() -> dict[str, str]:
-    """Return `envs`: the server's variables named `ENV_…`, lower-cased without the prefix."""
+    """Return `envs`: the server's variables named `ENV_…`, lower-cased without the prefix.
+
+    Read once: a process's environment is what it was started with.
+    """
     return {
         key.removeprefix(_ENVIRONMENT_PREFIX).lower(): value
         for key, value in os.environ.items()

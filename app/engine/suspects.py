@@ -11,6 +11,8 @@ from pathlib import Path
 
 import orjson
 
+from app.engine.live import Live
+
 _SIZE = 4096
 DEATHS = 3
 
@@ -63,3 +65,27 @@ class Suspects:
         """Let go of the file."""
         self.clear()
         self._note.close()
+
+
+class Stepping:
+    """Notes one execution for the length of an evaluation: a context manager, used again and again.
+
+    The version is read at every use: an execution that moved on starts a new count.
+    """
+
+    __slots__ = ("_live", "_suspects")
+
+    def __init__(self, suspects: Suspects | None, live: Live) -> None:
+        """Note `live` at `suspects` (None: nowhere)."""
+        self._suspects = suspects
+        self._live = live
+
+    def __enter__(self) -> None:
+        """Say that it is stepped."""
+        if self._suspects is not None:
+            self._suspects.note(self._live.id, self._live.execution.version)
+
+    def __exit__(self, *_: object) -> None:
+        """Say that it is not any more."""
+        if self._suspects is not None:
+            self._suspects.clear()

@@ -20,9 +20,14 @@ def task_run_id(execution: str, path: str) -> str:
     return _base62(int.from_bytes(digest, "big"))
 
 
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_BASE = len(_PAIRS)
+
+
 def _base62(number: int) -> str:
-    digits = []
-    while number:
-        number, rest = divmod(number, 62)
-        digits.append(_ALPHABET[rest])
-    return "".join(reversed(digits)).rjust(_LENGTH, "0")
+    pairs = []
+    for _ in range(_LENGTH // 2):
+        number, rest = divmod(number, _BASE)
+        pairs.append(_PAIRS[rest])
+    pairs.reverse()
+    return "".join(pairs)

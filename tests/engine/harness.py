@@ -11,6 +11,7 @@ from app.engine.commands import Commands, NewExecution
 from app.engine.executor import Executor, ExecutorLimits
 from app.engine.logs import LogSink
 from app.engine.parts import Parts
+from app.engine.suspects import Suspects
 from app.engine.worker import Worker
 from app.executions import Execution
 from app.expressions import Environment
@@ -123,6 +124,7 @@ class Engine:
         journal: MemoryJournal | None = None,
         clock: FakeClock | None = None,
         storage: MemoryStorage | None = None,
+        suspects: Suspects | None = None,
         **limits: Any,
     ) -> None:
         self.journal = journal or MemoryJournal()
@@ -141,7 +143,7 @@ class Engine:
         )
         self.executor = Executor(
             parts, Worker(parts), lambda _: Environment(),
-            ExecutorLimits(**{"sweep": 0.01, **limits}),
+            ExecutorLimits(**{"sweep": 0.01, **limits}), suspects,
         )  # fmt: skip
         self.commands = Commands(self.executor, self.flows, self.journal, self.clock)
         self.executor.subflows = self.commands
