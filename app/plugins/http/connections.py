@@ -14,7 +14,6 @@ from pyreqwest.proxy import ProxyBuilder
 MOST_CLIENTS = 256
 USER_AGENT = "Headwater"
 IDLE_SECONDS = 60
-MOST_IDLE_PER_HOST = 32
 
 
 class Way(NamedTuple):
@@ -31,15 +30,16 @@ class Way(NamedTuple):
 class Clients:
     """The clients in use, least recently used first; the oldest goes when there are too many."""
 
-    def __init__(self) -> None:
-        """Start without any."""
+    def __init__(self, most_idle: int) -> None:
+        """Keep `most_idle` unused connections to one host open."""
+        self._most_idle = most_idle
         self._clients: OrderedDict[Way, Client] = OrderedDict()
 
     def get(self, way: Way) -> Client:
         """Return the client for a way to connect; raises `ValueError` for a proxy that is none."""
         client = self._clients.get(way)
         if client is None:
-            client = self._clients[way] = _build(way)
+            client = self._clients[way] = _build(way, self._most_idle)
             if len(self._clients) > MOST_CLIENTS:
                 # Not closed: its calls go on; its idle connections end by themselves.
                 self._clients.popitem(last=False)
@@ -55,14 +55,14 @@ class Clients:
             await client.close()
 
 
-def _build(way: Way) -> Client:
+def _build(way: Way, most_idle: int) -> Client:
     builder = (
         ClientBuilder()
         .user_agent(USER_AGENT)
         .connect_timeout(timedelta(seconds=way.connect_timeout))
         .read_timeout(timedelta(seconds=way.read_timeout))
         .pool_idle_timeout(timedelta(seconds=IDLE_SECONDS))
-        .pool_max_idle_per_host(MOST_IDLE_PER_HOST)
+        .pool_max_idle_per_host(most_idle)
         # Redirects and content codings are ours: each hop is checked, nothing unpacks unbounded.
         .follow_redirects(False)
         .referer(False)

@@ -56,7 +56,7 @@ class ReqwestClient:
         self.limits = limits or Limits()
         self._resolver = resolver or Resolver(policy or AddressPolicy())
         self._per_host = per_host
-        self._clients = Clients()
+        self._clients = Clients(most_idle=per_host)
         self._gates: dict[str, Gate] = {}
 
     def send(self, call: HttpCall) -> "Exchange":
