@@ -221,7 +221,8 @@ class Commands:
         if execution.depth + 1 > MAX_SUBFLOW_DEPTH:
             message = f"subflows are nested more than {MAX_SUBFLOW_DEPTH} deep"
             raise Invalid(message)
-        child = task_run_id(execution.id, f"{parent.path}#subflow")
+        attempt = execution.task_runs[parent.path].attempts[-1].number
+        child = task_run_id(execution.id, f"{parent.path}#{attempt}")
         if await self._executor.exists(child):
             return child
         await self.create(self._child(parent.task, execution, call, child))

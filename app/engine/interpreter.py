@@ -11,11 +11,11 @@ from typing import Protocol
 
 from app.engine.frames import Frame, Halt
 from app.engine.live import Live
-from app.engine.policies import allowed
+from app.engine.policies import allowed, next_try, retry_due
 from app.engine.rendering import Renderer, reason
 from app.engine.scope import Scope
 from app.errors import HeadwaterError
-from app.executions import ROOT, Event, Kind, State, child_path, task_run_id
+from app.executions import ROOT, Event, Kind, State, TaskRun, child_path, task_run_id
 from app.executions.states import worst
 from app.expressions import truthy
 from app.flows.model import Task
@@ -225,17 +225,40 @@ class Interpreter:
         return State.SKIPPED
 
     async def _flowable(self, place: Place, task: Flowable) -> State:
-        if self._live.run(place.path) is None:
-            started = place.event(Kind.STARTED, State.RUNNING)
-            started.attempt = started.delivery = int(task.attempts)
-            self._live.record(started)
         inner = place.frame.below(place.path, task.retry)
         main = partial(self._walked, place, task)
-        state = await self.body(main, task.errors, task.finally_, inner)
-        run = self._live.execution.task_runs[place.path]
+        while True:
+            await self._start(place, task)
+            state = await self.body(main, task.errors, task.finally_, inner)
+            run = self._live.execution.task_runs[place.path]
+            if state is not State.FAILED or not self._retry(place, task, run):
+                break
         state = allowed(task, state)
         self._live.record(place.event(Kind.ENDED, state, error=run.error))
         return state
+
+    async def _start(self, place: Place, task: Flowable) -> None:
+        """Record that the flowable runs, unless the journal says so already."""
+        run = self._live.run(place.path)
+        if run is not None and run.state is not State.RETRYING:
+            return
+        upcoming = next_try(run)
+        if upcoming.due:
+            await self._live.wait(place.path, upcoming.due)
+        started = place.event(Kind.STARTED, State.RUNNING)
+        if task.attempts:
+            started.attempt, started.delivery = upcoming.attempt, upcoming.delivery
+        self._live.record(started, *running_again(self._live))
+
+    def _retry(self, place: Place, task: Flowable, run: TaskRun) -> bool:
+        """Record that a flowable which counts attempts (a subflow) is to be tried again."""
+        if not task.attempts:
+            return False
+        due = retry_due(task.retry or place.frame.retry, run, self._live.clock.now())
+        if due is None:
+            return False
+        self._live.record(*retrying(place, due, run.error, definite=True))
+        return True
 
     async def _walked(self, place: Place, task: Flowable) -> State:
         try:
@@ -254,3 +277,16 @@ class Interpreter:
         """Return what expressions see at a place."""
         frame = place.frame
         return self._scope.of_task(place.task, place.path, place.run_id, frame.path, frame.value)
+
+
+def retrying(place: Place, due: int, error: str | None, *, definite: bool) -> list[Event]:
+    """Return the events of a failed attempt that is followed by another one."""
+    event = place.event(Kind.RETRYING, State.RETRYING, due=due, error=error, definite=definite)
+    return [event, place.live.event(Kind.MOVED, ROOT, State.RETRYING)]
+
+
+def running_again(live: Live) -> list[Event]:
+    """Return the event that ends the RETRYING of an execution, if it is in that state."""
+    if live.execution.state is State.RETRYING:
+        return [live.event(Kind.MOVED, ROOT, State.RUNNING)]
+    return []

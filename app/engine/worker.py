@@ -13,7 +13,7 @@ import orjson
 import structlog
 
 from app.engine.context import TaskContext, execution_prefix
-from app.engine.interpreter import Place
+from app.engine.interpreter import Place, retrying, running_again
 from app.engine.json import as_json
 from app.engine.logs import TaskRunLog
 from app.engine.outputs import URI_KEY, without_nulls
@@ -21,7 +21,7 @@ from app.engine.parts import Parts
 from app.engine.policies import Try, after_success, allowed, next_try, retry_due
 from app.engine.rendering import Renderer, reason
 from app.errors import HeadwaterError
-from app.executions import ROOT, Event, Kind, State
+from app.executions import Event, Kind, State
 from app.flows.model import Task
 from app.plugins.api import Runnable, TaskFailed
 
@@ -78,7 +78,7 @@ class Worker:
                 due = retry_due(policy, run, live.clock.now())
             if due is None:
                 return await self._end(place, task, outcome, len(run.attempts))
-            self._retry(place, outcome, due)
+            live.record(*retrying(place, due, outcome.error, definite=outcome.definite))
 
     def _lost(self, place: Place) -> State:
         state = allowed(place.task, State.FAILED)
@@ -93,9 +93,7 @@ class Worker:
             started = place.event(Kind.STARTED, State.RUNNING)
             started.attempt, started.delivery = upcoming.attempt, upcoming.delivery
             live = place.live
-            durable = live.record(started)
-            if live.execution.state is State.RETRYING:
-                live.record(live.event(Kind.MOVED, ROOT, State.RUNNING))
+            durable = live.record(started, *running_again(live))
             log = self._log(place, task, len(live.execution.task_runs[place.path].attempts))
             try:
                 seen = variables(place)
@@ -159,17 +157,6 @@ class Worker:
             uri = f"{execution_prefix(place.live)}/outputs/{place.run_id}.json"
             await self._parts.storage.put(uri, _once(text))
             event.kept = {**event.data, "outputs": {URI_KEY: uri}}
-
-    def _retry(self, place: Place, outcome: Outcome, due: int) -> None:
-        live = place.live
-        event = place.event(
-            Kind.RETRYING,
-            State.RETRYING,
-            due=due,
-            error=outcome.error,
-            definite=outcome.definite,
-        )
-        live.record(event, live.event(Kind.MOVED, ROOT, State.RETRYING))
 
     def _log(self, place: Place, task: Task, attempt: int) -> TaskRunLog:
         live = place.live

@@ -208,6 +208,7 @@ class Execution:
             return
         if run.state is State.RETRYING:
             run.move(State.CREATED, event.at)
+            run.decision = None
         moments = [Moment(State.CREATED, event.at), Moment(State.RUNNING, event.at)]
         run.attempts.append(Attempt(event.attempt, event.delivery, moments))
 

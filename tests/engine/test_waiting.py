@@ -95,6 +95,28 @@ async def test_a_retry_of_the_flow_holds_for_its_tasks() -> None:
     assert len(SERVICE.keys("inherited")) == 2
 
 
+async def test_a_failed_subflow_is_started_anew() -> None:
+    child = flow("""
+        id: child
+        tasks:
+          - {id: a, type: test.Effect, name: subflow, fail: 1}
+    """)
+    parent = flow("""
+        id: parent
+        tasks:
+          - id: sub
+            type: core.flow.Subflow
+            namespace: tests
+            flowId: child
+            retry: {type: constant, interval: PT0.001S, maxAttempts: 3}
+    """)
+    async with Engine(parent, child) as engine:
+        execution = await engine.run("parent")
+    assert execution.state is State.SUCCESS
+    assert len(execution.task_runs["/sub"].attempts) == 2
+    assert len(engine.journal.events) == 3
+
+
 async def test_a_timeout_fails_the_attempt() -> None:
     loaded = flow("""
         id: slow
