@@ -8,19 +8,26 @@ important; of several forced ones the later one (Kestra: the lowest level).
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from app.flows.flow import PluginDefault
 from app.flows.nodes import properties
 from app.flows.problems import Path
 from app.flows.typed import Model
 from app.flows.typenames import PREFIX, Types
+from app.flows.yaml import YamlError
 
-KEYS = ("pluginDefaults", "taskDefaults")
+KEYS: Final = ("pluginDefaults", "taskDefaults")
 """The properties of a flow that hold its own defaults; defaults are not applied inside them."""
 
 
-_CONTAINERS = frozenset({dict, list})
+MAX_DEPTH: Final = 128
+"""How deep a merged document may be nested, twice that of one that is read."""
+
+MAX_BROUGHT: Final = 10_000
+"""How many lists and maps defaults may bring into a document."""
+
+_CONTAINERS: Final = frozenset({dict, list})
 
 
 class _Default(NamedTuple):
@@ -35,8 +42,12 @@ class _Default(NamedTuple):
 
 
 class _Layer(NamedTuple):
+    """What one source says of a value."""
+
     value: Any
     path: Path | None
+    default: _Default | None
+    """The default it comes from; None for the document itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,9 @@ def apply_plugin_defaults(
 
     With `types`, aliases and short forms are seen as the types they mean, and a value that a known
     type has no property for is left out.
+
+    Raises:
+        YamlError: the defaults make the flow too large.
     """
     return merge_defaults(raw, types, outside=defaults).raw
 
@@ -75,7 +89,11 @@ def merge_defaults(
     *,
     outside: Sequence[PluginDefault | Mapping[str, Any]] = (),
 ) -> Merged:
-    """Return the raw flow merged with its own defaults and, less important, those from outside."""
+    """Return the raw flow merged with its own defaults and, less important, those from outside.
+
+    Raises:
+        YamlError: the defaults make the flow too large.
+    """
     usable = [*_own_defaults(raw, types)]
     for default in outside:
         written = default if isinstance(default, Mapping) else default.model_dump()
@@ -121,53 +139,87 @@ def _full_name(name: str, types: Types | None) -> str:
 
 
 class _Merger:
-    """Merges defaults into a tree and notes where the merged values come from."""
+    """Merges defaults into a tree and notes where the merged values come from.
+
+    A default is not applied to what it brought itself: it would never end.
+    """
 
     def __init__(self, defaults: list[_Default], types: Types | None) -> None:
         self.origins: dict[Path, Path] = {}
-        # from the least to the most important: what is merged later wins
-        self._below = [default for default in reversed(defaults) if not default.forced]
-        self._above = [default for default in defaults if default.forced]
         self._types = types
+        # from the least to the most important: what is merged later wins
+        below = [default for default in reversed(defaults) if not default.forced]
+        self._ordered = below + [default for default in defaults if default.forced]
+        self._starts: dict[str, list[int]] = {}
+        for number, default in enumerate(self._ordered):
+            for start in set(default.names):
+                self._starts.setdefault(start, []).append(number)
+        self._lengths = sorted({len(start) for start in self._starts})
+        self._matching: dict[str, list[_Default]] = {}
+        self._brought: dict[int, tuple[Any, frozenset[int]]] = {}
+        """By id of a list or map: itself, to keep it alive, and the defaults it was made of."""
+        self._size = 0
 
-    def node(self, value: Any, path: Path) -> Any:
+    def node(self, value: Any, path: Path, done: frozenset[int] = frozenset()) -> Any:
         """Return a value of the tree with the defaults of all entries inside."""
         kind = type(value)
-        if kind is dict:
-            if type(value.get("type")) is str:
-                value = self._entry(value, path)
-            return {
-                key: self.node(item, (*path, key)) if type(item) in _CONTAINERS else item
-                for key, item in value.items()
-            }
+        if kind not in _CONTAINERS:
+            return value
+        if id(value) in self._brought:
+            done |= self._brought[id(value)][1]
+        self._size += 1 if done else 0
+        if self._size > MAX_BROUGHT or len(path) > MAX_DEPTH:
+            raise YamlError("TOO_LARGE", "The plugin defaults make the flow too large")
         if kind is list:
-            return [self.node(item, (*path, index)) for index, item in enumerate(value)]
-        return value
+            return [self.node(item, (*path, index), done) for index, item in enumerate(value)]
+        if type(value.get("type")) is str:
+            value = self._entry(value, path, done)
+        return {
+            key: self.node(item, (*path, key), done) if type(item) in _CONTAINERS else item
+            for key, item in value.items()
+        }
 
-    def _entry(self, entry: dict[str, Any], path: Path) -> dict[str, Any]:
+    def _entry(self, entry: dict[str, Any], path: Path, done: frozenset[int]) -> dict[str, Any]:
         name = entry["type"]
-        names = (name, _full_name(name, self._types))
-        below = [default for default in self._below if _applies(default, names)]
-        above = [default for default in self._above if _applies(default, names)]
-        if not below and not above:
+        defaults = [each for each in self._matches(name) if id(each) not in done]
+        if not defaults:
             return entry
         model = _class(name, self._types)
-        layers = [_layer(default, model) for default in below]
-        layers.append(_Layer(entry, path))
-        layers.extend(_layer(default, model) for default in above)
+        layers = [_layer(default, model) for default in defaults if not default.forced]
+        layers.append(_Layer(entry, path, None))
+        layers.extend(_layer(default, model) for default in defaults if default.forced)
         merged: dict[str, Any] = self._merge(layers, path)
         return merged
+
+    def _matches(self, name: str) -> list[_Default]:
+        """Return the defaults for a type, from the least to the most important."""
+        found = self._matching.get(name)
+        if found is None:
+            numbers: set[int] = set()
+            for spelling in {name, _full_name(name, self._types)}:
+                for length in self._lengths:
+                    numbers.update(self._starts.get(spelling[:length], ()))
+            found = self._matching[name] = [self._ordered[number] for number in sorted(numbers)]
+        return found
 
     def _merge(self, layers: list[_Layer], at: Path) -> Any:
         """Return what the layers make together; the last one wins."""
         top = layers[-1]
         kind = type(top.value)
-        if len(layers) == 1 or kind not in (dict, list):
+        if len(layers) == 1 or kind not in _CONTAINERS:
             if top.path is not None and top.path != at:
                 self.origins[at] = top.path
-            return top.value
+            return self._note(top.value, [top])
         same = _same_kind(layers, kind)
-        return self._merge_maps(same, at) if kind is dict else self._join(same, at)
+        merged = self._merge_maps(same, at) if kind is dict else self._join(same, at)
+        return self._note(merged, same)
+
+    def _note(self, value: Any, layers: list[_Layer]) -> Any:
+        """Remember that a list or map was made of defaults alone, if it was."""
+        brought = [layer.default for layer in layers if layer.default is not None]
+        if len(brought) == len(layers) and type(value) in _CONTAINERS:
+            self._brought[id(value)] = (value, frozenset(map(id, brought)))
+        return value
 
     def _merge_maps(self, layers: list[_Layer], at: Path) -> dict[str, Any]:
         keys = dict.fromkeys(key for layer in layers for key in layer.value)
@@ -180,12 +232,8 @@ class _Merger:
                 path, here = layer.path, (*at, len(joined))
                 if path is not None and (*path, index) != here:
                     self.origins[here] = (*path, index)
-                joined.append(item)
+                joined.append(self._note(item, [layer]))
         return joined
-
-
-def _applies(default: _Default, names: tuple[str, str]) -> bool:
-    return any(name.startswith(start) for name in names for start in default.names)
 
 
 def _layer(default: _Default, model: type[Model] | None) -> _Layer:
@@ -193,7 +241,7 @@ def _layer(default: _Default, model: type[Model] | None) -> _Layer:
     if model is not None:
         known = properties(model)
         values = {key: value for key, value in values.items() if key in known}
-    return _Layer(values, default.path)
+    return _Layer(values, default.path, default)
 
 
 def _same_kind(layers: list[_Layer], kind: type) -> list[_Layer]:
@@ -209,7 +257,7 @@ def _same_kind(layers: list[_Layer], kind: type) -> list[_Layer]:
 def _inner(layers: list[_Layer], key: str) -> list[_Layer]:
     """Return the layers of one property; null only counts if there is nothing else."""
     inner = [
-        _Layer(layer.value[key], None if layer.path is None else (*layer.path, key))
+        _Layer(layer.value[key], None if layer.path is None else (*layer.path, key), layer.default)
         for layer in layers
         if key in layer.value
     ]

@@ -10,16 +10,18 @@ def cycle(graph: Mapping[str, Sequence[str]]) -> list[str]:
     """
     done: set[str] = set()
     for start in graph:
-        path = {start: iter(graph[start])}  # in order of insertion
-        while path:
-            node, rest = next(reversed(path.items()))
+        trail = [(start, iter(graph[start]))]
+        positions = {start: 0}
+        while trail:
+            node, rest = trail[-1]
             following = next(rest, None)
             if following is None:
-                del path[node]
+                trail.pop()
+                del positions[node]
                 done.add(node)
-            elif following in path:
-                nodes = list(path)
-                return [*nodes[nodes.index(following) :], following]
+            elif following in positions:
+                return [name for name, _ in trail[positions[following] :]] + [following]
             elif following in graph and following not in done:
-                path[following] = iter(graph[following])
+                positions[following] = len(trail)
+                trail.append((following, iter(graph[following])))
     return []

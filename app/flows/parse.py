@@ -96,7 +96,10 @@ def parse_flow(
     raw = document.value
     findings = list(_place(raw, tenant, namespace, path))
     _fill(raw, tenant, namespace, revision)
-    merged = merge_defaults(raw, types, outside=defaults)
+    try:
+        merged = merge_defaults(raw, types, outside=defaults)
+    except YamlError as error:
+        return Parsed(None, (syntax_problem(error),), text)
     reading = Reading(text, merged, types, Flow)
     flow, errors = validate(merged.raw, _FLOW, types, reading)
     findings += errors

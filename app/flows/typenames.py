@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
+from app.flows.typed import Typed
+
 if TYPE_CHECKING:
     from app.flows.model import Condition, Task, Trigger
 
@@ -26,14 +28,7 @@ class Types(Protocol):
         """Return every full type name, for "did you mean" and editors."""
 
 
-class Named(Protocol):
-    """A class that is registered under a type name."""
-
-    type_name: str
-    aliases: tuple[str, ...]
-
-
-def spellings(named: Named) -> Iterator[str]:
+def spellings(named: type[Typed]) -> Iterator[str]:
     """Yield every way to write a type: full name, aliases, and their short forms."""
     for name in (named.type_name, *named.aliases):
         yield name
@@ -41,6 +36,6 @@ def spellings(named: Named) -> Iterator[str]:
             yield name.removeprefix(PREFIX)
 
 
-def is_alias(written: str, named: Named) -> bool:
+def is_alias(written: str, named: type[Typed]) -> bool:
     """Whether the written name is an old one, neither the full name nor its short form."""
     return written not in (named.type_name, named.type_name.removeprefix(PREFIX))

@@ -17,7 +17,7 @@ from app.flows.model import (
     Trigger,
 )
 from app.flows.parse import Parsed, parse_flow
-from app.flows.typed import outdated
+from app.flows.typed import Typed, outdated
 from app.flows.typenames import spellings
 from app.flows.values import Dynamic, Text
 
@@ -136,7 +136,17 @@ class Anything(Task):
     tasks: Any = Field(None, description="Children, or not.")
 
 
-TASKS = (Log, Return, Echo, Request, Sequential, Switch, Subflow, Pause, Script)
+TASKS: tuple[type[Task], ...] = (
+    Log,
+    Return,
+    Echo,
+    Request,
+    Sequential,
+    Switch,
+    Subflow,
+    Pause,
+    Script,
+)
 
 
 class FakeTypes:
@@ -151,7 +161,8 @@ class FakeTypes:
     def task(self, name: str) -> type[Task] | None:
         found = self._tasks.get(name)
         if found is None and self._permissive:
-            found = self._tasks[name] = type("Unknown", (Anything,), {"type_name": name})
+            unknown: type[Task] = type("Unknown", (Anything,), {"type_name": name})
+            found = self._tasks[name] = unknown
         return found
 
     def trigger(self, name: str) -> type[Trigger] | None:
@@ -161,7 +172,8 @@ class FakeTypes:
         return self._conditions.get(name)
 
     def names(self) -> Iterable[str]:
-        return [each.type_name for each in (*TASKS, *TRIGGERS, *CONDITIONS)]
+        every: tuple[type[Typed], ...] = (*TASKS, *TRIGGERS, *CONDITIONS)
+        return [each.type_name for each in every]
 
 
 TYPES = FakeTypes()
