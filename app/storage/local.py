@@ -8,9 +8,11 @@ import asyncio
 import contextlib
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+import threading
+import uuid
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ParamSpec, TypeVar
 
 from app.errors import Invalid, Unavailable
 from app.storage.upload import PIECE, Upload
@@ -18,6 +20,9 @@ from app.storage.uris import absent, parts_of
 
 FILES = "files"
 INCOMING = "incoming"
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class LocalStorage:
@@ -28,6 +33,8 @@ class LocalStorage:
         self._files = root / FILES
         self._incoming = root / INCOMING
         self._cleaned = False
+        # Held while folders are made or removed, never while bytes move.
+        self._tree = threading.Lock()
 
     async def put(self, uri: str, chunks: AsyncIterator[bytes]) -> int:
         """Write the file whole or not at all; return its size in bytes.
@@ -36,13 +43,9 @@ class LocalStorage:
             Invalid: a file and a folder would have one name.
             Unavailable: the disk does not take it.
         """
-        target = self._path(uri)
-        with _disk_errors(uri):
-            if not self._cleaned:
-                await asyncio.to_thread(self._clean)
-            return await self._receive(Upload(self._incoming, target), chunks)
-
-    async def _receive(self, upload: Upload, chunks: AsyncIterator[bytes]) -> int:
+        upload = Upload(self._incoming, self._path(uri), self._tree)
+        if not self._cleaned:
+            await _in_thread(uri, self._clean)
         pending: list[bytes] = []
         waiting = size = 0
         try:
@@ -51,10 +54,10 @@ class LocalStorage:
                 waiting += len(chunk)
                 size += len(chunk)
                 if waiting >= PIECE:
-                    await asyncio.to_thread(upload.write, pending)
+                    await _in_thread(uri, upload.write, pending)
                     pending, waiting = [], 0
             # A small file takes a single turn in a thread.
-            await asyncio.to_thread(upload.finish, pending)
+            await _in_thread(uri, upload.finish, pending)
         except BaseException:
             await asyncio.to_thread(upload.discard)
             raise
@@ -64,14 +67,12 @@ class LocalStorage:
         self, uri: str, *, offset: int = 0, length: int | None = None
     ) -> AsyncIterator[bytes]:
         """Yield the bytes of a file; raises `NotFound`."""
-        path = self._path(uri)
-        with _disk_errors(uri):
-            file = await asyncio.to_thread(_open, path, offset)
+        file = await _in_thread(uri, _open, self._path(uri), offset)
         try:
             left = length
             while left is None or left > 0:
                 wanted = PIECE if left is None else min(PIECE, left)
-                piece = await asyncio.to_thread(file.read, wanted)
+                piece = await _in_thread(uri, file.read, wanted)
                 if not piece:
                     return
                 left = None if left is None else left - len(piece)
@@ -81,47 +82,57 @@ class LocalStorage:
 
     async def size(self, uri: str) -> int:
         """Return the size in bytes; raises `NotFound`."""
-        path = self._path(uri)
-        with _disk_errors(uri):
-            return await asyncio.to_thread(_size, path)
+        return await _in_thread(uri, _size, self._path(uri))
 
     async def delete(self, uri: str) -> bool:
         """Remove a file; return whether it was there."""
-        path = self._path(uri)
-        return await asyncio.to_thread(self._delete, path)
+        return await _in_thread(uri, self._delete, self._path(uri))
 
     async def delete_prefix(self, uri: str) -> int:
         """Remove all files below a URI; return how many."""
-        path = self._path(uri)
-        return await asyncio.to_thread(self._delete_below, path)
+        return await _in_thread(uri, self._delete_below, self._path(uri))
 
     def _path(self, uri: str) -> Path:
         return self._files.joinpath(*parts_of(uri))
 
     def _clean(self) -> None:
-        """Remove what a killed process left half written."""
-        shutil.rmtree(self._incoming, ignore_errors=True)
-        self._incoming.mkdir(parents=True, exist_ok=True)
-        self._files.mkdir(parents=True, exist_ok=True)
-        self._cleaned = True
+        """Before the first write: remove what a killed process left half written."""
+        if self._cleaned:
+            return
+        with self._tree:
+            if not self._cleaned:
+                shutil.rmtree(self._incoming, ignore_errors=True)
+                self._incoming.mkdir(parents=True, exist_ok=True)
+                self._files.mkdir(parents=True, exist_ok=True)
+                self._cleaned = True
 
     def _delete(self, path: Path) -> bool:
-        try:
-            path.unlink()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
-            return False
-        self._remove_empty(path.parent)
-        return True
+        with self._tree:
+            try:
+                path.unlink()
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError):
+                return False
+            self._remove_empty(path.parent)
+            return True
 
     def _delete_below(self, path: Path) -> int:
-        count = sum(len(names) for _, _, names in os.walk(path))
-        if count:
-            shutil.rmtree(path)
+        if not path.is_dir():
+            return 0
+        self._clean()
+        # Out of the way at once; the files go one by one afterwards.
+        aside = self._incoming / uuid.uuid4().hex
+        with self._tree:
+            try:
+                path.rename(aside)
+            except (FileNotFoundError, NotADirectoryError):
+                return 0
             self._remove_empty(path.parent)
+        count = sum(len(names) for _, _, names in os.walk(aside))
+        shutil.rmtree(aside, ignore_errors=True)
         return count
 
     def _remove_empty(self, folder: Path) -> None:
-        with contextlib.suppress(OSError):  # not empty, or somebody else was faster
+        with contextlib.suppress(OSError):  # it is not empty
             while folder != self._files:
                 folder.rmdir()
                 folder = folder.parent
@@ -140,11 +151,10 @@ def _size(path: Path) -> int:
     return path.stat().st_size
 
 
-@contextlib.contextmanager
-def _disk_errors(uri: str) -> Iterator[None]:
-    """Turn errors of the operating system into ours."""
+async def _in_thread(uri: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do blocking work in a thread; errors of the operating system become ours."""
     try:
-        yield
+        return await asyncio.to_thread(work, *args, **kwargs)
     except FileNotFoundError:
         raise absent(uri) from None
     except (NotADirectoryError, IsADirectoryError, FileExistsError):

@@ -11,8 +11,6 @@ from typing import BinaryIO
 PIECE = 256 * 1024
 """Bytes written or read at a time."""
 
-_TRIES = 5
-
 
 class Upload:
     """Writes beside, then renames. The methods block; they may be called from any thread.
@@ -21,8 +19,12 @@ class Upload:
     turns.
     """
 
-    def __init__(self, incoming: Path, target: Path) -> None:
-        """Write to `target` by way of a file in the folder `incoming` of the same disk."""
+    def __init__(self, incoming: Path, target: Path, tree: threading.Lock) -> None:
+        """Write to `target` by way of a file in the folder `incoming` of the same disk.
+
+        Whoever holds `tree` may make and remove folders.
+        """
+        self._tree = tree
         self._path = incoming / uuid.uuid4().hex
         self._target = target
         self._file: BinaryIO | None = None
@@ -64,18 +66,11 @@ class Upload:
 
     def _place(self) -> None:
         folder = self._target.parent
-        for left in reversed(range(_TRIES)):
-            made = _make(folder)
-            try:
-                self._path.replace(self._target)
-            except FileNotFoundError:
-                # The folder was empty, and whoever emptied it removed it at this moment.
-                if not left:
-                    raise
-                continue
-            for each in (*made, folder):
-                _sync(each)
-            return
+        with self._tree:
+            changed = _make(folder)
+            self._path.replace(self._target)
+        for each in (*changed, folder):
+            _sync(each)
 
 
 def _make(folder: Path) -> list[Path]:
