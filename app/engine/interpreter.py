@@ -14,10 +14,10 @@ from app.engine.live import Live
 from app.engine.policies import allowed, next_try, retry_due
 from app.engine.rendering import Renderer, reason
 from app.engine.scope import Scope
-from app.errors import HeadwaterError
+from app.errors import HeadwaterError, MissingVariable
 from app.executions import ROOT, Event, Kind, State, TaskRun, child_path, task_run_id
 from app.executions.states import worst
-from app.expressions import truthy
+from app.expressions import references, truthy
 from app.flows.model import Task
 from app.plugins.api import Flowable, Runnable, TaskFailed
 
@@ -216,13 +216,27 @@ class Interpreter:
         if condition is None:
             return None
         try:
-            text = await self._renderer.text(condition, self.variables(place))
+            holds = truthy(await self._renderer.text(condition, self.variables(place)))
         except HeadwaterError as error:
-            return self.fail(place, f"`runIf` cannot be evaluated: {reason(error)}")
-        if truthy(text):
+            if not self._asks_a_skipped_task(condition, error):
+                return self.fail(place, f"`runIf` cannot be evaluated: {reason(error)}")
+            holds = False
+        if holds:
             return None
         self._live.record(place.event(Kind.ENDED, State.SKIPPED))
         return State.SKIPPED
+
+    def _asks_a_skipped_task(self, condition: str, error: HeadwaterError) -> bool:
+        """Whether the condition fails only because it asks for outputs of a task that was skipped.
+
+        Then it does not hold: in a chain of steps that each depend on the one before, skipping one
+        skips the rest.
+        """
+        if not isinstance(error, MissingVariable):
+            return False
+        asked = references(condition).outputs
+        runs = self._live.execution.task_runs.values()
+        return any(run.state is State.SKIPPED and run.task in asked for run in runs)
 
     async def _flowable(self, place: Place, task: Flowable) -> State:
         inner = place.frame.below(place.path, task.retry)

@@ -125,6 +125,7 @@ class Engine:
         clock: FakeClock | None = None,
         storage: MemoryStorage | None = None,
         suspects: Suspects | None = None,
+        http: Any = None,
         **limits: Any,
     ) -> None:
         self.journal = journal or MemoryJournal()
@@ -136,7 +137,7 @@ class Engine:
             executions=self.journal,
             flows=self.flows,
             storage=self.storage,
-            http=NoHttp(),  # type: ignore[arg-type]
+            http=http or NoHttp(),
             clock=self.clock,
             sink=LogSink(self.journal),
             fence=1,
