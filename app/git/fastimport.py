@@ -10,9 +10,11 @@ from app.errors import Conflict, GitError
 from app.git.draft import Draft, Person, parents_of
 from app.git.history import REGULAR
 from app.git.process import Launcher, end
+from app.git.refs import PENDING
 
 _AHEAD = 32  # questions sent ahead of their answers: both fit a pipe
 _TREE = 0o040000
+_NEW = f"{PENDING}new"
 
 
 class Held(NamedTuple):
@@ -25,7 +27,7 @@ class Held(NamedTuple):
 class FastImport:
     """A session with `git fast-import`; use as a context manager and end it with `done`.
 
-    Not a byte reaches the repository before `done`, and the ref given to `commit` is set last.
+    Nothing in the repository names what it writes before `done`.
     """
 
     def __init__(self, launcher: Launcher, keep: tuple[int, ...]) -> None:
@@ -58,7 +60,6 @@ class FastImport:
 
     def commit(
         self,
-        ref: str,
         draft: Draft,
         *,
         parent: str | None,
@@ -66,10 +67,10 @@ class FastImport:
         at: int,
         modes: Mapping[str, int],
     ) -> str:
-        """Write the commit and return its id; `ref` names it once the session is `done`."""
+        """Write the commit and return its id; `pending/<id>` names it once all is `done`."""
         text = draft.text()
         head = (
-            f"commit {ref}\nmark :1\nauthor {draft.author.ident(at)}\n"
+            f"commit {_NEW}\nmark :1\nauthor {draft.author.ident(at)}\n"
             f"committer {committer.ident(at)}\ndata {len(text)}\n"
         )
         origin = f"from {parent}\n" if parent else ""
@@ -78,7 +79,11 @@ class FastImport:
         for path, data in sorted(draft.changes.items(), key=lambda item: item[1] is not None):
             self._send(_modify(path, data, modes.get(path, REGULAR)))
         self._send(b"\nget-mark :1\n")
-        return self._line().decode()
+        sha = self._line().decode()
+        # The id is known now: name the commit by it, and take back the name it was made under.
+        renamed = f"reset {PENDING}{sha}\nfrom :1\n\nreset {_NEW}\nfrom {'0' * len(sha)}\n\n"
+        self._send(renamed.encode())
+        return sha
 
     def done(self) -> None:
         """Finish: objects are on disk and the ref is set when this returns.

@@ -169,9 +169,9 @@ class Mirror:
         with self._disk.lock.held():
             self._disk.remove_stale()
             try:
-                before = self._known()
+                present = self.refs.below(BRANCHES, TAGS)
                 self.remote.fetch(INTO_INCOMING)
-                return self._move(before)
+                return self._move(by_remote_name(present), present)
             except MirrorCorrupt:
                 return self.repair()
 
@@ -193,10 +193,14 @@ class Mirror:
         self.refs.update([RefUpdate(ref, check_oid(commit))])
         return ref
 
+    def kept(self) -> dict[str, str]:
+        """Return private ref -> commit of everything that is held on to."""
+        return self.refs.below(KEEP, PULLS)
+
     def unkeep(self, ref: str) -> None:
-        """Drop a private ref made by `keep` or `fetch`."""
-        if not ref.startswith(KEEP):
-            raise Conflict(f"{ref} is not one of the kept refs")
+        """Drop a private ref made by `keep`, `fetch` or `fetch_ref`."""
+        if not ref.startswith((KEEP, PULLS)):
+            raise Conflict(f"{ref} is not one of the private refs")
         self.refs.update([RefUpdate(check_ref_name(ref), None)])
 
     # -- health ----------------------------------------------------------------------------------
@@ -232,7 +236,7 @@ class Mirror:
             self.objects.reset()
             if aside:
                 self._disk.rescue(aside)
-            return self._move(before)
+            return self._move(before, {})
 
     def is_untidy(self) -> bool:
         """Return whether `maintain` is worth its time: each fetch brings one more pack."""
@@ -274,12 +278,14 @@ class Mirror:
         except GitError:
             return {}
 
-    def _move(self, before: Mapping[str, str]) -> list[TipChange]:
-        """Make the incoming refs ours: what they leave behind is kept first."""
+    def _move(self, before: Mapping[str, str], present: Mapping[str, str]) -> list[TipChange]:
+        """Make the incoming refs ours, in place of those `present`; what they leave is kept first.
+
+        The changes are told against `before`, which names refs as the remote does.
+        """
         after = by_remote_name(self.refs.below(INCOMING))
         changes = [self._judged(change) for change in moved(before, after)]
         self.refs.update(RefUpdate(change.kept, change.old) for change in changes if change.kept)
-        present = self.refs.below(BRANCHES, TAGS)
         self.refs.replace({local_name(name): oid for name, oid in after.items()}, present)
         return changes
 

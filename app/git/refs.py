@@ -1,6 +1,6 @@
 """Refs of a mirror: read all at once, moved in transactions that compare before they set."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from app.errors import Conflict, GitError
@@ -63,7 +63,7 @@ class Refs:
             raise Conflict("The branch moved in the meantime; read it again and repeat the change")
         ok(outcome, "Moving refs")
 
-    def replace(self, wanted: dict[str, str], present: dict[str, str]) -> None:
+    def replace(self, wanted: Mapping[str, str], present: Mapping[str, str]) -> None:
         """Make the refs in `present` be those of `wanted`.
 
         Deletions first: a branch `a` may have made room for `a/b`.

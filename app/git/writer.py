@@ -4,7 +4,6 @@ In a repository of our own the branch is moved by a ref transaction that compare
 push under a lease. Either way a branch that has moved is a `Conflict`, and `change` builds again.
 """
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -104,9 +103,7 @@ class Writer:
             if parent is not None and not changes:
                 session.done()
                 return parent
-            ref = _pending()
             sha = session.commit(
-                ref,
                 replace(draft, changes=changes),
                 parent=parent,
                 committer=self._committer,
@@ -114,7 +111,6 @@ class Writer:
                 modes=_modes(held) | dict(draft.modes),
             )
             session.done()
-            self._mirror.refs.update([RefUpdate(PENDING + sha, sha), RefUpdate(ref, None)])
         return sha
 
     def build_tree(self, tree: str, draft: Draft, parents: Sequence[str]) -> str:
@@ -145,10 +141,11 @@ class Writer:
         """
         if self._mirror.location.is_own:
             ref = self._mirror.branch_prefix + check_ref_name(branch)
-            self._mirror.refs.update([RefUpdate(ref, check_oid(sha), expected or "")])
+            move = RefUpdate(ref, check_oid(sha), expected or "")
+            self._mirror.refs.update([move, RefUpdate(PENDING + sha, None)])
         else:
             self.push(branch, sha, expected=expected)
-        self.drop(sha)
+            self.drop(sha)
 
     def push(self, branch: str, sha: str | None, *, expected: str | None) -> None:
         """Push a commit (None: delete the branch) under the lease that the branch is at `expected`.
@@ -175,10 +172,6 @@ class Writer:
             return self._mirror.tip(f"refs/heads/{check_ref_name(branch)}")
         except RefNotFound:
             return None
-
-
-def _pending() -> str:
-    return f"{PENDING}new/{os.urandom(8).hex()}"
 
 
 def _modes(held: dict[str, Held]) -> dict[str, int]:

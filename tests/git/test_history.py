@@ -18,7 +18,7 @@ from tests.git.scratch import Content, Scratch, loosen
 
 
 def read(mirror: Mirror, tip: str, **options: str) -> list[CommitChange]:
-    return list(history(mirror.disk.launcher, tip, **options))  # type: ignore[arg-type]  # texts
+    return list(history(mirror.disk.launcher, tip, **options))
 
 
 def test_fields(mirror: Mirror, scratch: Scratch) -> None:
