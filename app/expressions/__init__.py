@@ -1,0 +1,38 @@
+"""Expressions: the template language of flows, Kestra's dialect of Pebble. Pure, no I/O.
+
+`compile_template(text).render(context, environment)` gives text, `.value(…)` a native value. Only
+`ExpressionError`, `MissingVariable` and `Pending` leave the package.
+"""
+
+from app.expressions.budget import Budget
+from app.expressions.builtins import MODULES
+from app.expressions.environment import Environment
+from app.expressions.host import UNKNOWN, Host, Pending
+from app.expressions.references import References, references
+from app.expressions.registry import FILTERS, FUNCTIONS, TESTS, Filter, Function, Test
+from app.expressions.rendering import render_async, render_deep
+from app.expressions.template import Expression, Template, compile_template
+from app.expressions.values import truthy
+
+__all__ = [
+    "FILTERS",
+    "FUNCTIONS",
+    "MODULES",
+    "TESTS",
+    "UNKNOWN",
+    "Budget",
+    "Environment",
+    "Expression",
+    "Filter",
+    "Function",
+    "Host",
+    "Pending",
+    "References",
+    "Template",
+    "Test",
+    "compile_template",
+    "references",
+    "render_async",
+    "render_deep",
+    "truthy",
+]

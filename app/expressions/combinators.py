@@ -1,0 +1,97 @@
+"""Closures of binary operators, made from the closures of their operands."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from app.errors import MissingVariable
+from app.expressions import arithmetic, operators
+from app.expressions.evaluation import Evaluate, Evaluation
+
+
+def concatenation(operands: list[Evaluate]) -> Evaluate:
+    """Return the closure of `a ~ b ~ …`."""
+
+    def run(evaluation: Evaluation) -> str:
+        meter = evaluation.meter
+        texts = [operators.concatenable(operand(evaluation), meter) for operand in operands]
+        return operators.joined(texts, meter)
+
+    return run
+
+
+def conjunction(operands: list[Evaluate]) -> Evaluate:
+    """Return the closure of `a and b and …`: always a boolean."""
+    return lambda evaluation: all(operators.as_boolean(operand(evaluation)) for operand in operands)
+
+
+def disjunction(operands: list[Evaluate]) -> Evaluate:
+    """Return the closure of `a or b or …`: always a boolean."""
+    return lambda evaluation: any(operators.as_boolean(operand(evaluation)) for operand in operands)
+
+
+def _metered(operate: Callable[..., Any]) -> Callable[[Evaluate, Evaluate], Evaluate]:
+    def combine(left: Evaluate, right: Evaluate) -> Evaluate:
+        def run(evaluation: Evaluation) -> Any:
+            return operate(left(evaluation), right(evaluation), evaluation.meter)
+
+        return run
+
+    return combine
+
+
+def _compared(operate: Callable[..., Any]) -> Callable[[Evaluate, Evaluate], Evaluate]:
+    def combine(left: Evaluate, right: Evaluate) -> Evaluate:
+        return lambda evaluation: operate(left(evaluation), right(evaluation))
+
+    return combine
+
+
+def _negated(operate: Callable[..., bool]) -> Callable[[Evaluate, Evaluate], Evaluate]:
+    def combine(left: Evaluate, right: Evaluate) -> Evaluate:
+        return lambda evaluation: not operate(left(evaluation), right(evaluation), evaluation.meter)
+
+    return combine
+
+
+def _coalescing(*, nulls_too: bool) -> Callable[[Evaluate, Evaluate], Evaluate]:
+    def combine(left: Evaluate, right: Evaluate) -> Evaluate:
+        def run(evaluation: Evaluation) -> Any:
+            try:
+                value = left(evaluation)
+            except MissingVariable:
+                return right(evaluation)
+            return right(evaluation) if value is None and nulls_too else value
+
+        return run
+
+    return combine
+
+
+def _range(left: Evaluate, right: Evaluate) -> Evaluate:
+    return lambda evaluation: operators.span(
+        left(evaluation), right(evaluation), 1, evaluation.meter
+    )
+
+
+BINARY: Final[Mapping[str, Callable[[Evaluate, Evaluate], Evaluate]]] = {
+    "..": _range,
+    "??": _coalescing(nulls_too=True),
+    "???": _coalescing(nulls_too=False),
+    "~": lambda left, right: concatenation([left, right]),
+    "*": _metered(arithmetic.multiply),
+    "/": _metered(arithmetic.divide),
+    "%": _metered(arithmetic.modulo),
+    "+": _metered(arithmetic.add),
+    "-": _metered(arithmetic.subtract),
+    "==": _metered(operators.equal),
+    "equals": _metered(operators.equal),
+    "!=": _negated(operators.equal),
+    ">": _compared(operators.greater),
+    "<": _compared(operators.less),
+    ">=": _compared(operators.greater_or_equal),
+    "<=": _compared(operators.less_or_equal),
+    "isIn": _metered(operators.is_in),
+    "isNotIn": _negated(operators.is_in),
+    "contains": _metered(operators.contains),
+}
+"""How each binary operator combines two closures."""

@@ -1,0 +1,95 @@
+"""Rendering again and again: what `render()` does, and servers with recursive rendering.
+
+What stands between `{% raw %}` and `{% endraw %}` is put on a shelf before the first pass and put
+back after the last, so that it survives all of them (reference §5.2, §5.7).
+"""
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from app.errors import ExpressionError
+from app.expressions.evaluation import Evaluation
+from app.expressions.values import LISTS, nest
+
+MAX_PASSES: Final = 100
+
+_RAW: Final = re.compile(r"\{%[-\s]*raw[-\s]*%\}(.*?)\{%[-\s]*endraw[-\s]*%\}")
+
+Once = Callable[[str, Evaluation, bool], str]
+"""Renders a text one time; the boolean tells whether secrets may be used."""
+
+
+def render_until_stable(text: str, evaluation: Evaluation, once: Once) -> str:
+    """Return a text rendered until nothing changes any more.
+
+    Only the first pass may use secrets: what it brings in is data.
+
+    Raises:
+        ExpressionError: after `MAX_PASSES` passes that still change something.
+    """
+    shelf = _Shelf()
+    current = shelf.put_away(text)
+    evaluation.meter.enter()
+    try:
+        for number in range(MAX_PASSES):
+            rendered = shelf.put_away(once(current, evaluation, number == 0))
+            if rendered == current:
+                return shelf.put_back(current)
+            current = rendered
+    finally:
+        evaluation.meter.leave()
+    message = f"Too many rendering attempts: the text still changes after {MAX_PASSES} passes"
+    raise ExpressionError(message)
+
+
+def render_one_pass(text: str, evaluation: Evaluation, once: Once) -> str:
+    """Return a text rendered one time."""
+    evaluation.meter.enter()
+    try:
+        return once(text, evaluation, True)
+    finally:
+        evaluation.meter.leave()
+
+
+def deeply(value: Any, change: Callable[[str], Any], depth: int = 0) -> Any:
+    """Return a value with every text in it changed, keys too; of equal keys the first stays.
+
+    Raises:
+        ExpressionError: when it is nested too deeply.
+    """
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        nest(depth)
+        result: dict[Any, Any] = {}
+        for key, item in value.items():
+            result.setdefault(deeply(key, change, depth + 1), deeply(item, change, depth + 1))
+        return result
+    if isinstance(value, LISTS):
+        nest(depth)
+        return [deeply(item, change, depth + 1) for item in value]
+    return value
+
+
+class _Shelf:
+    """Keeps raw texts away from passes, under marks that nobody can guess."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+
+    def put_away(self, text: str) -> str:
+        if "endraw" not in text:
+            return text
+        return _RAW.sub(self._keep, text)
+
+    def put_back(self, text: str) -> str:
+        for mark, kept in self._texts.items():
+            text = text.replace(mark, kept)
+        return text
+
+    def _keep(self, match: re.Match[str]) -> str:
+        mark = f"\0{secrets.token_hex(16)}\0"
+        self._texts[mark] = match.group(1)
+        return mark

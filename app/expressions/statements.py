@@ -1,0 +1,253 @@
+"""Compiler of statements: each becomes a closure that writes text."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from app.errors import ExpressionError
+from app.expressions import operators
+from app.expressions.calls import SEES_SCOPES
+from app.expressions.compiler import compile_expression
+from app.expressions.evaluation import Evaluation, MacroCode, Run, Unit, Write
+from app.expressions.json_text import to_text
+from app.expressions.lexer import place
+from app.expressions.nodes import (
+    HOLE,
+    Block,
+    Body,
+    Call,
+    FilterBlock,
+    For,
+    If,
+    Macro,
+    Name,
+    Print,
+    Set,
+    Text,
+)
+from app.expressions.values import LISTS, Entry, kind
+
+
+def compile_template_body(body: Body, source: str) -> tuple[Unit, list[Run]]:
+    """Return the shared parts and the statements of a template."""
+    unit = Unit(source)
+    _survey(body, unit)
+    return unit, compile_body(body, unit)
+
+
+def compile_body(body: Body, unit: Unit) -> list[Run]:
+    """Return the closures of some statements."""
+    return [_COMPILERS[type(statement)](statement, unit) for statement in body]
+
+
+def located(error: ExpressionError, source: str, at: int) -> ExpressionError:
+    """Return the error with a place, if it has none yet."""
+    if error.line:
+        return error
+    line, column = place(source, at)
+    return type(error)(error.message, line=line, column=column)
+
+
+def _survey(node: Any, unit: Unit) -> None:
+    """Note which names the template assigns, and whether anything looks at `loop`."""
+    pending = [node]
+    while pending:
+        one = pending.pop()
+        if not isinstance(one, tuple):
+            continue
+        pending.extend(one)
+        match one:
+            case Set(name=name) | For(variable=name):
+                unit.assigned.add(name)
+            case Macro(parameters=parameters):
+                unit.assigned.update(name for name, _ in parameters)
+            case Name(name="loop"):
+                unit.uses_loop = True
+            case Call(name=name) if name in SEES_SCOPES:
+                unit.uses_loop = True
+            case FilterBlock():
+                unit.assigned.add(HOLE)
+    if unit.uses_loop:
+        unit.assigned.add("loop")
+
+
+def _sequence(runs: list[Run]) -> Run:
+    if len(runs) == 1:
+        return runs[0]
+
+    def run_all(evaluation: Evaluation, write: Write) -> None:
+        for run in runs:
+            run(evaluation, write)
+
+    return run_all
+
+
+def _text(node: Text, _unit: Unit) -> Run:
+    text = node.text
+    length = len(text)
+
+    def run(evaluation: Evaluation, write: Write) -> None:
+        evaluation.meter.grow(length)
+        write(text)
+
+    return run
+
+
+def _print(node: Print, unit: Unit) -> Run:
+    expression = compile_expression(node.expression, unit)
+    source, at = unit.source, node.at
+
+    def run(evaluation: Evaluation, write: Write) -> None:
+        try:
+            value = expression(evaluation)
+            text = value if type(value) is str else to_text(value, evaluation.meter)
+            evaluation.meter.grow(len(text))
+        except ExpressionError as error:
+            raise located(error, source, at) from error
+        write(text)
+
+    return run
+
+
+def _if(node: If, unit: Unit) -> Run:
+    branches = [
+        (compile_expression(condition, unit), _sequence(compile_body(body, unit)))
+        for condition, body in node.branches
+    ]
+    otherwise = _sequence(compile_body(node.otherwise, unit))
+    source, at = unit.source, node.at
+
+    def run(evaluation: Evaluation, write: Write) -> None:
+        for condition, body in branches:
+            try:
+                value = condition(evaluation)
+                chosen = value is True or (value is not False and operators.as_boolean(value))
+            except ExpressionError as error:
+                raise located(error, source, at) from error
+            if chosen:
+                body(evaluation, write)
+                return
+        otherwise(evaluation, write)
+
+    return run
+
+
+def _for(node: For, unit: Unit) -> Run:
+    expression = compile_expression(node.items, unit)
+    variable = node.variable
+    body = _sequence(compile_body(node.body, unit))
+    otherwise = _sequence(compile_body(node.otherwise, unit))
+    uses_loop = unit.uses_loop
+    source, at = unit.source, node.at
+
+    def run(evaluation: Evaluation, write: Write) -> None:
+        try:
+            value = expression(evaluation)
+            if value is None:
+                return
+            items = _items(value)
+        except ExpressionError as error:
+            raise located(error, source, at) from error
+        if not items:
+            otherwise(evaluation, write)
+            return
+        scope: dict[str, Any] = {}
+        step = evaluation.meter.step
+        evaluation.scopes.append(scope)
+        try:
+            for index, item in enumerate(items):
+                step()
+                scope[variable] = item
+                if uses_loop:
+                    scope["loop"] = _loop(index, len(items))
+                body(evaluation, write)
+        finally:
+            evaluation.scopes.pop()
+
+    return run
+
+
+def _loop(index: int, length: int) -> dict[str, Any]:
+    return {
+        "index": index,
+        "revindex": length - index - 1,
+        "length": length,
+        "first": index == 0,
+        "last": index == length - 1,
+    }
+
+
+def _items(value: Any) -> list[Any] | tuple[Any, ...]:
+    if isinstance(value, (list, tuple)):
+        return value
+    if isinstance(value, Mapping):
+        return [Entry(key, item) for key, item in value.items()]
+    if isinstance(value, LISTS):
+        return list(value)
+    message = f"`for` goes over a list or a map, not over {kind(value)}"
+    raise ExpressionError(message)
+
+
+def _set(node: Set, unit: Unit) -> Run:
+    expression = compile_expression(node.value, unit)
+    name = node.name
+    source, at = unit.source, node.at
+
+    def run(evaluation: Evaluation, _write: Write) -> None:
+        try:
+            evaluation.assign(name, expression(evaluation))
+        except ExpressionError as error:
+            raise located(error, source, at) from error
+
+    return run
+
+
+def _macro(node: Macro, unit: Unit) -> Run:
+    parameters = tuple(
+        (name, None if default is None else compile_expression(default, unit))
+        for name, default in node.parameters
+    )
+    body = _sequence(compile_body(node.body, unit))
+    unit.macros[node.name] = MacroCode(node.name, parameters, body)
+    return _nothing
+
+
+def _block(node: Block, unit: Unit) -> Run:
+    body = _sequence(compile_body(node.body, unit))
+    unit.blocks[node.name] = body
+    return body
+
+
+def _filter_block(node: FilterBlock, unit: Unit) -> Run:
+    chain = compile_expression(node.chain, unit)
+    body = _sequence(compile_body(node.body, unit))
+    source, at = unit.source, node.at
+
+    def run(evaluation: Evaluation, write: Write) -> None:
+        text = evaluation.captured(body)
+        evaluation.scopes.append({HOLE: text})
+        try:
+            filtered = to_text(chain(evaluation), evaluation.meter)
+            evaluation.meter.grow(len(filtered))
+        except ExpressionError as error:
+            raise located(error, source, at) from error
+        finally:
+            evaluation.scopes.pop()
+        write(filtered)
+
+    return run
+
+
+def _nothing(_evaluation: Evaluation, _write: Write) -> None:
+    """Write nothing: macros are called elsewhere."""
+
+
+_COMPILERS: Final[dict[type, Callable[[Any, Unit], Run]]] = {
+    Text: _text,
+    Print: _print,
+    If: _if,
+    For: _for,
+    Set: _set,
+    Macro: _macro,
+    Block: _block,
+    FilterBlock: _filter_block,
+}
