@@ -22,6 +22,9 @@ _URI: Final = (
     r"[-a-zA-Z0-9()@:%_+.~#?&/=]*"
 )
 _EMAIL: Final = r"(?:[a-zA-Z0-9_!#$%&'’*+/=?`{|}~^.-]+@[a-zA-Z0-9.-]+)?"
+MAX_SHOWN: Final = 500
+"""The longest value, in characters, that a message repeats."""
+
 _STORED: Final = ("kestra://", "nsfile://")
 """Schemes of files that are in the internal storage or among the files of a namespace."""
 
@@ -50,8 +53,14 @@ def convert(type_: str, value: Any, item_type: str | None = None) -> Any:
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise ConversionError(
-            f"Expected `{type_}` but received `{java_text(value)}` with errors: {reason}"
+            f"Expected `{type_}` but received `{shown(value)}` with errors: {reason}"
         ) from None
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message repeats it: as Java prints it, but not at any length."""
+    text = java_text(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 def java_text(value: Any) -> str:
@@ -79,7 +88,7 @@ def _int(value: Any) -> int:
     elif isinstance(value, str) and _INT.fullmatch(value):
         number = int(value)
     else:
-        raise ValueError(f'For input string: "{java_text(value)}"')
+        raise ValueError(f'For input string: "{shown(value)}"')
     if number not in _INT_RANGE:
         raise ValueError(f'For input string: "{number}"')
     return number
@@ -92,7 +101,7 @@ def _float(value: Any) -> float:
             raise ValueError
         return float(text)
     except ValueError:
-        raise ValueError(f'For input string: "{text}"') from None
+        raise ValueError(f'For input string: "{shown(text)}"') from None
 
 
 def _boolean(value: Any) -> bool:
@@ -147,7 +156,7 @@ def _yaml(value: Any) -> Any:
 def _uri(value: Any) -> str:
     text = java_text(value)
     if not full_match(_URI, text):
-        raise ConversionError(f"Expected `URI` but received `{text}`")
+        raise ConversionError(f"Expected `URI` but received `{shown(text)}`")
     return text
 
 
@@ -189,8 +198,8 @@ def _array(type_: str, value: Any, item_type: str | None) -> list[Any]:
     except (ValueError, RecursionError):
         items = None
     if not isinstance(items, list):
-        shown = java_text(value)
-        raise ConversionError(f"Expected `{type_}` but received `{shown}` with errors: not a list")
+        message = f"Expected `{type_}` but received `{shown(value)}` with errors: not a list"
+        raise ConversionError(message)
     return [_item(item, item_type) for item in items]
 
 

@@ -28,7 +28,7 @@ def parse_duration(value: str | float | timedelta) -> timedelta:
             return _from_text(value.strip())
         return timedelta(seconds=value)
     except OverflowError:
-        raise ValueError(f"`{value}` is too long for a duration") from None
+        raise ValueError(f"`{str(value)[:50]}` is too long for a duration") from None
 
 
 def _from_text(text: str) -> timedelta:
@@ -36,7 +36,9 @@ def _from_text(text: str) -> timedelta:
         return timedelta(seconds=float(text))
     match = _ISO.fullmatch(text)
     if match is None or not _has_part(match):
-        raise ValueError(f"`{text}` is not a duration; write ISO-8601 (PT30S, P1DT2H) or seconds")
+        raise ValueError(
+            f"`{text[:50]}` is not a duration; write ISO-8601 (PT30S, P1DT2H) or seconds"
+        )
     sign, days, _, hours, minutes, seconds, fraction = match.groups()
     micros = int((fraction or "").ljust(6, "0")[:6])
     if (seconds or "").startswith("-"):

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any
 
 from app.errors import ExpressionError, Invalid
 from app.flows.constraints import violations
-from app.flows.convert import ConversionError, convert, java_text
+from app.flows.convert import ConversionError, convert, java_text, shown
 from app.flows.declarations import Input, MultiselectInput, SecretInput, SelectInput
 from app.flows.nesting import lookup, nest
 from app.flows.values import is_template
@@ -16,9 +16,6 @@ Evaluate = Callable[[str, Mapping[str, Any]], Any]
 
 An `ExpressionError` it raises becomes an error of the input; any other exception passes through.
 """
-
-_MAX_SHOWN: Final = 500
-"""The longest value, in characters, that a message repeats."""
 
 
 class InvalidInputs(Invalid):
@@ -180,7 +177,7 @@ class _Resolver:
             return declared
         values = self.evaluate(declared.expression, context)
         if not isinstance(values, list):
-            message = f"Invalid expression result, expected a list of strings: {java_text(values)}"
+            message = f"Invalid expression result, expected a list of strings: {shown(values)}"
             raise ConversionError(message)
         texts = [java_text(value) for value in values if value is not None]
         return declared.model_copy(update={"values": texts})
@@ -214,7 +211,4 @@ def _told(declared: Input, message: str, value: Any) -> str:
     """Return the text of an error; what was given for a secret is not repeated."""
     if isinstance(declared, SecretInput) and value is not None:
         return f"Invalid input for `{declared.id}`, {message}, but received `******`"
-    shown = java_text(value)
-    if len(shown) > _MAX_SHOWN:
-        shown = f"{shown[:_MAX_SHOWN]}…"
-    return f"Invalid input for `{declared.id}`, {message}, but received `{shown}`"
+    return f"Invalid input for `{declared.id}`, {message}, but received `{shown(value)}`"

@@ -15,11 +15,11 @@ def parse_date(text: str) -> date:
         ValueError: the text is no date.
     """
     if not _DATE.fullmatch(text):
-        raise ValueError(f"Text '{text}' could not be parsed as a date (yyyy-MM-dd)")
+        raise ValueError(f"Text '{text[:50]}' could not be parsed as a date (yyyy-MM-dd)")
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise ValueError(f"Text '{text}' could not be parsed: {error}") from None
+        raise ValueError(f"Text '{text[:50]}' could not be parsed: {error}") from None
 
 
 def parse_time(text: str) -> time:
@@ -30,13 +30,13 @@ def parse_time(text: str) -> time:
     """
     match = _TIME.fullmatch(text)
     if match is None:
-        raise ValueError(f"Text '{text}' could not be parsed as a time (HH:mm:ss)")
+        raise ValueError(f"Text '{text[:50]}' could not be parsed as a time (HH:mm:ss)")
     hour, minute, second, fraction = match.groups()
     micros = int((fraction or "").ljust(6, "0")[:6])
     try:
         return time(int(hour), int(minute), int(second or 0), micros)
     except ValueError as error:
-        raise ValueError(f"Text '{text}' could not be parsed: {error}") from None
+        raise ValueError(f"Text '{text[:50]}' could not be parsed: {error}") from None
 
 
 def parse_instant(text: str) -> datetime:
@@ -48,7 +48,9 @@ def parse_instant(text: str) -> datetime:
     match = _OFFSET.fullmatch(text)
     day, separator, clock = (match.group(1) if match else text).partition("T")
     if match is None or not separator:
-        raise ValueError(f"Text '{text}' could not be parsed as an instant (2024-12-31T23:59:59Z)")
+        raise ValueError(
+            f"Text '{text[:50]}' could not be parsed as an instant (2024-12-31T23:59:59Z)"
+        )
     local = datetime.combine(parse_date(day), parse_time(clock))
     offset = match.group(2).upper()
     try:
@@ -57,7 +59,7 @@ def parse_instant(text: str) -> datetime:
         zone = datetime.strptime(offset.replace(":", "").ljust(5, "0"), "%z").tzinfo
         return local.replace(tzinfo=zone).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError(f"Text '{text}' could not be parsed as an instant") from None
+        raise ValueError(f"Text '{text[:50]}' could not be parsed as an instant") from None
 
 
 def format_instant(value: datetime) -> str:
