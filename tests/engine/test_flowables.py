@@ -50,11 +50,12 @@ async def test_run_if_skips_and_its_fault_fails() -> None:
         tasks:
           - {id: a, type: core.debug.Return, format: "x", runIf: "{{ 1 > 2 }}"}
           - {id: b, type: core.debug.Return, format: "x", runIf: "{{ outputs.a.value == 1 }}"}
+          - {id: c, type: core.debug.Return, format: "x", runIf: "{{ outputs.zzz.value == 1 }}"}
     """)
     async with Engine(loaded) as engine:
         execution = await engine.run()
-    assert states(execution) == {"/a": "SKIPPED", "/b": "FAILED"}
-    assert "runIf" in (execution.task_runs["/b"].error or "")
+    assert states(execution) == {"/a": "SKIPPED", "/b": "SKIPPED", "/c": "FAILED"}
+    assert "runIf" in (execution.task_runs["/c"].error or "")
 
 
 async def test_disabled_tasks_do_not_exist() -> None:
