@@ -49,32 +49,45 @@ class FlowStore:
         await self.refresh()
 
     async def refresh(self, keys: Iterable[FlowKey] | None = None) -> None:
-        """Read again what is active and pinned: of these flows, or of all."""
-        if keys is None:
+        """Read again what is active and pinned: of these flows, or of all.
+
+        They change at once: nobody sees some of them old and some new.
+        """
+        wanted = None if keys is None else set(keys)
+        if wanted is not None and not wanted:
+            return
+        active, pins = _active_query(), _pin_query()
+        for name in ("tenant", "namespace", "flow_id"):
+            some = _values(wanted, name)
+            if some is not None:
+                active = active.where(_ACTIVE.c[name].in_(some))
+                pins = pins.where(_PIN.c[name].in_(some))
+        active_rows = await self._database.fetch(active)
+        pin_rows = await self._database.fetch(pins)
+        self._take(wanted, active_rows, pin_rows)
+
+    def _take(
+        self, wanted: set[FlowKey] | None, active: Sequence[Row], pins: Sequence[Row]
+    ) -> None:
+        if wanted is None:
             self._active.clear()
             self._deleted.clear()
             self._pins.clear()
-            await self._read_active(_active_query())
-            await self._read_pins(_pin_query())
-            return
-        for key in keys:
+        for key in wanted or ():
             self._active.pop(key, None)
             self._deleted.discard(key)
             self._pins.pop(key, None)
-            await self._read_active(_where(_active_query(), _ACTIVE, key))
-            await self._read_pins(_where(_pin_query(), _PIN, key))
-
-    async def _read_active(self, query: Select[Any]) -> None:
-        for row in await self._database.fetch(query):
+        for row in active:
             key = (row.tenant, row.namespace, row.flow_id)
-            if row.deleted:
-                self._deleted.add(key)
-            else:
-                self._active[key] = _revision(row, "active")
-
-    async def _read_pins(self, query: Select[Any]) -> None:
-        for row in await self._database.fetch(query):
-            self._pins[row.tenant, row.namespace, row.flow_id] = _revision(row, "active")
+            if wanted is None or key in wanted:
+                if row.deleted:
+                    self._deleted.add(key)
+                else:
+                    self._active[key] = _revision(row, "active")
+        for row in pins:
+            key = (row.tenant, row.namespace, row.flow_id)
+            if wanted is None or key in wanted:
+                self._pins[key] = _revision(row, "active")
 
     # -- what runs ----------------------------------------------------------------------------
 
@@ -95,6 +108,10 @@ class FlowStore:
             raise Gone(message)
         message = f"there is no flow {namespace}.{flow_id} in tenant {tenant}"
         raise NotFound(message)
+
+    def in_git(self, tenant: str, namespace: str, flow_id: str) -> FlowRevision | None:
+        """Return what Git says now of a flow (a pin left aside), None if it says nothing."""
+        return self._active.get((tenant, namespace, flow_id))
 
     def pinned(self, tenant: str, namespace: str, flow_id: str) -> FlowRevision | None:
         """Return the revision a flow is pinned to, if it is."""
@@ -217,6 +234,18 @@ class FlowStore:
             message = f"the source {revision.blob} is not kept here"
             raise NotFound(message)
         return unpacked(rows[0].data)
+
+
+_NARROW = 100
+
+
+def _values(keys: set[FlowKey] | None, name: str) -> list[str] | None:
+    """Return the tenants, namespaces or ids of flows, None when naming them would not pay."""
+    if keys is None:
+        return None
+    place = ("tenant", "namespace", "flow_id").index(name)
+    found = sorted({key[place] for key in keys})
+    return found if len(found) <= _NARROW else None
 
 
 def packed(source: bytes) -> bytes:

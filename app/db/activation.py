@@ -1,0 +1,172 @@
+"""Activation: the one transaction that makes a commit what runs, wherever it is valid."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+
+from app.db.database import Database
+from app.db.records import ActiveFlow, FlowKey, Snapshot, StoredFinding
+from app.db.sql import Row, Write
+from app.db.tables import ActiveFlowRow, SnapshotRow
+
+_ACTIVE: Any = ActiveFlowRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
+_SNAPSHOT: Any = SnapshotRow.__table__  # type: ignore[attr-defined]  # as above
+
+_SAVE_ACTIVE = (
+    "INSERT INTO active_flow (tenant, namespace, flow_id, source_id, revision, commit_sha,"
+    " snapshot, blob, path, deleted, labels, description, disabled, updated_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (tenant, namespace, flow_id) DO UPDATE SET source_id = excluded.source_id,"
+    " revision = excluded.revision, commit_sha = excluded.commit_sha,"
+    " snapshot = excluded.snapshot, blob = excluded.blob, path = excluded.path,"
+    " deleted = excluded.deleted, labels = excluded.labels,"
+    " description = excluded.description, disabled = excluded.disabled,"
+    " updated_at = excluded.updated_at"
+)
+_MOVE_SNAPSHOTS = (
+    "UPDATE active_flow SET snapshot = ? WHERE source_id = ? AND tenant = ? AND namespace = ?"
+)
+_RELEASE = (
+    "UPDATE flow_revision SET state = 'superseded' WHERE source_id = ? AND tenant = ?"
+    " AND namespace = ? AND state = 'held'"
+)
+_REVISION_STATE = (
+    "UPDATE flow_revision SET state = ? WHERE tenant = ? AND namespace = ? AND flow_id = ?"
+    " AND revision = ? AND state <> 'redacted'"
+)
+_SAVE_SNAPSHOT = (
+    "INSERT INTO namespace_snapshot (source_id, tenant, namespace, commit_sha, tree, state)"
+    " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (source_id, tenant, namespace) DO UPDATE SET"
+    " commit_sha = excluded.commit_sha, tree = excluded.tree, state = excluded.state"
+)
+_ADD_FINDING = (
+    "INSERT INTO finding (id, source_id, run_id, commit_sha, tenant, namespace, flow_id, code,"
+    " severity, path, line, col, pointer, message, fix, at, resolved_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
+)
+_RESOLVE_FINDING = "UPDATE finding SET resolved_at = ? WHERE id = ?"
+_END_PIN = "UPDATE pin SET ended_at = ?, ended_by = ? WHERE id = ? AND ended_at IS NULL"
+_APPLIED = "UPDATE source SET last_applied = ? WHERE id = ?"
+
+
+@dataclass(slots=True)
+class Activation:
+    """Everything that changes when a commit becomes active."""
+
+    source_id: str
+    at: int
+    applied: str | None = None
+    """The commit, None when nothing of it becomes active."""
+    moved: list[Snapshot] = field(default_factory=list)
+    """Namespaces that go to the commit, or are gone there."""
+    stayed: list[Snapshot] = field(default_factory=list)
+    """Namespaces that stay where they are, with their new state."""
+    flows: list[ActiveFlow] = field(default_factory=list)
+    states: list[tuple[FlowKey, int, str]] = field(default_factory=list)
+    """Flow, revision, its new state; later ones win."""
+    findings: list[StoredFinding] = field(default_factory=list)
+    resolved: list[str] = field(default_factory=list)
+    ended_pins: list[tuple[str, str]] = field(default_factory=list)
+    """Id of a pin and what ended it."""
+
+
+class ActivationStore:
+    """What is active, by flow and by namespace."""
+
+    def __init__(self, database: Database) -> None:
+        """Read from and write to `database`."""
+        self._database = database
+
+    async def flows(self, source_id: str) -> dict[FlowKey, ActiveFlow]:
+        """Return what is active of a source's flows, tombstones too."""
+        query = select(_ACTIVE).where(_ACTIVE.c.source_id == source_id)
+        found = [_active(row) for row in await self._database.fetch(query)]
+        return {each.key: each for each in found}
+
+    async def snapshots(self, source_id: str) -> dict[tuple[str, str], Snapshot]:
+        """Return (tenant, namespace) -> what is active there."""
+        query = select(_SNAPSHOT).where(_SNAPSHOT.c.source_id == source_id)
+        rows = await self._database.fetch(query)
+        return {
+            (row.tenant, row.namespace): Snapshot(
+                row.tenant, row.namespace, row.commit_sha, row.tree, row.state
+            )
+            for row in rows
+        }
+
+    async def activate(self, activation: Activation) -> None:
+        """Write all of it in one transaction."""
+        await self._database.submit([write for write in _writes(activation) if write.rows])
+
+
+def _writes(new: Activation) -> Sequence[Write]:
+    source, at = new.source_id, new.at
+    return [
+        Write(_RELEASE, [(source, each.tenant, each.namespace) for each in new.moved]),
+        Write(_SAVE_ACTIVE, [_active_row(source, each, at) for each in new.flows]),
+        Write(
+            _MOVE_SNAPSHOTS,
+            [(each.commit, source, each.tenant, each.namespace) for each in new.moved],
+        ),
+        Write(_REVISION_STATE, [(state, *key, revision) for key, revision, state in new.states]),
+        Write(_SAVE_SNAPSHOT, [(source, *each) for each in (*new.moved, *new.stayed)]),
+        Write(_ADD_FINDING, [_finding_row(each) for each in new.findings]),
+        Write(_RESOLVE_FINDING, [(at, each) for each in new.resolved]),
+        Write(_END_PIN, [(at, by, pin) for pin, by in new.ended_pins]),
+        Write(_APPLIED, [(new.applied, source)] if new.applied else []),
+    ]
+
+
+def _active(row: Row) -> ActiveFlow:
+    return ActiveFlow(
+        key=(row.tenant, row.namespace, row.flow_id),
+        revision=row.revision,
+        commit=row.commit_sha,
+        snapshot=row.snapshot,
+        blob=row.blob,
+        path=row.path,
+        deleted=bool(row.deleted),
+        labels=row.labels,
+        description=row.description,
+        disabled=bool(row.disabled),
+    )
+
+
+def _active_row(source_id: str, flow: ActiveFlow, at: int) -> tuple[Any, ...]:
+    return (
+        *flow.key,
+        source_id,
+        flow.revision,
+        flow.commit,
+        flow.snapshot,
+        flow.blob,
+        flow.path,
+        int(flow.deleted),
+        flow.labels,
+        flow.description,
+        int(flow.disabled),
+        at,
+    )
+
+
+def _finding_row(finding: StoredFinding) -> tuple[Any, ...]:
+    return (
+        finding.id,
+        finding.source_id,
+        finding.run_id,
+        finding.commit,
+        finding.tenant,
+        finding.namespace,
+        finding.flow_id,
+        finding.code,
+        finding.severity,
+        finding.path,
+        finding.line,
+        finding.column,
+        finding.pointer,
+        finding.message,
+        finding.fix,
+        finding.at,
+    )

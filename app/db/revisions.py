@@ -1,0 +1,178 @@
+"""The index of flow revisions and the commits that made them, on SQL. Append-only."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import and_, func, select
+
+from app.db.database import Database
+from app.db.records import CommitRecord, FlowKey, Head, NewRevision
+from app.db.sql import Row, Write
+from app.db.tables import BlobRow, CommitRow, FlowRevisionRow
+
+_REVISION: Any = FlowRevisionRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
+_COMMIT: Any = CommitRow.__table__  # type: ignore[attr-defined]  # as above
+_BLOB: Any = BlobRow.__table__  # type: ignore[attr-defined]  # as above
+
+_ADD_BLOB = "INSERT INTO blob (oid, data) VALUES (?, ?) ON CONFLICT (oid) DO NOTHING"
+_ADD_COMMIT = (
+    "INSERT INTO git_commit (source_id, sha, seq, first_parent, author_name, author_email,"
+    " authored_at, committer_name, committed_at, subject) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (source_id, sha) DO NOTHING"
+)
+_ADD_REVISION = (
+    "INSERT INTO flow_revision (tenant, namespace, flow_id, revision, source_id, commit_sha, blob,"
+    " path, kind, state, incarnation, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'superseded', ?, ?)"
+)
+_ATTEMPTED = "UPDATE source SET last_attempted = ? WHERE id = ?"
+
+
+class RevisionStore:
+    """Revisions, commits and the bytes of flow sources."""
+
+    def __init__(self, database: Database) -> None:
+        """Read from and write to `database`."""
+        self._database = database
+
+    async def heads(self, source_id: str) -> dict[FlowKey, Head]:
+        """Return the newest revision of every flow that a source ever had."""
+        newest = (
+            select(
+                _REVISION.c.tenant,
+                _REVISION.c.namespace,
+                _REVISION.c.flow_id,
+                func.max(_REVISION.c.revision).label("revision"),
+            )
+            .where(_REVISION.c.source_id == source_id)
+            .group_by(_REVISION.c.tenant, _REVISION.c.namespace, _REVISION.c.flow_id)
+            .subquery()
+        )
+        same = and_(
+            *(
+                _REVISION.c[name] == newest.c[name]
+                for name in ("tenant", "namespace", "flow_id", "revision")
+            )
+        )
+        rows = await self._database.fetch(select(_REVISION).join(newest, same))
+        return {(row.tenant, row.namespace, row.flow_id): _head(row) for row in rows}
+
+    async def flow_ids(self, source_id: str) -> dict[tuple[str, str, str], str]:
+        """Return (tenant, namespace, blob) -> flow id: what sources are known to call themselves."""
+        columns = (_REVISION.c.tenant, _REVISION.c.namespace, _REVISION.c.blob)
+        query = select(*columns, _REVISION.c.flow_id).distinct()
+        rows = await self._database.fetch(query.where(_REVISION.c.source_id == source_id))
+        return {(row.tenant, row.namespace, row.blob): row.flow_id for row in rows}
+
+    async def known_commits(self, source_id: str) -> dict[str, int]:
+        """Return sha -> seq of the commits that were processed."""
+        query = select(_COMMIT.c.sha, _COMMIT.c.seq).where(_COMMIT.c.source_id == source_id)
+        return {row.sha: row.seq for row in await self._database.fetch(query)}
+
+    async def commits(
+        self,
+        source_id: str,
+        *,
+        flow: FlowKey | None = None,
+        path: str | None = None,
+        limit: int = 100,
+    ) -> list[CommitRecord]:
+        """Return commits, newest first: all, or those that made a revision of a flow or path."""
+        query = select(_COMMIT).where(_COMMIT.c.source_id == source_id)
+        if flow is not None or path is not None:
+            made = select(_REVISION.c.commit_sha).where(_REVISION.c.source_id == source_id)
+            if flow is not None:
+                names = ("tenant", "namespace", "flow_id")
+                made = made.where(*(_REVISION.c[n] == v for n, v in zip(names, flow, strict=True)))
+            if path is not None:
+                below = _REVISION.c.path.startswith(path.rstrip("/") + "/", autoescape=True)
+                made = made.where((_REVISION.c.path == path) | below)
+            query = query.where(_COMMIT.c.sha.in_(made))
+        rows = await self._database.fetch(query.order_by(_COMMIT.c.seq.desc()).limit(limit))
+        return [_commit(row) for row in rows]
+
+    async def add_blobs(self, blobs: Sequence[tuple[str, bytes]]) -> None:
+        """Store packed sources by object id; those that are there stay as they are."""
+        if blobs:
+            await self._database.submit([Write(_ADD_BLOB, blobs)])
+
+    async def missing_blobs(self, oids: Sequence[str]) -> list[str]:
+        """Return those of the object ids that are not stored, in their order."""
+        found: set[str] = set()
+        for start in range(0, len(oids), 500):
+            part = oids[start : start + 500]
+            rows = await self._database.fetch(select(_BLOB.c.oid).where(_BLOB.c.oid.in_(part)))
+            found.update(row.oid for row in rows)
+        return [oid for oid in oids if oid not in found]
+
+    async def add(
+        self,
+        source_id: str,
+        commits: Iterable[CommitRecord],
+        revisions: Iterable[NewRevision],
+        *,
+        attempted: str,
+        at: int,
+    ) -> None:
+        """Append commits and revisions and note how far the index is, in one transaction."""
+        writes = [
+            Write(_ADD_COMMIT, [_commit_row(each) for each in commits]),
+            Write(_ADD_REVISION, [_revision_row(source_id, each, at) for each in revisions]),
+            Write(_ATTEMPTED, [(attempted, source_id)]),
+        ]
+        await self._database.submit([write for write in writes if write.rows])
+
+
+def _head(row: Row) -> Head:
+    return Head(
+        row.revision,
+        row.blob,
+        row.path,
+        row.kind == "delete",
+        row.incarnation,
+        row.commit_sha,
+        row.state,
+    )
+
+
+def _commit(row: Row) -> CommitRecord:
+    return CommitRecord(
+        source_id=row.source_id,
+        sha=row.sha,
+        seq=row.seq,
+        first_parent=row.first_parent,
+        author_name=row.author_name,
+        author_email=row.author_email,
+        authored_at=row.authored_at,
+        committer_name=row.committer_name,
+        committed_at=row.committed_at,
+        subject=row.subject,
+    )
+
+
+def _commit_row(commit: CommitRecord) -> tuple[Any, ...]:
+    return (
+        commit.source_id,
+        commit.sha,
+        commit.seq,
+        commit.first_parent,
+        commit.author_name,
+        commit.author_email,
+        commit.authored_at,
+        commit.committer_name,
+        commit.committed_at,
+        commit.subject,
+    )
+
+
+def _revision_row(source_id: str, new: NewRevision, at: int) -> tuple[Any, ...]:
+    return (
+        *new.key,
+        new.revision,
+        source_id,
+        new.commit,
+        new.blob,
+        new.path,
+        new.kind,
+        new.incarnation,
+        at,
+    )

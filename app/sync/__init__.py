@@ -1,0 +1,1 @@
+"""Sync: commits become revisions, valid namespaces become active, edits become commits."""

@@ -1,0 +1,76 @@
+"""The contents of flow files: read from Git, packed for the database, asked for their identity."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from app.db.flows import packed
+from app.flows.parse import parse_flow
+from app.flows.typenames import Types
+from app.flows.yaml import YamlError, decode, load
+from app.git.identity import identify
+from app.git.objects import ObjectReader
+
+_FLOW_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}\Z")
+_REMEMBERED = 200_000
+
+
+class Content(NamedTuple):
+    """A blob that was read: its bytes as the database keeps them."""
+
+    oid: str
+    data: bytes
+
+
+class Contents:
+    """Reads blobs and remembers which flow each of them describes."""
+
+    def __init__(self, types: Types, limit: int) -> None:
+        """`limit` bytes is the largest flow; larger blobs are not read."""
+        self._types = types
+        self._limit = limit
+        self._ids: dict[str, str | None] = {}
+
+    def flow_id(self, oid: str) -> str | None:
+        """Return the flow id in a blob that was read, None if it tells none."""
+        return self._ids.get(oid)
+
+    def is_known(self, oid: str) -> bool:
+        """Return whether the blob was read, or found too large to read."""
+        return oid in self._ids
+
+    def read(self, objects: ObjectReader, oids: Iterable[str]) -> Iterator[Content]:
+        """Read blobs (blocking), learn their identities and yield them packed."""
+        for oid, source in self.sources(objects, oids):
+            self._ids[oid] = self._identity(source)
+            yield Content(oid, packed(source))
+
+    def sources(self, objects: ObjectReader, oids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield (id, bytes) of the blobs that are not too large."""
+        wanted = list(dict.fromkeys(oids))
+        if len(self._ids) > _REMEMBERED:
+            self._ids.clear()
+        readable = []
+        for oid, info in objects.infos(wanted):
+            if info is not None and info.size > self._limit:
+                self._ids[oid] = None
+            else:
+                readable.append(oid)
+        yield from objects.read_many(readable)
+
+    def _identity(self, source: bytes) -> str | None:
+        found = identify(source)
+        name = found.flow_id if found else self._parsed(source)
+        return name if name and _FLOW_ID.match(name) else None
+
+    def _parsed(self, source: bytes) -> str | None:
+        """Ask the parser, where the lines alone do not tell."""
+        parsed = parse_flow(source, types=self._types, namespace="x")
+        if parsed.flow is not None:
+            return parsed.flow.id
+        try:
+            document = load(decode(source)).value
+        except YamlError:
+            return None
+        name = document.get("id") if isinstance(document, dict) else None
+        return name if isinstance(name, str) else None

@@ -1,0 +1,146 @@
+"""Findings of a commit: what the layout and the parser say, and how they replace older ones."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from app.db.records import FlowKey, StoredFinding
+from app.executions import execution_id
+from app.flows.problems import Problem
+from app.git import survey
+from app.git.layout import NAMESPACE_NAME, TENANT_NAME, Layout, Place
+from app.git.survey import shown
+
+NamespaceKey = tuple[str, str]
+"""Tenant, namespace; two empty texts for what lies in none."""
+
+NOWHERE: NamespaceKey = ("", "")
+
+
+class Found(NamedTuple):
+    """One thing that is wrong at the tip."""
+
+    namespace: NamespaceKey
+    path: str
+    code: str
+    severity: str
+    message: str
+    fix: str = ""
+    line: int = 0
+    column: int = 0
+    pointer: str = ""
+    flow_id: str = ""
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it keeps the namespace from moving."""
+        return self.severity == "error"
+
+
+def of_layout(finding: survey.Finding, layout: Layout) -> Found:
+    """Return what the layout rules say of a path."""
+    place = layout.place(finding.path)
+    namespace = (place.tenant, place.namespace) if place and is_ours(place) else NOWHERE
+    return Found(
+        namespace,
+        finding.path,
+        finding.code,
+        finding.severity,
+        finding.message,
+        finding.fix,
+        finding.line,
+        finding.column,
+    )
+
+
+def is_ours(place: Place) -> bool:
+    """Return whether a place lies in a namespace that there may be."""
+    return bool(TENANT_NAME.match(place.tenant) and NAMESPACE_NAME.match(place.namespace))
+
+
+def of_problem(problem: Problem, path: str, key: FlowKey) -> Found:
+    """Return what the parser says of a flow."""
+    tenant, namespace, flow_id = key
+    return Found(
+        (tenant, namespace),
+        shown(path),
+        problem.code,
+        problem.severity,
+        problem.message,
+        problem.fix,
+        problem.line,
+        problem.column,
+        problem.path,
+        flow_id,
+    )
+
+
+def of_rival(path: str, owner: str, key: FlowKey) -> Found:
+    """Return the finding for a second file with the identity of another one."""
+    tenant, namespace, flow_id = key
+    message = f"The flow {namespace}.{flow_id} is already defined in {shown(owner)}"
+    fix = "give it another id, or remove one of the two files"
+    return Found(
+        (tenant, namespace), shown(path), "DUPLICATE_ID", "error", message, fix, flow_id=flow_id
+    )
+
+
+class Difference(NamedTuple):
+    """What to store: new findings, and ids of those that are resolved."""
+
+    new: list[StoredFinding]
+    resolved: list[str]
+
+
+def difference(
+    before: Sequence[StoredFinding],
+    after: Iterable[Found],
+    *,
+    judged: Iterable[NamespaceKey],
+    kept: frozenset[str],
+    stamp: StoredFinding,
+) -> Difference:
+    """Compare what was found before with what is found now.
+
+    `judged` are the namespaces that were looked at, `kept` the paths in them whose contents were
+    not: their findings stay. `stamp` gives new findings source, run, commit and time.
+    """
+    looked_at = {*judged, NOWHERE}
+    remaining: dict[tuple[str, ...], list[StoredFinding]] = {}
+    for old in before:
+        if (old.tenant, old.namespace) in looked_at and old.path not in kept:
+            remaining.setdefault(_identity(old), []).append(old)
+    new: list[StoredFinding] = []
+    for found in after:
+        same = remaining.get(_identity(_stored(found, stamp)))
+        if same:
+            same.pop()
+        else:
+            new.append(_stored(found, stamp))
+    return Difference(new, [old.id for rest in remaining.values() for old in rest])
+
+
+def _identity(finding: StoredFinding) -> tuple[str, ...]:
+    place = f"{finding.line}:{finding.column}"
+    return finding.path, finding.code, finding.pointer, place, finding.message, finding.fix
+
+
+def _stored(found: Found, stamp: StoredFinding) -> StoredFinding:
+    tenant, namespace = found.namespace
+    return StoredFinding(
+        id=execution_id(),
+        source_id=stamp.source_id,
+        run_id=stamp.run_id,
+        commit=stamp.commit,
+        code=found.code,
+        severity=found.severity,
+        path=found.path,
+        message=found.message,
+        tenant=tenant,
+        namespace=namespace,
+        flow_id=found.flow_id,
+        line=found.line,
+        column=found.column,
+        pointer=found.pointer,
+        fix=found.fix,
+        at=stamp.at,
+    )

@@ -1,0 +1,150 @@
+"""The revision index: which revision of which flow each commit makes. Pure, no I/O.
+
+A flow's identity is (tenant, namespace, id). Its revision grows by one for every commit after which
+its blob is another one; a deletion is a revision, a move of the file is none, and numbers are never
+used twice.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from app.db.records import FlowKey, Head, NewRevision
+
+
+class FlowFile(NamedTuple):
+    """A flow file as the index knows it. `key` None: its content does not tell an identity."""
+
+    blob: str
+    key: FlowKey | None
+
+
+class FileChange(NamedTuple):
+    """One flow file that a commit changed; `file` None: it is gone."""
+
+    path: str
+    file: FlowFile | None
+
+
+class FlowIndex:
+    """The flow files of the followed branch and the newest revision of every flow.
+
+    Two files may claim one identity: then the one that had it first owns it, and the others are
+    refused (`rivals`) until it is gone.
+    """
+
+    def __init__(self, heads: Mapping[FlowKey, Head] | None = None) -> None:
+        """Begin with no files; `heads` are the newest revisions so far."""
+        self.files: dict[str, FlowFile] = {}
+        self.heads: dict[FlowKey, Head] = dict(heads or {})
+        self.owners: dict[FlowKey, str] = {}
+        self._claims: dict[FlowKey, set[str]] = {}
+
+    def load(self, files: Mapping[str, FlowFile], preferred: Mapping[FlowKey, str]) -> None:
+        """Take files as they are, without making revisions; `preferred` owns what it can."""
+        self.files = dict(files)
+        self._claims.clear()
+        self.owners.clear()
+        for path, file in files.items():
+            if file.key is not None:
+                self._claims.setdefault(file.key, set()).add(path)
+        for key, paths in self._claims.items():
+            wanted = preferred.get(key)
+            self.owners[key] = wanted if wanted in paths else self._successor(key, paths)
+
+    def apply(
+        self, commit: str, changes: Iterable[FileChange], *, kind: str = "commit"
+    ) -> list[NewRevision]:
+        """Take the changes of a commit and return the revisions they make, in order of identity."""
+        touched: dict[FlowKey, None] = {}
+        for path, file in changes:
+            before = self.files.get(path)
+            file = _sticky(file, before)
+            for key in (before.key if before else None, file.key if file else None):
+                if key is not None:
+                    touched[key] = None
+            self._place(path, before, file)
+        made = (self._settle(key, commit, kind) for key in sorted(touched))
+        return [revision for revision in made if revision is not None]
+
+    def sweep(self, commit: str) -> list[NewRevision]:
+        """Return revisions for flows whose newest one is not what the files say.
+
+        There are none unless history was rewritten or an import was interrupted.
+        """
+        stale = sorted(key for key in {*self.heads, *self._claims} if self._is_stale(key))
+        made = (self._settle(key, commit, "reset") for key in stale)
+        return [revision for revision in made if revision is not None]
+
+    def rivals(self) -> Iterator[tuple[str, str]]:
+        """Yield (path, path of the owner) of the files that claim what another one owns."""
+        for key, paths in self._claims.items():
+            if len(paths) > 1:
+                owner = self.owners[key]
+                yield from ((path, owner) for path in sorted(paths) if path != owner)
+
+    def of_namespace(self, tenant: str, namespace: str) -> Iterator[FlowKey]:
+        """Yield the identities that a namespace ever had."""
+        return (key for key in self.heads if key[0] == tenant and key[1] == namespace)
+
+    def _place(self, path: str, before: FlowFile | None, file: FlowFile | None) -> None:
+        if before is not None and before.key is not None:
+            self._claims[before.key].discard(path)
+        if file is None:
+            self.files.pop(path, None)
+            return
+        self.files[path] = file
+        if file.key is not None:
+            self._claims.setdefault(file.key, set()).add(path)
+
+    def _is_stale(self, key: FlowKey) -> bool:
+        head, owner = self.heads.get(key), self.owners.get(key)
+        if owner is None or not self._claims.get(key):
+            return head is not None and not head.deleted
+        return head is None or head.deleted or head.blob != self.files[owner].blob
+
+    def _settle(self, key: FlowKey, commit: str, kind: str) -> NewRevision | None:
+        """Compare what the files say of a flow with its newest revision."""
+        paths = self._claims.get(key)
+        head = self.heads.get(key)
+        if not paths:
+            self._claims.pop(key, None)
+            self.owners.pop(key, None)
+            if head is None or head.deleted:
+                return None
+            gone = Head(head.revision + 1, head.blob, head.path, True, head.incarnation, commit)
+            return self._new(key, gone, "delete")
+        owner = self.owners.get(key)
+        if owner not in paths:
+            owner = self.owners[key] = self._successor(key, paths)
+        blob = self.files[owner].blob
+        if head is None:
+            return self._new(key, Head(1, blob, owner, False, 1, commit), kind)
+        if not head.deleted and head.blob == blob:
+            self.heads[key] = head._replace(path=owner)
+            return None
+        incarnation = head.incarnation + 1 if head.deleted else head.incarnation
+        return self._new(
+            key, Head(head.revision + 1, blob, owner, False, incarnation, commit), kind
+        )
+
+    def _new(self, key: FlowKey, head: Head, kind: str) -> NewRevision:
+        self.heads[key] = head
+        return NewRevision(
+            key, head.revision, head.commit, head.blob, head.path, kind, head.incarnation
+        )
+
+    def _successor(self, key: FlowKey, paths: Iterable[str]) -> str:
+        """Return who owns an identity: a moved file first (same blob), then the first by name."""
+        head = self.heads.get(key)
+        ordered = sorted(paths)
+        same = [path for path in ordered if head and self.files[path].blob == head.blob]
+        if head is not None and head.path in same:
+            return head.path
+        return (same or ordered)[0]
+
+
+def _sticky(file: FlowFile | None, before: FlowFile | None) -> FlowFile | None:
+    """Return a file that cannot be read as still being the flow that it was."""
+    if file is not None and file.key is None and before is not None:
+        return file._replace(key=before.key)
+    return file

@@ -1,0 +1,248 @@
+"""Bringing the revision index up to a commit: the history in between, and what it leaves open.
+
+Commits are read in chunks; each chunk is one transaction that also notes how far the index is, so
+that a crash anywhere is continued from there.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+
+from app.db.records import CommitRecord, FlowKey, NewRevision, Source
+from app.db.sources import SourceStore
+from app.git.history import SUBMODULE, Change, Commit, CommitChange, history
+from app.git.layout import Kind, Place
+from app.git.mirror import Mirror
+from app.git.survey import shown
+from app.git.trees import Entry, ls_tree
+from app.sync.contents import Contents
+from app.sync.findings import is_ours
+from app.sync.index import FileChange, FlowFile, FlowIndex
+from app.sync.origin import Origin
+
+_CHUNK = 2_000
+"""Changes (and commits) that one transaction of history holds at least, unless it is the last."""
+_BLOBS = 500
+"""Blobs that are read and stored at a time."""
+
+
+class Indexer:
+    """The revision index of one source, in memory and in the database."""
+
+    def __init__(self, source_id: str, sources: SourceStore, contents: Contents) -> None:
+        """Start with nothing in memory; `contents` reads blobs."""
+        self.source_id = source_id
+        self._sources = sources
+        self._contents = contents
+        self._index: FlowIndex | None = None
+        self._at: str | None = None
+
+    @property
+    def index(self) -> FlowIndex:
+        """The index as `bring_up_to` left it."""
+        if self._index is None:
+            self._index = FlowIndex()
+        return self._index
+
+    def forget(self) -> None:
+        """Drop what is in memory: it may be ahead of the database."""
+        self._index = None
+        self._at = None
+
+    async def bring_up_to(
+        self, source: Source, origin: Origin, tip: str, entries: Sequence[Entry], at: int
+    ) -> list[NewRevision]:
+        """Count the revisions up to `tip`, whose tree has `entries`; return the new ones.
+
+        After an error the index in memory is dropped.
+        """
+        try:
+            if self._index is None or self._at != source.last_attempted:
+                await self._load(source, origin)
+            made = await self._walk(source, origin, tip, at)
+            made += await self._finish(origin, tip, entries, at)
+        except BaseException:
+            self.forget()
+            raise
+        self._at = tip
+        return made
+
+    # -- from the database -----------------------------------------------------------------------
+
+    async def _load(self, source: Source, origin: Origin) -> None:
+        revisions = self._sources.revisions
+        index = FlowIndex(await revisions.heads(self.source_id))
+        commit = source.last_attempted
+        if commit is not None and await asyncio.to_thread(origin.mirror.has, commit):
+            known = await revisions.flow_ids(self.source_id)
+            entries = await asyncio.to_thread(tree_entries, origin, commit)
+            files = flow_files(entries, origin)
+            unknown = [
+                entry.oid
+                for entry, place in files
+                if (place.tenant, place.namespace, entry.oid) not in known
+            ]
+            await self._read(origin.mirror, unknown)
+            loaded = {}
+            for entry, place in files:
+                flow_id = known.get((place.tenant, place.namespace, entry.oid))
+                flow_id = flow_id or self._contents.flow_id(entry.oid)
+                loaded[entry.path] = FlowFile(entry.oid, _key(place, flow_id))
+            active = await self._sources.activation.flows(self.source_id)
+            index.load(loaded, {key: flow.path for key, flow in active.items()})
+        self._index, self._at = index, commit
+
+    # -- from history ----------------------------------------------------------------------------
+
+    async def _walk(self, source: Source, origin: Origin, tip: str, at: int) -> list[NewRevision]:
+        """Process the commits that are new on the way to the tip."""
+        if source.last_attempted == tip:
+            return []
+        base = await asyncio.to_thread(_base, origin.mirror, source.last_attempted, tip)
+        known = await self._sources.revisions.known_commits(self.source_id)
+        seq = max(known.values(), default=0)
+        commits = history(origin.mirror.disk.launcher, tip, base=base, root=origin.layout.root)
+        fresh = (each for each in commits if each.commit.sha not in known)
+        made: list[NewRevision] = []
+        chunks = _chunks(fresh)
+        try:
+            while chunk := await asyncio.to_thread(next, chunks, None):
+                made += await self._process(origin, chunk, seq, at)
+                seq += len(chunk)
+        finally:
+            await asyncio.to_thread(commits.close)  # type: ignore[attr-defined]  # a generator
+        return made
+
+    async def _process(
+        self, origin: Origin, chunk: Sequence[CommitChange], seq: int, at: int
+    ) -> list[NewRevision]:
+        """Index one chunk of commits in one transaction."""
+        place_of = origin.layout.place
+        wanted = [
+            change.new_blob
+            for _, changes in chunk
+            for change in changes
+            if change.new_blob and _is_flow(place_of(change.path), change.mode)
+        ]
+        await self._read(origin.mirror, wanted)
+        made: list[NewRevision] = []
+        records = []
+        for number, (commit, changes) in enumerate(chunk, start=seq + 1):
+            records.append(_record(self.source_id, commit, number))
+            made += self.index.apply(commit.sha, self._file_changes(changes, place_of))
+        await self._sources.revisions.add(
+            self.source_id, records, _storable(made), attempted=records[-1].sha, at=at
+        )
+        return made
+
+    def _file_changes(
+        self, changes: Sequence[Change], place_of: Callable[[str], Place | None]
+    ) -> Iterator[FileChange]:
+        for change in changes:
+            place = place_of(change.path)
+            if place is None or place.kind is not Kind.FLOW or not is_ours(place):
+                continue
+            if change.new_blob is None or change.mode == SUBMODULE:
+                yield FileChange(change.path, None)
+            else:
+                key = _key(place, self._contents.flow_id(change.new_blob))
+                yield FileChange(change.path, FlowFile(change.new_blob, key))
+
+    async def _finish(
+        self, origin: Origin, tip: str, entries: Sequence[Entry], at: int
+    ) -> list[NewRevision]:
+        """Make the index equal to the tree at the tip.
+
+        What history does not explain (it was rewritten, or merged the other way round) becomes a
+        revision of kind `reset`.
+        """
+        files = {entry.path: (entry, place) for entry, place in flow_files(entries, origin)}
+        index = self.index
+        other = [
+            path
+            for path, (entry, _) in files.items()
+            if path not in index.files or index.files[path].blob != entry.oid
+        ]
+        await self._read(origin.mirror, [files[path][0].oid for path in other])
+        changes = [FileChange(path, None) for path in index.files if path not in files]
+        for path in other:
+            entry, place = files[path]
+            key = _key(place, self._contents.flow_id(entry.oid))
+            changes.append(FileChange(path, FlowFile(entry.oid, key)))
+        made = index.apply(tip, changes, kind="reset") + index.sweep(tip)
+        if made or self._at != tip:
+            await self._sources.revisions.add(
+                self.source_id, [], _storable(made), attempted=tip, at=at
+            )
+        return made
+
+    async def _read(self, mirror: Mirror, oids: Sequence[str]) -> None:
+        """Read the blobs that are not known, and store them."""
+        unknown = [oid for oid in dict.fromkeys(oids) if not self._contents.is_known(oid)]
+        reading = self._contents.read(mirror.objects, unknown)
+        while part := await asyncio.to_thread(lambda: list(islice(reading, _BLOBS))):
+            await self._sources.revisions.add_blobs([(each.oid, each.data) for each in part])
+
+
+def tree_entries(origin: Origin, commit: str) -> list[Entry]:
+    """Return the files of a commit below the root, with their sizes (blocking)."""
+    launcher = origin.mirror.disk.launcher
+    return ls_tree(launcher, commit, origin.layout.root, sizes=True)
+
+
+def flow_files(entries: Sequence[Entry], origin: Origin) -> list[tuple[Entry, Place]]:
+    """Return the entries that are flow files of possible namespaces."""
+    found = ((entry, origin.layout.place(entry.path)) for entry in entries if entry.kind == "blob")
+    return [
+        (entry, place)
+        for entry, place in found
+        if place is not None and place.kind is Kind.FLOW and is_ours(place)
+    ]
+
+
+def _base(mirror: Mirror, old: str | None, new: str) -> str | None:
+    """Return where the new part of the history begins, None: at the root."""
+    if old is None or not mirror.has(old):
+        return None
+    return mirror.merge_base(old, new)
+
+
+def _chunks(commits: Iterator[CommitChange]) -> Iterator[list[CommitChange]]:
+    chunk: list[CommitChange] = []
+    weight = 0
+    for each in commits:
+        chunk.append(each)
+        weight += 1 + len(each.changes)
+        if weight >= _CHUNK:
+            yield chunk
+            chunk, weight = [], 0
+    if chunk:
+        yield chunk
+
+
+def _is_flow(place: Place | None, mode: int) -> bool:
+    return place is not None and place.kind is Kind.FLOW and is_ours(place) and mode != SUBMODULE
+
+
+def _key(place: Place, flow_id: str | None) -> FlowKey | None:
+    return (place.tenant, place.namespace, flow_id) if flow_id else None
+
+
+def _storable(revisions: Sequence[NewRevision]) -> Iterator[NewRevision]:
+    """Yield revisions with paths that every database takes."""
+    return (each._replace(path=shown(each.path)) for each in revisions)
+
+
+def _record(source_id: str, commit: Commit, seq: int) -> CommitRecord:
+    return CommitRecord(
+        source_id=source_id,
+        sha=commit.sha,
+        seq=seq,
+        first_parent=commit.first_parent,
+        author_name=commit.author_name,
+        author_email=commit.author_email,
+        authored_at=commit.authored_at,
+        committer_name=commit.committer_name,
+        committed_at=commit.committed_at,
+        subject=commit.subject,
+    )

@@ -1,0 +1,170 @@
+"""Where a source's commits come from: our own repository, a remote, or a working folder.
+
+Everything here blocks; call it in threads.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.config import Settings
+from app.errors import BadRequest, RefNotFound
+from app.git.draft import Draft, Person
+from app.git.layout import Layout
+from app.git.location import Credentials, Location, SshKey, local, own, remote
+from app.git.mirror import Mirror
+from app.git.process import Limits
+from app.git.survey import SizeLimits
+from app.git.tips import TipChange
+from app.git.worktree import WorkingFolder
+from app.git.writer import Writer
+from app.sync.folder import write_files
+
+BOT = Person("Headwater", "headwater@localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the repository is, and where our copy of it is kept."""
+
+    location: Location
+    mirror: Path
+    working_folder: Path | None = None
+
+
+def locate(settings: Settings) -> Place:
+    """Return where the settings say that the repository is.
+
+    Raises:
+        BadRequest: when that is no repository, or a path where paths are not allowed.
+    """
+    git, folder = settings.git, settings.data_dir / "git"
+    if git.repo is None:
+        return Place(own(git.ref), folder / "flows.git")
+    if "://" in git.repo and not git.repo.startswith("file://"):
+        return Place(remote(git.repo, allow_http=True), folder / _name(git.repo))
+    path = Path(git.repo.removeprefix("file://")).expanduser().absolute()
+    if not path.exists() and "@" in git.repo:
+        return Place(remote(git.repo), folder / _name(git.repo))
+    return _on_disk(settings, path, folder)
+
+
+def _on_disk(settings: Settings, path: Path, folder: Path) -> Place:
+    is_dev = settings.server.mode == "dev"
+    if not path.is_dir():
+        raise BadRequest(f"There is no repository at {path}; set git.repo to one")
+    bare = (path / "HEAD").is_file() and (path / "objects").is_dir()
+    if is_dev and not bare:
+        return Place(own(settings.git.ref), folder / _name(f"folder:{path}"), path)
+    if not bare and not (path / ".git").exists():
+        raise BadRequest(f"{path} is no Git repository; working folders are for dev mode")
+    if not (is_dev or settings.git.allow_file_protocol):
+        raise BadRequest(
+            f"git.repo is the path {path}: set git.allow_file_protocol, or give an address"
+        )
+    return Place(local(path), folder / _name(str(path)))
+
+
+def _name(address: str) -> str:
+    return f"{hashlib.sha256(address.encode()).hexdigest()[:16]}.git"
+
+
+class Origin:
+    """The repository of a source, opened."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], int]) -> None:
+        """Open or make the copy on disk; `clock` gives µs since the epoch.
+
+        Raises:
+            GitError: when a remote that is new here does not answer.
+        """
+        git = settings.git
+        self.place = locate(settings)
+        self.ref = git.ref
+        self.layout = Layout(git.layout, git.root.strip("/"))
+        self.limits = SizeLimits(git.max_flow_bytes, git.max_file_bytes)
+        self.mirror = Mirror(
+            self.place.mirror,
+            self.place.location,
+            credentials=lambda: _credentials(settings),
+            ssh_key=_ssh_key(settings),
+            limits=Limits(network_seconds=git.fetch_timeout_seconds),
+            clock=clock,
+        )
+        self._folder = self._working_folder()
+        self.clock = clock
+
+    def _working_folder(self) -> WorkingFolder | None:
+        folder = self.place.working_folder
+        if folder is None:
+            return None
+        return WorkingFolder(folder, self.mirror, self.layout, limits=self.limits)
+
+    def look(self) -> str | None:
+        """Return the object id of the followed ref as the repository has it now, fetching nothing.
+
+        None: a repository of our own that has no commit yet.
+
+        Raises:
+            RefNotFound: when the remote has no such branch or tag.
+            RemoteUnreachable, AuthFailed: by the remote.
+        """
+        if self._folder is not None:
+            return self._folder.snapshot()
+        listing = self.mirror.ls_remote()
+        for name in (f"refs/heads/{self.ref}", f"refs/tags/{self.ref}", self.ref):
+            if name in listing:
+                return listing[name]
+        if self.place.location.is_own:
+            return None
+        raise RefNotFound(f"{self.place.location} has no branch or tag {self.ref!r}")
+
+    def fetch(self, seen: str) -> tuple[str, TipChange | None]:
+        """Bring our copy up to what was seen; return the tip and, if it moved here, its change."""
+        change = None
+        if not self.place.location.is_own and self._local() != seen:
+            changes = self.mirror.fetch()
+            change = next((each for each in changes if each.branch == self.ref), None)
+        return self.mirror.tip(self.ref), change
+
+    def _local(self) -> str | None:
+        try:
+            return self.mirror.tip(self.ref)
+        except RefNotFound:
+            return None
+
+    def write(self, make: Callable[[str | None], Draft]) -> str:
+        """Publish a commit on the followed branch; return it, or the tip if nothing changes.
+
+        `make` is given the tip and returns the draft for it.
+
+        Raises:
+            Conflict, PushRefused, AuthFailed, RemoteUnreachable: as `Writer.change`.
+        """
+        if self._folder is not None and self.place.working_folder is not None:
+            draft = make(self._folder.snapshot()).check()
+            write_files(self.place.working_folder, draft.changes)
+            return self._folder.snapshot() or ""
+        return self._writer().change(self.ref, make)
+
+    def _writer(self) -> Writer:
+        return Writer(self.mirror, BOT, clock=self.clock)
+
+    def close(self) -> None:
+        """End the reading processes."""
+        self.mirror.close()
+
+
+def _credentials(settings: Settings) -> Credentials | None:
+    git = settings.git
+    if git.token is None:
+        return None
+    return Credentials(git.token.get_secret_value(), git.username or "x-access-token")
+
+
+def _ssh_key(settings: Settings) -> SshKey | None:
+    git = settings.git
+    if git.ssh_key_file is None or git.known_hosts_file is None:
+        return None
+    return SshKey(git.ssh_key_file, git.known_hosts_file)

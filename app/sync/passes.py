@@ -1,0 +1,88 @@
+"""What one run of the sync loop works with, and what its phases hand to each other."""
+
+from dataclasses import dataclass, field
+
+from app.config import Settings
+from app.db.flows import FlowStore
+from app.db.records import ActiveFlow, FlowKey, NewRevision, Snapshot, Source
+from app.db.sources import SourceStore
+from app.errors import Unavailable
+from app.executions import execution_id
+from app.flows.typenames import Types
+from app.git.survey import Survey
+from app.git.tips import TipChange
+from app.git.trees import Entry
+from app.ports import Clock
+from app.sync.contents import Contents
+from app.sync.findings import Found, NamespaceKey
+from app.sync.indexing import Indexer
+from app.sync.origin import Origin
+from app.sync.plan import Plan, Tree
+from app.sync.validation import Facts
+
+
+class Settled(Exception):  # noqa: N818 - an early end, not an error
+    """The run needs no further phase."""
+
+    def __init__(self, outcome: str, reason: str = "") -> None:
+        """End with an outcome and the reason for it."""
+        super().__init__(outcome)
+        self.outcome = outcome
+        self.reason = reason
+
+
+@dataclass(slots=True)
+class Parts:
+    """What the runs of one source share."""
+
+    settings: Settings
+    sources: SourceStore
+    flows: FlowStore
+    types: Types
+    clock: Clock
+    contents: Contents
+    indexer: Indexer
+    origin: Origin | None = None
+    """The repository; opened by the first run that can."""
+    done: tuple[str, str] | None = None
+    """The ref's object id and the commit that the last run saw through, whatever its outcome."""
+    held: str | None = None
+    """The commit that the gate holds."""
+    approved: set[str] = field(default_factory=set)
+    """Commits that pass the gate: made here, or wanted by somebody."""
+
+    @property
+    def repository(self) -> Origin:
+        """The repository; raises `Unavailable` before it was opened."""
+        if self.origin is None:
+            raise Unavailable("the repository of flows was not opened yet; see the source's status")
+        return self.origin
+
+
+@dataclass(slots=True)
+class Pass:
+    """The state of one run, filled phase by phase."""
+
+    cause: str
+    source: Source
+    started_at: int
+    id: str = field(default_factory=execution_id)
+    seen: str = ""
+    """The object id that the followed ref has at the remote."""
+    tip: str | None = None
+    moved: TipChange | None = None
+    entries: list[Entry] = field(default_factory=list)
+    revisions: list[NewRevision] = field(default_factory=list)
+    survey: Survey = field(default_factory=Survey)
+    snapshots: dict[NamespaceKey, Snapshot] = field(default_factory=dict)
+    active: dict[FlowKey, ActiveFlow] = field(default_factory=dict)
+    changed: list[Tree] = field(default_factory=list)
+    """Namespaces whose folder is another one than the active one."""
+    found: list[Found] = field(default_factory=list)
+    facts: dict[str, Facts] = field(default_factory=dict)
+    kept: set[str] = field(default_factory=set)
+    """Paths in changed namespaces that are active as they are and were not read again."""
+    plan: Plan | None = None
+    phases: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    """What the run's reason tells besides its outcome."""

@@ -1,0 +1,155 @@
+"""The phases that read: RESOLVE, FETCH, VERIFY, DIFF, LOAD and VALIDATE. Nothing becomes active."""
+
+import asyncio
+from collections.abc import Sequence
+from itertools import islice
+
+from app.errors import ObjectMissing
+from app.git.layout import Kind
+from app.git.survey import Located, shown, survey
+from app.git.trees import Entry
+from app.sync.findings import Found, NamespaceKey, is_ours, of_layout, of_rival
+from app.sync.indexing import tree_entries
+from app.sync.origin import Origin
+from app.sync.passes import Parts, Pass, Settled
+from app.sync.plan import Tree
+from app.sync.validation import Verdict, validate
+
+_BATCH = 32
+"""Flows that are parsed before the thread looks up again."""
+
+
+async def resolve(parts: Parts, now: Pass) -> None:
+    """Ask the repository where the followed ref is."""
+    if parts.origin is None:
+        parts.origin = await asyncio.to_thread(Origin, parts.settings, parts.clock.now)
+    seen = await asyncio.to_thread(parts.origin.look)
+    if seen is None:
+        raise Settled("NOOP", "the repository has no commit yet")
+    now.seen = seen
+    if parts.done == (seen, now.source.last_attempted) and not await _wanted(parts, now):
+        now.tip = now.source.last_attempted
+        raise Settled("NOOP")
+
+
+async def _wanted(parts: Parts, now: Pass) -> bool:
+    """Return whether a commit that was seen through is to be looked at again."""
+    if now.cause != "manual":
+        return False
+    snapshots = await parts.sources.activation.snapshots(now.source.id)
+    return parts.held is not None or any(each.state != "active" for each in snapshots.values())
+
+
+async def fetch(parts: Parts, now: Pass) -> None:
+    """Bring our copy up to date; a tip that was forced away is kept."""
+    now.tip, now.moved = await asyncio.to_thread(parts.repository.fetch, now.seen)
+    if now.moved is not None and now.moved.forced:
+        old, kept = (now.moved.old or "")[:12], now.moved.kept
+        now.notes.append(f"history was rewritten: {old} was forced away and is kept as {kept}")
+
+
+async def verify(parts: Parts, now: Pass) -> None:
+    """List the tree of the tip: whatever cannot be read fails here, before anything is written."""
+    assert now.tip is not None  # noqa: S101 - set by fetch
+    try:
+        now.entries = await asyncio.to_thread(tree_entries, parts.repository, now.tip)
+    except ObjectMissing:
+        if parts.repository.layout.root == "":
+            raise
+        now.notes.append(f"there is no folder {parts.repository.layout.root!r}")
+
+
+async def diff(parts: Parts, now: Pass) -> None:
+    """Count the revisions that the new commits make."""
+    assert now.tip is not None  # noqa: S101 - set by fetch
+    now.revisions = await parts.indexer.bring_up_to(
+        now.source, parts.repository, now.tip, now.entries, parts.clock.now()
+    )
+
+
+async def load(parts: Parts, now: Pass) -> None:
+    """Find out which namespaces are another folder than the one that is active."""
+    origin = parts.repository
+    now.survey = survey(now.entries, origin.layout, limits=origin.limits)
+    now.found = [of_layout(each, origin.layout) for each in now.survey.findings]
+    now.snapshots = await parts.sources.activation.snapshots(now.source.id)
+    now.active = await parts.sources.activation.flows(now.source.id)
+    names = {each for each in _namespaces(now.entries, origin)} | set(now.snapshots)
+    trees = await asyncio.to_thread(_trees, origin, now.tip or "", sorted(names))
+    now.changed = [tree for tree in trees if _is_changed(now, tree)]
+
+
+async def validate_flows(parts: Parts, now: Pass) -> None:
+    """Parse the flows of the changed namespaces that are not active as they are."""
+    index = parts.indexer.index
+    changed = {tree.key for tree in now.changed}
+    files: list[Located] = []
+    for located in now.survey.of(Kind.FLOW):
+        place, entry = located
+        if (place.tenant, place.namespace) not in changed:
+            continue
+        if _is_active(parts, now, entry):
+            now.kept.add(shown(entry.path))
+        else:
+            files.append(located)
+    for path, owner in index.rivals():
+        file = index.files[path]
+        if file.key is not None and file.key[:2] in changed:
+            now.found.append(of_rival(path, owner, file.key))
+    verdicts = validate(
+        files, parts.repository.mirror.objects, parts.contents, parts.types, parts.repository.layout
+    )
+    while batch := await asyncio.to_thread(lambda: list(islice(verdicts, _BATCH))):
+        for verdict in batch:
+            _take(parts, now, verdict)
+    now.found = [each for each in now.found if each.namespace in changed or not each.namespace[0]]
+
+
+def _take(parts: Parts, now: Pass, verdict: Verdict) -> None:
+    now.facts[verdict.path] = verdict.facts
+    now.found += verdict.found
+    file = parts.indexer.index.files.get(verdict.path)
+    key = file.key if file else None
+    if verdict.flow_id is not None and (key is None or key[2] != verdict.flow_id):
+        place = parts.repository.layout.place(verdict.path)
+        message = f"The id {verdict.flow_id!r} cannot be told from the lines of the file"
+        now.found.append(
+            Found(
+                (place.tenant, place.namespace) if place else ("", ""),
+                shown(verdict.path),
+                "SCHEMA",
+                "error",
+                message,
+                f"write `id: {verdict.flow_id}` in a line of its own",
+                pointer="id",
+                flow_id=verdict.flow_id,
+            )
+        )
+
+
+def _is_active(parts: Parts, now: Pass, entry: Entry) -> bool:
+    """Return whether a file is what runs already, so that it was judged before."""
+    file = parts.indexer.index.files.get(entry.path)
+    active = now.active.get(file.key) if file and file.key else None
+    if active is None or active.deleted:
+        return False
+    return (active.blob, active.path) == (entry.oid, entry.path)
+
+
+def _namespaces(entries: Sequence[Entry], origin: Origin) -> set[NamespaceKey]:
+    places = (origin.layout.place(entry.path) for entry in entries)
+    return {(each.tenant, each.namespace) for each in places if each and is_ours(each)}
+
+
+def _trees(origin: Origin, tip: str, names: Sequence[NamespaceKey]) -> list[Tree]:
+    """Return the folders of the namespaces at the tip."""
+    asked = {f"{tip}:{origin.layout.namespace_folder(*name)}": name for name in names}
+    found = origin.mirror.objects.infos(asked)
+    return [
+        Tree(asked[text], info.oid if info and info.kind == "tree" else "") for text, info in found
+    ]
+
+
+def _is_changed(now: Pass, tree: Tree) -> bool:
+    snapshot = now.snapshots.get(tree.key)
+    return snapshot is None or snapshot.tree != tree.oid or snapshot.state != "active"

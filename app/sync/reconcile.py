@@ -1,0 +1,140 @@
+"""One run of a source's loop: ordered small phases, one exit that always writes what became of it.
+
+Every phase can be repeated: a crash between two of them is made good by the next run, which begins
+at RESOLVE again and finds done what is done.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from app.db.records import Condition, Source, SyncRun
+from app.errors import HeadwaterError
+from app.sync import activating, reading
+from app.sync.conditions import Failure, after_failure, after_success, failure_of
+from app.sync.passes import Parts, Pass, Settled
+
+_LOG = structlog.get_logger(__name__)
+_KEPT_RUNS = 500
+
+Phase = Callable[[Parts, Pass], Awaitable[None]]
+
+PHASES: tuple[tuple[str, Phase], ...] = (
+    ("RESOLVE", reading.resolve),
+    ("FETCH", reading.fetch),
+    ("VERIFY", reading.verify),
+    ("DIFF", reading.diff),
+    ("LOAD", reading.load),
+    ("VALIDATE", reading.validate_flows),
+    ("PLAN", activating.plan),
+    ("GATE", activating.gate),
+    ("ACTIVATE", activating.activate),
+)
+
+
+class Reconciler:
+    """Makes the database follow one source. One run at a time."""
+
+    def __init__(self, source: Source, parts: Parts) -> None:
+        """`source` as it is registered; the repository is opened by the first run."""
+        self.source = source
+        self.parts = parts
+        self.failure: Failure | None = None
+        """Why the last run failed, None when it did not."""
+        self._standing: tuple[str, str] | None = None
+        """Outcome and reason of the last run that found something new."""
+
+    async def run(self, cause: str) -> SyncRun:
+        """Make one run and return what became of it: a failure is an outcome, too."""
+        self.source = await self.parts.sources.get(self.source.id)
+        now = Pass(cause, self.source, self.parts.clock.now())
+        self.failure = None
+        try:
+            for name, phase in PHASES:
+                await self._timed(name, phase, now)
+            outcome, reason = _outcome(now)
+        except Settled as settled:
+            outcome, reason = settled.outcome, settled.reason
+        except Exception as error:  # noqa: BLE001 - whatever it was, the run must tell
+            self.failure = failure_of(error)
+            outcome, reason = "FAILED", f"{self.failure.reason}: {self.failure.message}"
+            if not isinstance(error, HeadwaterError):
+                _LOG.exception("sync failed", source=self.source.id)
+        return await self._report(now, outcome, "; ".join(filter(None, [reason, *now.notes])))
+
+    async def _timed(self, name: str, phase: Phase, now: Pass) -> None:
+        begun = time.perf_counter()
+        try:
+            await phase(self.parts, now)
+        finally:
+            now.phases[name] = round((time.perf_counter() - begun) * 1000, 3)
+
+    async def _report(self, now: Pass, outcome: str, reason: str) -> SyncRun:
+        """Write the run and the source's conditions."""
+        at = self.parts.clock.now()
+        run = SyncRun(
+            id=now.id,
+            source_id=self.source.id,
+            cause=now.cause,
+            started_at=now.started_at,
+            outcome=outcome,
+            reason=reason,
+            old_commit=now.source.last_applied,
+            new_commit=now.tip,
+            ended_at=at,
+            phases=now.phases,
+            counts=_counts(now),
+        )
+        conditions = await self._conditions(outcome, reason, at)
+        if outcome != "NOOP" or now.cause != "poll" or conditions != self.source.conditions:
+            await self.parts.sources.save_run(run)
+            await self.parts.sources.forget_runs(self.source.id, keep=_KEPT_RUNS)
+        seen = now.tip or self.source.last_seen
+        await self.parts.sources.save_status(self.source.id, conditions, seen=seen, at=at)
+        self.source = await self.parts.sources.get(self.source.id)
+        return run
+
+    async def _conditions(self, outcome: str, reason: str, at: int) -> tuple[Condition, ...]:
+        before = self.source.conditions
+        if self.failure is not None:
+            return after_failure(before, self.failure, at)
+        if outcome == "NOOP":
+            outcome, reason = self._standing or await self._stored_standing()
+        self._standing = outcome, reason
+        return after_success(before, outcome, reason, at)
+
+    async def _stored_standing(self) -> tuple[str, str]:
+        """Return what the last run of an earlier process found, as far as it still matters."""
+        found = await self.parts.sources.findings(self.source.id)
+        errors = sum(each.severity == "error" for each in found)
+        return ("PARTIAL", f"{errors} errors") if errors else ("SYNCED", "")
+
+
+def _outcome(now: Pass) -> tuple[str, str]:
+    """Return what a run that went through all phases amounts to."""
+    plan = now.plan
+    if plan is None:
+        return "NOOP", ""
+    new = plan.activation
+    if new.stayed or plan.invalid:
+        names = ", ".join(f"{each.tenant}/{each.namespace}" for each in new.stayed[:5])
+        held = f"; not moved: {names}" if names else ""
+        return ("PARTIAL" if new.moved else "REJECTED"), f"{plan.invalid} files with errors{held}"
+    if now.tip == now.source.last_applied and not (new.moved or now.revisions):
+        return "NOOP", ""
+    return "SYNCED", ""
+
+
+def _counts(now: Pass) -> dict[str, int]:
+    plan = now.plan
+    if plan is None:
+        return {}
+    return {
+        "added": plan.added,
+        "changed": plan.changed,
+        "deleted": plan.deleted,
+        "invalid": plan.invalid,
+        "namespaces": len(plan.activation.moved),
+        "revisions": len(now.revisions),
+    }

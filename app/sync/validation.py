@@ -1,0 +1,92 @@
+"""Validation of flow files at the tip: parsed in batches, of which only the outcome is kept."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import orjson
+
+from app.errors import ExpressionError
+from app.expressions import compile_template
+from app.flows.flow import Flow
+from app.flows.parse import Parsed, parse_flow
+from app.flows.typenames import Types
+from app.git.layout import Layout, Place
+from app.git.objects import ObjectReader
+from app.git.survey import Located, lfs_finding, shown
+from app.sync.contents import Contents
+from app.sync.findings import Found, of_layout, of_problem
+
+
+class Facts(NamedTuple):
+    """What lists show of a flow without parsing it."""
+
+    labels: str = "[]"
+    description: str | None = None
+    disabled: bool = False
+
+
+class Verdict(NamedTuple):
+    """What validation says of one file."""
+
+    path: str
+    flow_id: str | None
+    facts: Facts
+    found: tuple[Found, ...]
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the flow may become active."""
+        return not any(each.is_error for each in self.found)
+
+
+def check_template(text: str) -> ExpressionError | None:
+    """Return what is wrong with the syntax of a template, None if nothing is."""
+    try:
+        compile_template(text)
+    except ExpressionError as error:
+        return error
+    return None
+
+
+def parse(
+    source: str | bytes, types: Types, tenant: str, namespace: str | None, path: str = ""
+) -> Parsed:
+    """Parse a flow that lies in a namespace, checking its templates, too."""
+    return parse_flow(
+        source, types=types, tenant=tenant, namespace=namespace, path=path, check=check_template
+    )
+
+
+def facts_of(flow: Flow) -> Facts:
+    """Return what lists show of a flow."""
+    labels = [{"key": each.key, "value": each.value} for each in flow.labels]
+    return Facts(orjson.dumps(labels).decode(), flow.description, flow.disabled)
+
+
+def validate(
+    files: Sequence[Located],
+    objects: ObjectReader,
+    contents: Contents,
+    types: Types,
+    layout: Layout,
+) -> Iterator[Verdict]:
+    """Yield a verdict for each flow file (blocking)."""
+    places: dict[str, list[Place]] = {}
+    for place, entry in files:
+        places.setdefault(entry.oid, []).append(place)
+    for oid, source in contents.sources(objects, places):
+        for place in places[oid]:
+            yield _judged(place, source, types, layout)
+
+
+def _judged(place: Place, source: bytes, types: Types, layout: Layout) -> Verdict:
+    pointer = lfs_finding(place, source)
+    if pointer is not None:
+        return Verdict(place.path, None, Facts(), (of_layout(pointer, layout),))
+    parsed = parse(source, types, place.tenant, place.namespace, shown(place.path))
+    flow = parsed.flow
+    key = (place.tenant, place.namespace, flow.id if flow else "")
+    found = tuple(of_problem(problem, place.path, key) for problem in parsed.problems)
+    return Verdict(
+        place.path, flow.id if flow else None, facts_of(flow) if flow else Facts(), found
+    )

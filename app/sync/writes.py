@@ -1,0 +1,207 @@
+"""Edits by the API: a flow that is saved or deleted becomes a commit, and is active at once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, NoReturn
+
+from app.db.records import FlowKey, SyncRun
+from app.errors import Conflict, Invalid, NotFound, Unavailable
+from app.flows.parse import Parsed
+from app.flows.problems import Problem
+from app.git.draft import Draft, Person
+from app.git.fastimport import blob_id
+from app.git.layout import NAMESPACE_NAME, TENANT_NAME
+from app.git.objects import ObjectReader
+from app.git.survey import shown
+from app.git.trees import blob_of
+from app.ports import FlowRevision
+from app.sync.model import Actor, FlowWrite
+from app.sync.passes import Parts
+from app.sync.validation import parse
+
+
+class ReadOnlySource(Conflict):
+    """Flows of this source are changed in Git only."""
+
+    code = "READ_ONLY_SOURCE"
+
+
+class _Edit(NamedTuple):
+    """One file to write; `known` is the active revision of the flow, if there is one."""
+
+    key: FlowKey
+    path: str
+    data: bytes | None
+    known: FlowRevision | None
+
+
+class Writes:
+    """Makes commits of edits and waits until they are active."""
+
+    def __init__(self, parts: Parts, sync: Callable[[str], Awaitable[SyncRun]]) -> None:
+        """`sync` makes a run that begins after now and returns it."""
+        self._parts = parts
+        self._sync = sync
+
+    async def put(
+        self,
+        tenant: str,
+        namespace: str | None,
+        flow_id: str | None,
+        source: str,
+        *,
+        actor: Actor,
+        message: str | None,
+        create: bool | None,
+    ) -> FlowRevision:
+        """Write one flow (see `SyncService.put_flow`)."""
+        self._refuse_read_only()
+        key = await self._identified(tenant, namespace, flow_id, source)
+        known = self._known(key)
+        if create and known is not None:
+            _refuse("id", f"Flow {key[1]}.{key[2]} already exists", "ALREADY_EXISTS")
+        if create is False and known is None:
+            message = f"there is no flow {key[1]}.{key[2]} in tenant {tenant}"
+            raise NotFound(message)
+        edit = self._edit(key, source.encode("utf-8"), known)
+        verb = "Create" if known is None else "Update"
+        await self._commit([edit], message or f"{verb} flow {key[1]}.{key[2]}", actor)
+        return self._parts.flows.effective(*key)
+
+    async def put_all(
+        self, tenant: str, wanted: Sequence[FlowWrite], *, actor: Actor, message: str | None
+    ) -> list[FlowRevision | None]:
+        """Write several flows in one commit (see `SyncService.put_flows`)."""
+        self._refuse_read_only()
+        edits = []
+        for namespace, flow_id, source in wanted:
+            if source is None:
+                edits.append(self._edit((tenant, namespace, flow_id), None, None))
+                continue
+            key = await self._identified(tenant, namespace, flow_id, source)
+            edits.append(self._edit(key, source.encode("utf-8"), self._known(key)))
+        if edits:
+            await self._commit(edits, message or f"Update {len(edits)} flows", actor)
+        return [
+            None if edit.data is None else self._parts.flows.effective(*edit.key) for edit in edits
+        ]
+
+    async def delete(
+        self, tenant: str, namespace: str, flow_id: str, *, actor: Actor, message: str | None
+    ) -> None:
+        """Delete one flow (see `SyncService.delete_flow`)."""
+        self._refuse_read_only()
+        edit = self._edit((tenant, namespace, flow_id), None, None)
+        await self._commit([edit], message or f"Delete flow {namespace}.{flow_id}", actor)
+
+    # -- the edit --------------------------------------------------------------------------------
+
+    async def _identified(
+        self, tenant: str, namespace: str | None, flow_id: str | None, source: str
+    ) -> FlowKey:
+        """Return the identity that a source has; raises `Invalid` when it is no valid flow."""
+        parsed = await asyncio.to_thread(self._parsed, source, tenant, namespace)
+        if parsed.flow is None:
+            problems = [each for each in parsed.problems if each.severity == "error"]
+            raise Invalid("; ".join(map(str, problems)), problems=list(parsed.problems))
+        flow = parsed.flow
+        if flow_id is not None and flow.id != flow_id:
+            _refuse("id", f"The id is {flow.id!r}, but the flow to write is {flow_id!r}")
+        if not TENANT_NAME.match(tenant):
+            raise Invalid(f"{tenant!r} is no tenant name: small letters, digits, - and _")
+        if not NAMESPACE_NAME.match(flow.namespace):
+            _refuse("namespace", f"{flow.namespace!r} is no namespace")
+        size = len(source.encode("utf-8"))
+        if size > self._parts.settings.git.max_flow_bytes:
+            most = self._parts.settings.git.max_flow_bytes
+            _refuse("", f"The flow has {size} bytes, {most} are allowed", "TOO_LARGE")
+        return tenant, flow.namespace, flow.id
+
+    def _parsed(self, source: str, tenant: str, namespace: str | None) -> Parsed:
+        return parse(source, self._parts.types, tenant, namespace)
+
+    def _known(self, key: FlowKey) -> FlowRevision | None:
+        return self._parts.flows.in_git(*key)
+
+    def _edit(self, key: FlowKey, data: bytes | None, known: FlowRevision | None) -> _Edit:
+        if data is None:
+            known = self._known(key)
+            if known is None:
+                self._parts.flows.effective(*key)  # raises NotFound or Gone
+                message = f"there is no flow {key[1]}.{key[2]} in tenant {key[0]}"
+                raise NotFound(message)
+        path = known.path if known else self._parts.repository.layout.flow_path(*key)
+        return _Edit(key, path, data, known)
+
+    def _refuse_read_only(self) -> None:
+        if self._parts.settings.git.edit_mode == "readonly":
+            where = self._parts.settings.git.repo or "the repository"
+            message = f"flows come from {where} and are changed there only (edit mode readonly)"
+            raise ReadOnlySource(message)
+
+    # -- the commit ------------------------------------------------------------------------------
+
+    async def _commit(self, edits: Sequence[_Edit], message: str, actor: Actor) -> None:
+        """Publish the edits as one commit and wait until it is active."""
+        if self._parts.origin is None:
+            await self._sync("write")
+        await self._refuse_blocked(edits)
+        origin = self._parts.repository
+        changes = {edit.path: edit.data for edit in edits}
+        author = Person(actor.name, actor.email)
+
+        def make(tip: str | None) -> Draft:
+            for edit in edits:
+                if edit.known is not None and tip is not None:
+                    _refuse_moved(origin.mirror.objects, tip, edit)
+            return Draft(changes, message, author)
+
+        commit = await asyncio.to_thread(origin.write, make)
+        self._parts.approved.add(commit)
+        run = await self._sync("write")
+        if run.outcome == "FAILED":
+            raise Unavailable(f"commit {commit[:12]} was made, but not synced: {run.reason}")
+        for edit in edits:
+            self._refuse_inactive(edit, commit)
+
+    async def _refuse_blocked(self, edits: Sequence[_Edit]) -> None:
+        """Refuse an edit that could not become active: other files keep its namespace back."""
+        if self._parts.settings.git.atomic == "flow":
+            return
+        places = {edit.key[:2] for edit in edits}
+        mended = {shown(edit.path) for edit in edits}
+        whole = self._parts.settings.git.atomic == "commit"
+        for each in await self._parts.sources.findings(self._parts.indexer.source_id):
+            concerned = whole or (each.tenant, each.namespace) in places
+            if each.severity == "error" and concerned and each.path not in mended:
+                message = (
+                    f"namespace {each.namespace} stays at an earlier commit because of {each.path}:"
+                    f" {each.message}; mend that file first"
+                )
+                raise Conflict(message)
+
+    def _refuse_inactive(self, edit: _Edit, commit: str) -> None:
+        """Tell when the edit is in Git, but something else keeps its namespace from moving."""
+        now = self._known(edit.key)
+        if edit.data is None:
+            is_active = now is None
+        else:
+            is_active = now is not None and now.blob == blob_id(edit.data, len(now.blob))
+        if not is_active:
+            message = (
+                f"commit {commit[:12]} was made, but is not active:"
+                f" see the findings of namespace {edit.key[1]}"
+            )
+            raise Conflict(message)
+
+
+def _refuse_moved(objects: ObjectReader, tip: str, edit: _Edit) -> None:
+    """Refuse to write where the file is not any more: it would define the flow twice."""
+    if blob_of(objects, tip, edit.path) is None:
+        message = f"{edit.path} was moved or deleted in the meantime; sync and try again"
+        raise Conflict(message)
+
+
+def _refuse(path: str, message: str, code: str = "SCHEMA") -> NoReturn:
+    problem = Problem(code, "error", path, 0, 0, message)
+    raise Invalid(message, problems=[problem])
