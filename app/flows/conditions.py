@@ -204,7 +204,7 @@ class MultipleCondition(Condition):
     """Several conditions hold, each for some execution, within a window of time."""
 
     type_name = _PACKAGE + "MultipleCondition"
-    aliases = _old_names("MultipleCondition")
+    aliases = (_LEGACY + "MultipleCondition",)
     deprecated = "use the preconditions of the Flow trigger"
 
     id: Text = Field(description="The id of the condition, unique in the flow.")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from app.flows.flow import PluginDefault
-from app.flows.nodes import properties
+from app.flows.nodes import takes
 from app.flows.problems import Path
 from app.flows.typed import Model
 from app.flows.typenames import PREFIX, Types
@@ -239,8 +239,7 @@ class _Merger:
 def _layer(default: _Default, model: type[Model] | None) -> _Layer:
     values = default.values
     if model is not None:
-        known = properties(model)
-        values = {key: value for key, value in values.items() if key in known}
+        values = {key: value for key, value in values.items() if takes(model, key)}
     return _Layer(values, default.path, default)
 
 

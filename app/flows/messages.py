@@ -64,6 +64,8 @@ def messages(
 
 def _message(error: ErrorDetails, path: Path, models: Mapping[Path, type[Model]]) -> str:
     kind, context = error["type"], error.get("ctx", {})
+    if kind == "too_long" and isinstance(error["input"], str):
+        kind = "string_too_long"
     if kind == "missing":
         return "must not be empty" if _is_list(path, models) else "must not be null"
     if kind == "extra_forbidden":

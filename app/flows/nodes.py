@@ -49,6 +49,11 @@ def properties(model: type[Model]) -> Mapping[str, FieldInfo]:
     )
 
 
+def takes(model: type[Model], name: str) -> bool:
+    """Whether a document may set a property of this name."""
+    return name in properties(model) or model.model_config.get("extra") == "allow"
+
+
 @functools.cache
 def outdated_properties(model: type[Model]) -> Mapping[str, str]:
     """Return the properties of a model that should no longer be used, each with what to do."""

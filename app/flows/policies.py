@@ -22,7 +22,7 @@ class Concurrency(Model):
 class ServiceLevel(Model):
     """What all service levels have in common."""
 
-    id: EntryId = Field(description="The id of the service level, unique in the flow.")
+    id: EntryId = Field(description="The id of the service level.")
     behavior: Literal["FAIL", "CANCEL", "NONE"] = Field(
         description="What happens to an execution that violates it."
     )

@@ -12,7 +12,7 @@ from app.flows.findings import Finding
 from app.flows.flow import Flow
 from app.flows.graph import cycle
 from app.flows.labels import ALLOWED, SYSTEM
-from app.flows.nodes import Node, outdated_properties, properties
+from app.flows.nodes import Node, outdated_properties, properties, takes
 from app.flows.policies import ServiceLevel
 from app.flows.problems import Path
 from app.flows.suggestions import did_you_mean
@@ -47,7 +47,6 @@ _UNIQUE: Final[tuple[tuple[type, str], ...]] = (
     (Trigger, "trigger"),
     (Input, "input"),
     (Output, "output"),
-    (ServiceLevel, "sla"),
 )
 
 Rule = Callable[[Node, Types], Iterator[Finding]]
@@ -91,7 +90,7 @@ def _duplicate_tasks(nodes: list[Node]) -> Iterator[Finding]:
 
 
 def _duplicates(nodes: list[Node]) -> Iterator[Finding]:
-    """Yield ids that are there twice in one list of triggers, inputs, outputs or service levels."""
+    """Yield ids that are there twice in one list of triggers, inputs or outputs."""
     for model, kind in _UNIQUE:
         lists: dict[Path, list[Node]] = {}
         for node in nodes:
@@ -144,7 +143,7 @@ def _left(node: Node, name: str, message: str, fix: str) -> Finding:
 
 def _flow_rules(root: Node, types: Types) -> Iterator[Finding]:
     name = root.raw.get("id")
-    if name in RESERVED:
+    if isinstance(name, str) and name in RESERVED:
         message = f"Flow id is a reserved keyword: {name}; it clashes with a path of the API"
         yield Finding(("id",), "RESERVED_ID", message, "choose another id", "warning")
     yield from _dependencies(root.raw.get("inputs"))
@@ -189,7 +188,7 @@ def _default_properties(root: Node, types: Types) -> Iterator[Finding]:
             continue
         model = types.task(name) or types.trigger(name) or types.condition(name)
         for value in values if model is not None else ():
-            if model is not None and value not in properties(model):
+            if model is not None and not takes(model, value):
                 path = (key, index, "values", value)
                 fix = did_you_mean(value, properties(model))
                 message = f'Unrecognized field "{value}" of {name}'

@@ -29,7 +29,7 @@ class _TemporalForm:
             try:
                 return self._parse(value if isinstance(value, str) else "")
             except ValueError:
-                details = {"kind": self._kind, "example": self._example}
+                details = {"kind": self._kind.removeprefix("partial-"), "example": self._example}
                 message = "must be a {kind} such as {example}"
                 raise PydanticCustomError("temporal", message, details) from None
 

@@ -129,12 +129,24 @@ class Script(Task):
 
 
 class Anything(Task):
-    """A task of a type that nobody knows: all its properties are accepted, children found."""
+    """A task of a type that nobody knows: all its properties are accepted."""
 
     model_config = ConfigDict(extra="allow")
 
-    tasks: Any = Field(None, description="Children, or not.")
 
+class Nest(Anything):
+    """The same with children."""
+
+    tasks: SomeTasks = Field(description="The children.")
+
+
+class AnyTrigger(Trigger):
+    """A trigger of a type that nobody knows."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+NESTS = ("Parallel", "Sequential", "ForEach", "EachSequential", "EachParallel", "AllowFailure")
 
 TASKS: tuple[type[Task], ...] = (
     Log,
@@ -150,20 +162,15 @@ TASKS: tuple[type[Task], ...] = (
 
 
 class FakeTypes:
-    """The types above; with `permissive` any other task type is `Anything`."""
+    """The types above."""
 
-    def __init__(self, *, permissive: bool = False) -> None:
+    def __init__(self) -> None:
         self._tasks = {name: each for each in TASKS for name in spellings(each)}
         self._triggers = {name: each for each in TRIGGERS for name in spellings(each)}
         self._conditions = {name: each for each in CONDITIONS for name in spellings(each)}
-        self._permissive = permissive
 
     def task(self, name: str) -> type[Task] | None:
-        found = self._tasks.get(name)
-        if found is None and self._permissive:
-            unknown: type[Task] = type("Unknown", (Anything,), {"type_name": name})
-            found = self._tasks[name] = unknown
-        return found
+        return self._tasks.get(name)
 
     def trigger(self, name: str) -> type[Trigger] | None:
         return self._triggers.get(name)
@@ -174,6 +181,17 @@ class FakeTypes:
     def names(self) -> Iterable[str]:
         every: tuple[type[Typed], ...] = (*TASKS, *TRIGGERS, *CONDITIONS)
         return [each.type_name for each in every]
+
+
+class PermissiveTypes(FakeTypes):
+    """Every task type exists, and every trigger type beside those that are known."""
+
+    def task(self, name: str) -> type[Task] | None:
+        kind = Nest if name.rpartition(".")[2] in NESTS else Anything
+        return type("Unknown", (kind,), {"type_name": name})
+
+    def trigger(self, name: str) -> type[Trigger] | None:
+        return super().trigger(name) or type("Unknown", (AnyTrigger,), {"type_name": name})
 
 
 TYPES = FakeTypes()

@@ -48,6 +48,6 @@ def test_matching(pattern: str, text: str, expected: bool | None) -> None:
     ],
 )
 def test_hostile_patterns_come_to_an_end(pattern: str, text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert not full_match(pattern, text)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2

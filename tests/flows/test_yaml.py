@@ -121,10 +121,10 @@ def test_blocks_and_quotes() -> None:
     ],
 )
 def test_what_is_refused(source: str, code: str, place: tuple[int, int] | None, part: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(YamlError) as caught:
         load(source)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert caught.value.code == code
     assert part in caught.value.message
     if place is not None:
