@@ -21,13 +21,13 @@ async def ended(
     """
     if execution.state.terminal:
         return execution
-    future = node.executor.finish(execution.id)
+    future = node.executor.finished.future(execution.id)
     deadline = None if limit is None else time.monotonic() + limit
     try:
         while not future.done() and not await _given_up(request, deadline):
             await asyncio.wait({future}, timeout=_slice(deadline))
     finally:
-        node.executor.forget_finish(execution.id, future)
+        node.executor.finished.forget(execution.id, future)
     return future.result() if future.done() else await node.executor.get(execution.id)
 
 

@@ -1,32 +1,29 @@
-"""The executor: owns the executions that move, drives them, parks those that wait, and brings
-back after a crash what was interrupted (contract D5).
-"""
+"""The executor: owns the executions that move; drives them, and parks those that wait."""
 
 import asyncio
-from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Container, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from app.engine.interpreter import Interpreter, Place
+from app.engine.finished import Finished
 from app.engine.live import Listener, Live
-from app.engine.logs import TaskRunLog
 from app.engine.outputs import hydrated
 from app.engine.parts import Parts
+from app.engine.recovery import Recovery, SweepLimits
 from app.engine.rendering import Renderer, reason
 from app.engine.results import ending
-from app.engine.scope import Scope
+from app.engine.steps import ExecutionSteps
 from app.engine.suspects import DEATHS, Stepping, Suspects
-from app.engine.walker import Subflows, TaskWalker
+from app.engine.walker import Subflows
 from app.engine.worker import Worker
 from app.errors import Conflict, HeadwaterError, NotFound
 from app.executions import ROOT, Event, Execution, Kind, State
 from app.expressions import Environment
-from app.plugins.api import Flowable, Runnable
-from app.ports import LoadedFlow
+from app.ports import Clock, LoadedFlow
 
 _LOG = structlog.get_logger(__name__)
 _MICROSECONDS = 1_000_000
@@ -44,7 +41,6 @@ class ExecutorLimits:
     """How often it is checked that what should run is in memory."""
     remembered: int = 2000
     """Ended executions kept for readers."""
-    recovered_at_once: int = 500
 
 
 class Executor:
@@ -60,40 +56,37 @@ class Executor:
     ) -> None:
         """Drive executions over these ports; `environment` gives an execution its functions.
 
-        `suspects` remembers at which execution the process died (contract D14).
+        `suspects` remembers at which execution the process died (contract D14). The seam
+        `subflows` is set by whoever creates executions.
         """
-        self._suspects = suspects
-        self._journal = parts.journal
-        self._executions = parts.executions
-        self._flows = parts.flows
-        self._storage = parts.storage
-        self._sink = parts.sink
+        self._parts = parts
         self._clock = parts.clock
         self._worker = worker
         self._environment = environment
         self._limits = limits or ExecutorLimits()
+        self._suspects = suspects
         self._live: dict[str, Live] = {}
         self._leaving: dict[str, asyncio.Future[Any]] = {}
         self._loading: dict[str, asyncio.Task[Live]] = {}
         self._wanted: Counter[str] = Counter()
-        self._recent: OrderedDict[str, Execution] = OrderedDict()
-        self._finished: dict[str, list[asyncio.Future[Execution]]] = {}
-        self._loop: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._loop: asyncio.Task[None] | None = None
         self._stopping = False
-        self._wake_at: int | None = None
-        self._repair_at = 0
-        self._wake = asyncio.Event()
+        self.subflows: Subflows
         self.listeners: dict[str, list[Listener]] = {}
-        self.subflows: Subflows | None = None
-        self.repairs = 0
-        self.recovered = asyncio.Event()
+        self.finished = Finished(self._limits.remembered)
+        self.recovery = Recovery(
+            parts.executions,
+            parts.clock,
+            self,
+            SweepLimits(self._limits.sweep, self._limits.repair),
+        )
 
     # -- life ---------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Take up what was interrupted, then keep watch over what is due."""
-        self._loop = self._spawn(self._watch())
+        self._loop = self._spawn(self.recovery.watch())
 
     async def stop(self, drain: float = 30.0) -> None:
         """Let running tasks go on for `drain` seconds at most, then let go (contract D10)."""
@@ -107,66 +100,13 @@ class Executor:
             self._leave(live)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=5.0)
-        self._sink.flush()
+        self._parts.sink.flush()
 
-    def _spawn(self, work: Any) -> asyncio.Task[Any]:
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-    async def _watch(self) -> None:
-        await self._guarded(self._recover)
-        self.recovered.set()
-        while True:
-            self._wake.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._until_wake()):
-                    await self._wake.wait()
-            await self._guarded(self._sweep)
-
-    async def _guarded(self, work: Callable[[], Any]) -> None:
-        try:
-            await work()
-        except HeadwaterError as error:
-            _LOG.warning("the sweep failed, it is tried again", reason=error.message)
-
-    def _until_wake(self) -> float:
-        if self._wake_at is None:
-            return self._limits.sweep
-        delay = (self._wake_at - self._clock.now()) / _MICROSECONDS
-        return min(max(delay, 0.001), self._limits.sweep)
-
-    async def _recover(self) -> None:
-        after = ""
-        while ids := await self._executions.unfinished(after, self._limits.recovered_at_once):
-            await self._take_up(ids)
-            after = ids[-1]
-        await self._take_up(await self._executions.parents_of_ended())
-        self._repair_at = self._clock.now() + int(self._limits.repair * _MICROSECONDS)
-        await self._sweep()
-
-    async def _take_up(self, ids: Sequence[str]) -> None:
-        for each in ids:
-            with suppress(NotFound, Conflict):
-                await self.load(each)
-
-    async def _sweep(self) -> None:
-        await self._take_up(await self._executions.due(self._clock.now()))
-        self._wake_at = await self._executions.next_wake()
-        await self._repair()
-
-    async def _repair(self) -> None:
-        """Bring back what should be in memory and is not, as after a refused write (D5)."""
-        now = self._clock.now()
-        if now < self._repair_at:
-            return
-        self._repair_at = now + int(self._limits.repair * _MICROSECONDS)
-        known = self._live.keys() | self._leaving.keys() | self._loading.keys()
-        lost = [each for each in await self._executions.unfinished() if each not in known]
-        missing = [each for each in lost if each not in self._live and each not in self._recent]
-        self.repairs += len(missing)
-        await self._take_up(missing)
 
     # -- loading and leaving ------------------------------------------------------------------
 
@@ -180,7 +120,7 @@ class Executor:
         return Live(
             execution,
             loaded,
-            self._journal,
+            self._parts.journal,
             self._clock,
             self._idle,
             self._lost,
@@ -199,6 +139,13 @@ class Executor:
         """Return the execution if it is in memory."""
         return self._live.get(execution_id)
 
+    def known(self, execution_id: str) -> bool:
+        """Whether it is in memory, on its way in or out, or has just ended."""
+        places: tuple[Container[str], ...] = (
+            self._live, self._leaving, self._loading, self.finished,
+        )  # fmt: skip
+        return any(execution_id in place for place in places)
+
     def count(self) -> int:
         """Return how many executions are in memory."""
         return len(self._live)
@@ -211,6 +158,8 @@ class Executor:
             Conflict: when it has ended.
         """
         live = self._live.get(execution_id)
+        if live is not None and live.execution.state.terminal:
+            raise Conflict(_ended_message(live.execution))
         if live is not None:
             return live
         loading = self._loading.get(execution_id)
@@ -243,39 +192,38 @@ class Executor:
     async def _bring_in(self, execution_id: str) -> Live:
         if leaving := self._leaving.get(execution_id):
             await leaving
-        events = await self._journal.read(execution_id)
-        if not events:
-            message = f"there is no execution {execution_id}"
-            raise NotFound(message)
-        execution = Execution.fold(execution_id, events)
+        execution = await self._read(execution_id)
         if execution.state.terminal:
-            message = f"execution {execution_id} has ended as {execution.state}"
-            raise Conflict(message)
-        await hydrated(execution, self._read_file)
-        live = self.make(execution, await self._flow_of(execution), stored=True)
-        if self._suspects is not None and self._suspects.poisonous(live.id, execution.version):
-            await self._quarantine(live)
+            raise Conflict(_ended_message(execution))
+        loaded = await self._flow_of(execution)
+        if self._suspects is not None and self._suspects.poisonous(execution_id, execution.version):
+            await self._condemn(
+                execution, f"quarantined: the process died {DEATHS} times at this step"
+            )
+        live = self.make(execution, loaded, stored=True)
         self.begin(live)
         return live
 
-    async def _quarantine(self, live: Live) -> None:
-        """End an execution at which the process died again and again (contract D14).
+    async def _flow_of(self, execution: Execution) -> LoadedFlow:
+        where = (execution.tenant, execution.namespace, execution.flow_id)
+        try:
+            return await self._parts.flows.at(*where, revision=execution.revision)
+        except (NotFound, Conflict) as error:
+            return await self._condemn(execution, f"its flow cannot be read: {error.message}")
+
+    async def _condemn(self, execution: Execution, message: str) -> LoadedFlow:
+        """End an execution that cannot be brought in, instead of trying for ever (contract D14).
 
         Raises:
             Conflict: always; the execution has ended.
         """
-        message = f"quarantined: the process died {DEATHS} times at this step; restart it by hand"
-        await live.record(*failure(live, message))
-        _LOG.error("an execution is quarantined", execution=live.id)
+        _LOG.error("an execution cannot go on", execution=execution.id, reason=message)
+        events = failure(execution, self._clock, message)
+        for event in events:
+            execution.apply(event)
+        await self._parts.journal.append(execution, events)
+        self.finished.add(execution)
         raise Conflict(message)
-
-    async def _flow_of(self, execution: Execution) -> LoadedFlow:
-        return await self._flows.at(
-            execution.tenant, execution.namespace, execution.flow_id, revision=execution.revision
-        )
-
-    async def _read_file(self, uri: str) -> bytes:
-        return b"".join([chunk async for chunk in self._storage.get(uri)])
 
     def _idle(self, live: Live, due: int | None) -> None:
         """Park an execution of which every line of work waits for long (the engine's 4th idea)."""
@@ -295,12 +243,10 @@ class Executor:
             live.root.cancel()
         if not parked:
             return
-        future = self._journal.append(live.execution, [], parked=True, wake_at=wake_at)
+        future = self._parts.journal.append(live.execution, [], parked=True, wake_at=wake_at)
         self._leaving[live.id] = future
         future.add_done_callback(lambda _: self._leaving.pop(live.id, None))
-        if wake_at is not None and (self._wake_at is None or wake_at < self._wake_at):
-            self._wake_at = wake_at
-            self._wake.set()
+        self.recovery.due_at(wake_at)
 
     # -- driving ------------------------------------------------------------------------------
 
@@ -320,14 +266,12 @@ class Executor:
     async def _walk(self, live: Live) -> None:
         stepping = Stepping(self._suspects, live)
         renderer = Renderer(self._environment(live), live.loaded.plans, stepping)
-        scope = Scope(live)
-        steps = _Steps(self, live, renderer)
-        interpreter = steps.interpreter = Interpreter(live, scope, renderer, steps)
+        steps = ExecutionSteps(live, renderer, self._worker, self.subflows, self._parts.sink)
         if live.execution.state in (State.CREATED, State.RESTARTED):
             live.record(live.event(Kind.MOVED, ROOT, State.RUNNING))
-        state = await interpreter.flow()
+        state = await steps.interpreter.flow()
         await live.gate()
-        live.record(await ending(live, state, scope, renderer))
+        live.record(await ending(live, state, steps.scope, renderer))
 
     async def _fail(self, live: Live, error: Exception) -> None:
         """End an execution that the engine itself could not step (contract D14)."""
@@ -336,7 +280,8 @@ class Executor:
         _LOG.exception("the engine could not step an execution", execution=live.id, exc_info=error)
         message = f"{type(error).__name__}: {reason(error)}"
         try:
-            live.record(*failure(live, f"the engine could not go on: {message}"))
+            events = failure(live.execution, self._clock, f"the engine could not go on: {message}")
+            live.record(*events)
         except HeadwaterError:
             self._leave(live)
 
@@ -353,15 +298,9 @@ class Executor:
         self._live.pop(live.id, None)
         if done.cancelled() or done.exception() is not None:
             return
-        execution = live.execution
-        self._recent[live.id] = execution
-        while len(self._recent) > self._limits.remembered:
-            self._recent.popitem(last=False)
-        for future in self._finished.pop(live.id, ()):
-            if not future.done():
-                future.set_result(execution)
-        if execution.parent_id and not self._stopping:
-            self._spawn(self._wake_parent(execution))
+        self.finished.add(live.execution)
+        if live.execution.parent_id and not self._stopping:
+            self._spawn(self._wake_parent(live.execution))
 
     async def _wake_parent(self, child: Execution) -> None:
         with suppress(NotFound, Conflict):
@@ -376,9 +315,18 @@ class Executor:
         Raises:
             NotFound: when there is none.
         """
-        if (recent := self._recent.get(execution_id)) is not None:
+        if (recent := self.finished.get(execution_id)) is not None:
             return recent
-        events = await self._journal.read(execution_id)
+        return await self._read(execution_id)
+
+    async def exists(self, execution_id: str) -> bool:
+        """Whether there is such an execution, in memory or in the database."""
+        if execution_id in self._live or execution_id in self.finished:
+            return True
+        return bool(await self._parts.journal.read(execution_id))
+
+    async def _read(self, execution_id: str) -> Execution:
+        events = await self._parts.journal.read(execution_id)
         if not events:
             message = f"there is no execution {execution_id}"
             raise NotFound(message)
@@ -386,27 +334,8 @@ class Executor:
         await hydrated(execution, self._read_file)
         return execution
 
-    async def exists(self, execution_id: str) -> bool:
-        """Whether there is such an execution, in memory or in the database."""
-        known = execution_id in self._live or execution_id in self._recent
-        return known or bool(await self._journal.read(execution_id))
-
-    def finish(self, execution_id: str) -> asyncio.Future[Execution]:
-        """Return a future that is done when the execution's end is durable."""
-        future: asyncio.Future[Execution] = asyncio.get_running_loop().create_future()
-        if (done := self._recent.get(execution_id)) is not None:
-            future.set_result(done)
-        else:
-            self._finished.setdefault(execution_id, []).append(future)
-        return future
-
-    def forget_finish(self, execution_id: str, future: asyncio.Future[Execution]) -> None:
-        """Stop waiting for an end."""
-        waiting = self._finished.get(execution_id, [])
-        if future in waiting:
-            waiting.remove(future)
-        if not waiting:
-            self._finished.pop(execution_id, None)
+    async def _read_file(self, uri: str) -> bytes:
+        return b"".join([chunk async for chunk in self._parts.storage.get(uri)])
 
     def end_now(self, live: Live, events: Sequence[Event]) -> asyncio.Future[Any]:
         """Record the events that end an execution from outside, and stop its work."""
@@ -417,44 +346,16 @@ class Executor:
         return committed
 
 
-class _Steps:
-    """Runs and walks single tasks of one execution, for its interpreter."""
-
-    def __init__(self, executor: Executor, live: Live, renderer: Renderer) -> None:
-        self._executor = executor
-        self._live = live
-        self._renderer = renderer
-        self.interpreter: Interpreter
-
-    async def run(self, place: Place, task: Runnable) -> State:
-        worker = self._executor._worker  # noqa: SLF001 - one object in two classes
-        return await worker.run(place, task, self._renderer, self.interpreter.variables)
-
-    async def walk(self, place: Place, task: Flowable) -> State:
-        executor = self._executor
-        live = self._live
-        log = TaskRunLog(
-            executor._sink,  # noqa: SLF001 - as above
-            live.clock,
-            live.execution,
-            live.secrets,
-            task=task.id,
-            run=place.run_id,
-            attempt=0,
-            least=task.log_level,
-        )
-        subflows = executor.subflows
-        if subflows is None:
-            message = "subflows cannot be started here"
-            raise Conflict(message)
-        return await task.walk(TaskWalker(self.interpreter, place, self._renderer, subflows, log))
-
-
-def failure(live: Live, message: str) -> list[Event]:
+def failure(execution: Execution, clock: Clock, message: str) -> list[Event]:
     """Return the events that fail an execution: its open task runs and itself."""
+    now = clock.now()
     events = [
-        live.event(Kind.ENDED, run.path, State.FAILED, error=message)
-        for run in live.execution.task_runs.values()
+        Event(Kind.ENDED, now, run.path, State.FAILED, data={"error": message})
+        for run in execution.task_runs.values()
         if not run.ended
     ]
-    return [*events, live.event(Kind.MOVED, ROOT, State.FAILED, reason=message)]
+    return [*events, Event(Kind.MOVED, now, ROOT, State.FAILED, data={"reason": message})]
+
+
+def _ended_message(execution: Execution) -> str:
+    return f"execution {execution.id} has ended as {execution.state}"

@@ -14,7 +14,7 @@ from app.errors import BadRequest, Forbidden, NotFound
 from app.expressions import UNKNOWN, Budget, Environment
 from app.ports import Storage
 
-_SECRET_PREFIX = "SECRET_"
+_SECRET_PREFIX = "SECRET_"  # noqa: S105 - the start of variable names
 MAX_READ = 10 * 1024 * 1024
 """The longest file (bytes) that an expression reads."""
 

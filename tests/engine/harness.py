@@ -167,7 +167,7 @@ class Engine:
         return await self.end(await self.create(name, **new))
 
     async def end(self, execution_id: str, timeout: float = 5) -> Execution:
-        return await asyncio.wait_for(self.executor.finish(execution_id), timeout)
+        return await asyncio.wait_for(self.executor.finished.future(execution_id), timeout)
 
     async def until(self, execution_id: str, wanted: Any, timeout: float = 5) -> Execution:
         """Wait until the committed execution satisfies `wanted`."""

@@ -50,9 +50,9 @@ async def _tell_recovery(app: object, born: float, data: Path) -> None:
     node = app.state.node  # type: ignore[attr-defined]
     while not hasattr(node, "executor"):
         await asyncio.sleep(0.005)
-    await node.executor.recovered.wait()
+    await node.executor.recovery.recovered.wait()
     with (data / "recoveries").open("a") as file:
-        file.write(f"{time.monotonic() - born:.4f} {node.executor.repairs}\n")
+        file.write(f"{time.monotonic() - born:.4f} {node.executor.recovery.repairs}\n")
 
 
 def main() -> None:

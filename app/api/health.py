@@ -1,0 +1,132 @@
+"""What operators and probes ask: health, metrics, version, configuration. Never secrets."""
+
+import platform
+from collections.abc import Awaitable, Callable, Mapping
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app import __version__
+from app.api.answers import Json
+from app.api.documents import problems_of, text_answer
+from app.api.paths import PREFIX
+from app.api.services import Node, Services
+from app.errors import HeadwaterError, Unavailable
+from app.telemetry import METRICS
+
+router = APIRouter(tags=["Operations"])
+
+
+@router.head("/livez", include_in_schema=False)
+@router.get("/livez", summary="Whether the process works")
+async def live() -> Response:
+    """Answer as long as the event loop turns."""
+    return Json({"status": "UP"})
+
+
+@router.head("/startupz", include_in_schema=False)
+@router.head("/health", include_in_schema=False)
+@router.get("/startupz", summary="Whether the start is over")
+@router.get("/health", summary="As Kestra's probes ask")
+async def started(node: Node) -> Response:
+    """Answer UP once the node has started."""
+    if not node.ready:
+        message = "the service is starting or stopping"
+        raise Unavailable(message, retry_after=1)
+    return Json({"status": "UP"})
+
+
+@router.head("/readyz", include_in_schema=False)
+@router.get("/readyz", summary="Whether the service takes work", responses=problems_of(503))
+async def ready(request: Request, node: Node, verbose: str | None = None) -> Response:
+    """Answer 200 when every part works, else 503; with `verbose` each part is named."""
+    parts = {name: await _checked(check, node) for name, check in _CHECKS.items()}
+    if request.app.state.stopping.is_set():
+        parts["node"] = "the service is stopping"
+    bad = {name: reason for name, reason in parts.items() if reason}
+    body = {"status": "DOWN" if bad else "UP"}
+    shown = parts if verbose is not None else bad
+    if shown:
+        return Json({**body, "parts": _described(shown)}, 503 if bad else 200)
+    return Json(body)
+
+
+def _described(parts: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    return {
+        name: {"status": "DOWN", "reason": reason} if reason else {"status": "UP"}
+        for name, reason in parts.items()
+    }
+
+
+_Check = Callable[[Services], Awaitable[str]]
+
+
+async def _checked(check: _Check, node: Services) -> str:
+    """Return why a part does not work; empty if it does."""
+    try:
+        return await check(node)
+    except HeadwaterError as error:
+        return error.message
+
+
+async def _node(node: Services) -> str:
+    return "" if node.ready else "the node is starting or stopping"
+
+
+async def _database(node: Services) -> str:
+    await node.executions.next_wake()
+    return ""
+
+
+async def _recovery(node: Services) -> str:
+    return "" if node.executor.recovery.recovered.is_set() else "interrupted executions are taken up"
+
+
+async def _storage(node: Services) -> str:
+    await node.storage.delete("kestra:///_probe/readyz")
+    return ""
+
+
+_CHECKS: dict[str, _Check] = {
+    "node": _node,
+    "database": _database,
+    "executions": _recovery,
+    "storage": _storage,
+}
+
+
+@router.get("/metrics", summary="Figures for Prometheus", responses=text_answer("Figures"))
+async def metrics(node: Node) -> Response:
+    """Answer with every figure in Prometheus' text format."""
+    METRICS.executions_in_memory.set(node.executor.count())
+    content, media_type = METRICS.render()
+    return Response(content, headers={"Content-Type": media_type})
+
+
+@router.get("/version", summary="The version")
+async def version() -> Response:
+    """Answer with the version of Headwater and of Python."""
+    return Json({"version": __version__, "python": platform.python_version()})
+
+
+@router.get(f"{PREFIX}/configs", tags=["Operations"], summary="What clients may know")
+@router.get(f"{PREFIX}/{{tenant}}/configs", tags=["Operations"], summary="What clients may know")
+async def configs(node: Node) -> Response:
+    """Answer with what user interfaces ask for before anything else."""
+    return Json(
+        {
+            "version": __version__,
+            "edition": "OSS",
+            "isAnonymousUsageEnabled": False,
+            "isUiAnonymousUsageEnabled": False,
+            "isTemplateEnabled": False,
+            "isCustomDashboardsEnabled": False,
+            "isAiEnabled": False,
+            "isBasicAuthInitialized": True,
+            "systemNamespace": "system",
+            "hiddenLabelsPrefixes": ["system."],
+            "url": node.settings.server.url or "",
+            "preview": {"initial": 100, "max": 5000},
+        }
+    )

@@ -1,0 +1,124 @@
+"""Recovery: takes up what a dead process left, wakes what is due, repairs what was lost (D5)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from app.errors import Conflict, HeadwaterError, NotFound
+from app.ports import Clock, Executions
+
+_LOG = structlog.get_logger(__name__)
+_MICROSECONDS = 1_000_000
+
+
+class Loader(Protocol):
+    """Brings executions into memory."""
+
+    async def load(self, execution_id: str) -> object:
+        """Bring one in and drive it; `NotFound` or `Conflict` when there is nothing to drive."""
+        ...
+
+    def known(self, execution_id: str) -> bool:
+        """Whether it is in memory, or on its way in or out."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SweepLimits:
+    """How often to look, in seconds, and how many executions to take up at once."""
+
+    sweep: float = 2.0
+    repair: float = 10.0
+    batch: int = 500
+
+
+class Recovery:
+    """Watches the database for executions that should move.
+
+    `recovered` is set when everything interrupted has been taken up; `repairs` counts what had been
+    lost while the process ran, which without faults is nothing.
+    """
+
+    def __init__(
+        self, executions: Executions, clock: Clock, loader: Loader, limits: SweepLimits
+    ) -> None:
+        """Look at `executions`, bring them in through `loader`."""
+        self._executions = executions
+        self._clock = clock
+        self._loader = loader
+        self._limits = limits
+        self._wake = asyncio.Event()
+        self._wake_at: int | None = None
+        self._repair_at = 0
+        self.recovered = asyncio.Event()
+        self.repairs = 0
+
+    async def watch(self) -> None:
+        """Recover, then sweep for ever."""
+        while not await self._guarded(self._recover):
+            await self._pause(self._limits.sweep)
+        self.recovered.set()
+        while True:
+            await self._pause(self._until_wake())
+            await self._guarded(self._sweep)
+
+    async def _pause(self, seconds: float) -> None:
+        self._wake.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+
+    def due_at(self, time: int | None) -> None:
+        """Look again at this time (µs), if nothing is due earlier."""
+        if time is not None and (self._wake_at is None or time < self._wake_at):
+            self._wake_at = time
+            self._wake.set()
+
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> bool:
+        try:
+            await work()
+        except HeadwaterError as error:
+            _LOG.warning("a sweep failed and is tried again", reason=error.message)
+            return False
+        return True
+
+    def _until_wake(self) -> float:
+        if self._wake_at is None:
+            return self._limits.sweep
+        delay = (self._wake_at - self._clock.now()) / _MICROSECONDS
+        return min(max(delay, 0.001), self._limits.sweep)
+
+    async def _recover(self) -> None:
+        after = ""
+        while ids := await self._executions.unfinished(after, self._limits.batch):
+            await self._take_up(ids)
+            after = ids[-1]
+        await self._take_up(await self._executions.parents_of_ended())
+        self._repair_later()
+        await self._sweep()
+
+    async def _take_up(self, ids: Sequence[str]) -> None:
+        for each in ids:
+            with suppress(NotFound, Conflict):  # it has ended meanwhile
+                await self._loader.load(each)
+
+    async def _sweep(self) -> None:
+        await self._take_up(await self._executions.due(self._clock.now()))
+        self._wake_at = await self._executions.next_wake()
+        if self._clock.now() >= self._repair_at:
+            self._repair_later()
+            await self._repair()
+
+    def _repair_later(self) -> None:
+        self._repair_at = self._clock.now() + int(self._limits.repair * _MICROSECONDS)
+
+    async def _repair(self) -> None:
+        """Bring back what should be in memory and is not, as after a refused write."""
+        open_ids = await self._executions.unfinished()
+        lost = [each for each in open_ids if not self._loader.known(each)]
+        self.repairs += len(lost)
+        await self._take_up(lost)

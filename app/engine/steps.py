@@ -1,0 +1,47 @@
+"""Single steps of one execution, for its interpreter: run a task, walk a flowable."""
+
+from app.engine.interpreter import Interpreter, Place
+from app.engine.live import Live
+from app.engine.logs import LogSink, TaskRunLog
+from app.engine.rendering import Renderer
+from app.engine.scope import Scope
+from app.engine.walker import Subflows, TaskWalker
+from app.engine.worker import Worker
+from app.executions import State
+from app.plugins.api import Flowable, Runnable
+
+
+class ExecutionSteps:
+    """Implements `Steps`; owns the interpreter that calls it."""
+
+    def __init__(
+        self, live: Live, renderer: Renderer, worker: Worker, subflows: Subflows, sink: LogSink
+    ) -> None:
+        """Run the steps of `live`."""
+        self._live = live
+        self._renderer = renderer
+        self._worker = worker
+        self._subflows = subflows
+        self._sink = sink
+        self.scope = Scope(live)
+        self.interpreter = Interpreter(live, self.scope, renderer, self)
+
+    async def run(self, place: Place, task: Runnable) -> State:
+        """Run a runnable task to its end."""
+        return await self._worker.run(place, task, self._renderer, self.interpreter.variables)
+
+    async def walk(self, place: Place, task: Flowable) -> State:
+        """Walk a flowable task."""
+        live = self._live
+        log = TaskRunLog(
+            self._sink,
+            live.clock,
+            live.execution,
+            live.secrets,
+            task=task.id,
+            run=place.run_id,
+            attempt=0,
+            least=task.log_level,
+        )
+        walker = TaskWalker(self.interpreter, place, self._renderer, self._subflows, log)
+        return await task.walk(walker)
