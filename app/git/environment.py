@@ -26,6 +26,7 @@ _SETTINGS: Mapping[str, str] = {
     "core.bigFileThreshold": "32m",  # larger blobs are streamed, never held in memory or deltified
     "core.deltaBaseCacheLimit": "16m",  # per child; Git's own 96 MB would be paid by each reader
     "core.fsync": "objects,derived-metadata,reference",
+    "fastimport.unpackLimit": "1",  # one pack to sync instead of a file for each object
     "core.quotePath": "false",
     "credential.helper": "",
     "protocol.version": "2",

@@ -10,11 +10,9 @@ from app.errors import Conflict, GitError
 from app.git.draft import Draft, Person, parents_of
 from app.git.history import REGULAR
 from app.git.process import Launcher, end
-from app.git.refs import PENDING
 
 _AHEAD = 32  # questions sent ahead of their answers: both fit a pipe
 _TREE = 0o040000
-_NEW = f"{PENDING}new"
 
 
 class Held(NamedTuple):
@@ -60,6 +58,7 @@ class FastImport:
 
     def commit(
         self,
+        ref: str,
         draft: Draft,
         *,
         parent: str | None,
@@ -67,10 +66,10 @@ class FastImport:
         at: int,
         modes: Mapping[str, int],
     ) -> str:
-        """Write the commit and return its id; `pending/<id>` names it once all is `done`."""
+        """Write the commit and return its id; `ref` names it once all is `done`."""
         text = draft.text()
         head = (
-            f"commit {_NEW}\nmark :1\nauthor {draft.author.ident(at)}\n"
+            f"commit {ref}\nmark :1\nauthor {draft.author.ident(at)}\n"
             f"committer {committer.ident(at)}\ndata {len(text)}\n"
         )
         origin = f"from {parent}\n" if parent else ""
@@ -79,11 +78,7 @@ class FastImport:
         for path, data in sorted(draft.changes.items(), key=lambda item: item[1] is not None):
             self._send(_modify(path, data, modes.get(path, REGULAR)))
         self._send(b"\nget-mark :1\n")
-        sha = self._line().decode()
-        # The id is known now: name the commit by it, and take back the name it was made under.
-        renamed = f"reset {PENDING}{sha}\nfrom :1\n\nreset {_NEW}\nfrom {'0' * len(sha)}\n\n"
-        self._send(renamed.encode())
-        return sha
+        return self._line().decode()
 
     def done(self) -> None:
         """Finish: objects are on disk and the ref is set when this returns.

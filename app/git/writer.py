@@ -4,6 +4,7 @@ In a repository of our own the branch is moved by a ref transaction that compare
 push under a lease. Either way a branch that has moved is a `Conflict`, and `change` builds again.
 """
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -42,9 +43,10 @@ class Writer:
         clock: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         """Make the writer; `clock` gives µs since the epoch."""
+        self.committer = committer
         self._mirror = mirror
-        self._committer = committer
         self._clock = clock
+        self._pending: dict[str, str] = {}
 
     def change(
         self, branch: str, make: Callable[[str | None], Draft], *, tries: int = _TRIES
@@ -103,21 +105,24 @@ class Writer:
             if parent is not None and not changes:
                 session.done()
                 return parent
+            ref = f"{PENDING}{os.urandom(8).hex()}"
             sha = session.commit(
+                ref,
                 replace(draft, changes=changes),
                 parent=parent,
-                committer=self._committer,
+                committer=self.committer,
                 at=self._clock(),
                 modes=_modes(held) | dict(draft.modes),
             )
             session.done()
+        self._pending[sha] = ref
         return sha
 
     def build_tree(self, tree: str, draft: Draft, parents: Sequence[str]) -> str:
         """Write a commit of an existing tree (the draft's changes do not count); as `build`."""
         at = self._clock()
         environment = dict(self._mirror.disk.launcher.environment)
-        for role, person in (("AUTHOR", draft.author), ("COMMITTER", self._committer)):
+        for role, person in (("AUTHOR", draft.author), ("COMMITTER", self.committer)):
             environment[f"GIT_{role}_NAME"] = person.safe_name
             environment[f"GIT_{role}_EMAIL"] = person.safe_email
             environment[f"GIT_{role}_DATE"] = f"@{at // 1_000_000} +0000"
@@ -128,6 +133,7 @@ class Writer:
                 check_oid(tree), *options, stdin=draft.check().text(), launcher=launcher
             )
             sha: str = ok(outcome, "Writing a commit").text
+            self._pending[sha] = PENDING + sha
             self._mirror.refs.update([RefUpdate(PENDING + sha, sha)])
         return sha
 
@@ -142,7 +148,8 @@ class Writer:
         if self._mirror.location.is_own:
             ref = self._mirror.branch_prefix + check_ref_name(branch)
             move = RefUpdate(ref, check_oid(sha), expected or "")
-            self._mirror.refs.update([move, RefUpdate(PENDING + sha, None)])
+            self._mirror.refs.update([move, *self._released(sha)])
+            self._pending.pop(sha, None)
         else:
             self.push(branch, sha, expected=expected)
             self.drop(sha)
@@ -163,9 +170,16 @@ class Writer:
 
     def drop(self, sha: str) -> None:
         """Let go of a commit that was built and is not to be published (any more)."""
-        ref = PENDING + check_oid(sha)
-        if self._mirror.objects.info(ref) is not None:
-            self._mirror.refs.update([RefUpdate(ref, None)])
+        self._mirror.refs.update(self._released(check_oid(sha)))
+        self._pending.pop(sha, None)
+
+    def _released(self, sha: str) -> list[RefUpdate]:
+        """Return the deletion of the pending ref of a commit, made here or by another writer."""
+        ref = self._pending.get(sha)
+        if ref is not None:
+            return [RefUpdate(ref, None, sha)]
+        pending = self._mirror.refs.below(PENDING)
+        return [RefUpdate(name, None, oid) for name, oid in pending.items() if oid == sha]
 
     def _tip(self, branch: str) -> str | None:
         try:

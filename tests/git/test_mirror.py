@@ -7,9 +7,11 @@ import pytest
 
 from app.errors import BadRequest, Conflict, RefNotFound
 from app.git import location
+from app.git.draft import Draft, Person
 from app.git.mirror import Mirror
 from app.git.names import is_ref_name
 from app.git.refs import KEEP
+from app.git.writer import Writer
 from tests.git.conftest import MakeMirror
 from tests.git.scratch import Scratch
 
@@ -344,3 +346,17 @@ def test_addresses_that_are_taken(url: str, kind: str, host: str) -> None:
     where = location.remote(url)
     assert (where.kind, where.host) == (kind, host)
     assert location.remote("http://127.0.0.1:1/x", allow_http=True).kind == "http"
+
+
+def test_maintenance_makes_one_pack_of_many(own: Mirror) -> None:
+    writer = Writer(own, Person("Ann", "ann@example.org"))
+    tips = [
+        writer.change("main", lambda _, text=text: Draft({"a": text}, "x", writer.committer))  # type: ignore[misc]
+        for text in (b"%d" % number for number in range(52))
+    ]
+    assert own.is_untidy()
+    own.maintain()
+    assert not own.is_untidy()
+    assert all(own.has(tip) for tip in tips)
+    assert own.tip("main") == tips[-1]
+    own.verify()
