@@ -31,7 +31,7 @@ BASIC: Final[dict[str, str]] = {
 
 _TEXTS: Final[Mapping[str, str]] = {
     "too_short": "must not be empty",
-    "string_too_short": "must not be empty",
+    "string_too_short": "must not be blank",
     "too_long": "must have at most {max_length} entries",
     "string_too_long": "must have at most {max_length} characters",
     "string_pattern_mismatch": 'must match "{pattern}"',

@@ -43,6 +43,9 @@ SUBFLOWS: Final = frozenset(
 )
 """Task types that start the flow they name; a task type may also say so by `subflow`."""
 
+_MAX_CIRCLE: Final = 20
+"""How many inputs of a circle are named."""
+
 _UNIQUE: Final[tuple[tuple[type, str], ...]] = (
     (Trigger, "trigger"),
     (Input, "input"),
@@ -151,30 +154,32 @@ def _flow_rules(root: Node, types: Types) -> Iterator[Finding]:
 
 
 def _dependencies(inputs: Any) -> Iterator[Finding]:
-    """Yield dependencies on inputs that do not exist, and one cycle."""
-    declared = (
-        [item for item in inputs if isinstance(item, dict)] if isinstance(inputs, list) else []
-    )
+    """Yield dependencies on inputs that do not exist, and one circle of those that do."""
     graph: dict[str, list[str]] = {}
     places: dict[str, Path] = {}
-    known = {_text(item.get("id", item.get("name"))) for item in declared} - {None}
-    for index, item in enumerate(inputs if declared else ()):
-        if not isinstance(item, dict):
-            continue
-        name = _text(item.get("id", item.get("name"))) or ""
-        needs = item.get("dependsOn")
-        wanted = needs.get("inputs") if isinstance(needs, dict) else None
-        places[name] = ("inputs", index, "dependsOn", "inputs")
-        graph[name] = [w for w in wanted if isinstance(w, str)] if isinstance(wanted, list) else []
-        for position, other in enumerate(graph[name]):
-            if other not in known:
+    for index, item in enumerate(inputs if isinstance(inputs, list) else ()):
+        if isinstance(item, dict):
+            name = _text(item.get("id", item.get("name"))) or ""
+            places[name] = ("inputs", index, "dependsOn", "inputs")
+            graph[name] = _needs(item)
+    for name, needs in graph.items():
+        for position, other in enumerate(needs):
+            if other not in graph:
                 message = f"The input `{name}` depends on `{other}`, which is no input of the flow"
-                fix = did_you_mean(other, [str(item) for item in known])
+                fix = did_you_mean(other, graph)
                 yield Finding((*places[name], position), "SCHEMA", message, fix)
-    loop = cycle(graph)
-    if loop:
-        message = f"Inputs depend on each other in a circle: {' → '.join(loop)}"
-        yield Finding(places[loop[0]], "SCHEMA", message)
+    circle = cycle(graph)
+    if circle:
+        shown = " → ".join(circle if len(circle) <= _MAX_CIRCLE else [*circle[:_MAX_CIRCLE], "…"])
+        message = f"Inputs depend on each other in a circle: {shown}"
+        yield Finding(places[circle[0]], "SCHEMA", message)
+
+
+def _needs(item: dict[str, Any]) -> list[str]:
+    """Return the ids of the inputs that a raw input depends on."""
+    depends = item.get("dependsOn")
+    needs = depends.get("inputs") if isinstance(depends, dict) else None
+    return [str(name) for name in needs] if isinstance(needs, list) else []
 
 
 def _default_properties(root: Node, types: Types) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """Suggestions for names that are almost right."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 _MAX_LENGTH: Final = 100
@@ -11,11 +11,11 @@ _MAX_NAMES: Final = 150
 """More names than any type has properties are not compared: a hostile document could have many."""
 
 
-def did_you_mean(written: str, names: Iterable[str]) -> str:
+def did_you_mean(written: str, names: Collection[str]) -> str:
     """Return `did you mean "…"?` for the name most like the one written, empty if none is."""
-    lowered = {name.lower(): name for name in names}
-    if len(written) > _MAX_LENGTH or len(lowered) > _MAX_NAMES:
+    if len(written) > _MAX_LENGTH or len(names) > _MAX_NAMES:
         return ""
+    lowered = {name.lower(): name for name in names}
     close = difflib.get_close_matches(written.lower(), lowered, n=1, cutoff=0.6)
     return f'did you mean "{lowered[close[0]]}"?' if close else ""
 
