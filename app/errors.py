@@ -77,6 +77,13 @@ class TooLarge(HeadwaterError):
     status = 413
 
 
+class TooSlow(HeadwaterError):
+    """The body took too long to arrive."""
+
+    code = "REQUEST_TIMEOUT"
+    status = 408
+
+
 class UnsupportedMedia(HeadwaterError):
     """This content type or encoding is not accepted here."""
 

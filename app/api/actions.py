@@ -68,9 +68,7 @@ async def resume(
     return nothing()
 
 
-async def _resumed(
-    request: Request, node: Services, tenant: str, execution_id: str
-) -> Execution:
+async def _resumed(request: Request, node: Services, tenant: str, execution_id: str) -> Execution:
     execution = await owned(node, tenant, execution_id)
     folder = files_of(execution.namespace, execution.flow_id, execution.id)
     form = await read_form(request, node.storage, f"{folder}/resume")
@@ -80,9 +78,7 @@ async def _resumed(
 # -- the paths of later versions, which answer with the execution ---------------------------------
 
 
-@router.delete(
-    "/{execution_id}/actions/kill", summary="Kill an execution", responses=EXECUTION
-)
+@router.delete("/{execution_id}/actions/kill", summary="Kill an execution", responses=EXECUTION)
 async def kill_and_tell(
     request: Request,
     tenant: Tenant,
@@ -96,9 +92,7 @@ async def kill_and_tell(
     return await answer(request, node, execution)
 
 
-@router.post(
-    "/{execution_id}/actions/pause", summary="Pause an execution", responses=EXECUTION
-)
+@router.post("/{execution_id}/actions/pause", summary="Pause an execution", responses=EXECUTION)
 async def pause_and_tell(
     request: Request, tenant: Tenant, execution_id: ExecutionId, node: Node
 ) -> Response:

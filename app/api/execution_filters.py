@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Depends, Query
 from starlette.datastructures import QueryParams
 
 from app.api.filters import Group, Leaf, read_filters
@@ -17,21 +17,34 @@ _Text = Annotated[str | None, Query(max_length=500)]
 _Texts = Annotated[list[str], Query(max_length=100)]
 
 
-async def plain_filters(
+async def _where(
     q: _Text = None,
     scope: _Text = None,
     namespace: _Text = None,
     flow_id: Annotated[str | None, Query(alias="flowId", max_length=500)] = None,
+) -> None:
+    """Declare parameters of earlier versions; `wanted` reads them from the query."""
+
+
+async def _when(
     start_date: Annotated[str | None, Query(alias="startDate")] = None,
     end_date: Annotated[str | None, Query(alias="endDate")] = None,
     time_range: Annotated[str | None, Query(alias="timeRange")] = None,
+) -> None:
+    """Declare parameters of earlier versions, as `_where`."""
+
+
+async def _which(
     state: _Texts = [],  # noqa: B006 - FastAPI copies it
     labels: _Texts = [],  # noqa: B006 - as above
     trigger_execution_id: Annotated[str | None, Query(alias="triggerExecutionId")] = None,
     child_filter: Annotated[str | None, Query(alias="childFilter")] = None,
 ) -> None:
-    """Declare the parameters of earlier versions; `wanted` reads them from the query."""
+    """Declare parameters of earlier versions, as `_where`."""
 
+
+PLAIN_FILTERS = (Depends(_where), Depends(_when), Depends(_which))
+"""What a route depends on that lists executions."""
 
 _STATES = tuple(state.value for state in State)
 _STATE_NAMES = frozenset(_STATES) | {"SUBMITTED", "BREAKPOINT", "RESUBMITTED"}
@@ -112,7 +125,9 @@ def _applied(result: ExecutionFilter, leaf: Leaf, now: int) -> ExecutionFilter:
 
 
 def _not_possible(leaf: Leaf, *operations: str) -> BadRequest:
-    message = f"{leaf} is not possible for executions; with {leaf.field} use {' or '.join(operations)}"
+    message = (
+        f"{leaf} is not possible for executions; with {leaf.field} use {' or '.join(operations)}"
+    )
     return BadRequest(message)
 
 
@@ -222,6 +237,7 @@ def checked_sort(sort: list[str]) -> list[str]:
     for each in sort:
         name, _, direction = each.partition(":")
         if name not in SORTABLE or direction not in ("", "asc", "desc"):
-            message = f"sort: {each!r} is not possible; write one of {', '.join(SORTABLE)} and :asc or :desc"
+            known = ", ".join(SORTABLE)
+            message = f"sort: {each!r} is not possible; known are {known}, each with :asc or :desc"
             raise BadRequest(message)
     return sort

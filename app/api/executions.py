@@ -18,7 +18,7 @@ from app.api.documents import (
     text_answer,
 )
 from app.api.execution_files import disposition, readable
-from app.api.execution_filters import checked_sort, plain_filters, wanted
+from app.api.execution_filters import PLAIN_FILTERS, checked_sort, wanted
 from app.api.execution_json import execution_json
 from app.api.paths import (
     EXECUTION_RULE,
@@ -50,7 +50,7 @@ hot = APIRouter(prefix=_PATH, tags=["Executions"])
     "/search",
     summary="Search executions",
     responses=answers_with(ExecutionPage),
-    dependencies=[Depends(plain_filters)],
+    dependencies=PLAIN_FILTERS,
 )
 @takes_filters
 async def search(

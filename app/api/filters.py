@@ -144,5 +144,3 @@ def no_field(leaf: Leaf, known: Iterable[str]) -> BadRequest:
     """Return the error of a filter on a field that cannot be filtered by."""
     message = f"{leaf} is not possible here; fields are {', '.join(sorted(known))}"
     return BadRequest(message)
-
-

@@ -1,6 +1,7 @@
 """Which flows a list asks for: found in memory, where what is active is held anyway."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Annotated
 
 from fastapi import Query
@@ -46,7 +47,7 @@ async def find(node: Services, tenant: str, query: QueryParams) -> list[FlowRevi
     found = []
     for each in node.flows.active(tenant):
         labels = await _labels(node, each) if with_labels else {}
-        if holds(asked, lambda leaf, each=each, labels=labels: _values(leaf, each, labels)):
+        if holds(asked, partial(_values, each, labels)):
             found.append(each)
     return found
 
@@ -73,7 +74,7 @@ async def _labels(node: Services, revision: FlowRevision) -> Labels:
     return label_map(loaded.flow.labels)
 
 
-def _values(leaf: Leaf, flow: FlowRevision, labels: Labels) -> Iterable[str]:
+def _values(flow: FlowRevision, labels: Labels, leaf: Leaf) -> Iterable[str]:
     """Return the texts that a comparison looks at."""
     match leaf.field:
         case "q":

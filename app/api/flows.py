@@ -203,6 +203,6 @@ async def _shown(node: Services, revision: FlowRevision, *, source: bool = False
 
 
 async def _deleted(node: Services, key: Key, *, source: bool) -> dict[str, Any]:
-    """Return the JSON of a flow that was deleted: what it said last, at the tombstone's revision."""
+    """Return the JSON of a deleted flow: what it said last, at the revision of its tombstone."""
     newest, loaded = await last_content(node, key)
     return flow_json(LoadedFlow(newest, loaded.flow, loaded.source), source=source, deleted=True)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Self
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -87,7 +88,7 @@ class Moves:
         self._wake = asyncio.Event()
         self.execution = execution
 
-    def __enter__(self) -> "Moves":
+    def __enter__(self) -> Self:
         """Begin to listen."""
         self._node.executor.listeners.setdefault(self.execution.id, []).append(self._hear)
         return self

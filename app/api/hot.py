@@ -50,5 +50,3 @@ def _find_create(scope: Scope) -> Handler | None:
         return None
     scope["path_params"] = {"tenant": parts[3], "namespace": parts[5], "flow_id": parts[6]}
     return create
-
-

@@ -18,7 +18,7 @@ NAME_RULE = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$"
 WITHOUT_TENANT = frozenset({"configs", "hooks", "sources"})
 """First parts of paths that belong to the instance, not to a tenant."""
 
-WITH_TENANT = frozenset({"flows", "executions", "logs", "metrics"})
+WITH_TENANT = frozenset({"flows", "executions", "logs", "metrics", "pins"})
 """First parts of a tenant's paths; older clients leave the tenant before them out."""
 
 Tenant = Annotated[str, Path(pattern=TENANT_RULE, description="The tenant; `main` by default.")]
@@ -62,4 +62,8 @@ def with_tenant(path: str) -> str:
     first, _, rest = path[len(PREFIX) + 1 :].partition("/")
     if first not in WITH_TENANT:
         return path
-    return f"{PREFIX}/{DEFAULT_TENANT}/{first}/{rest}" if rest else f"{PREFIX}/{DEFAULT_TENANT}/{first}"
+    return (
+        f"{PREFIX}/{DEFAULT_TENANT}/{first}/{rest}"
+        if rest
+        else f"{PREFIX}/{DEFAULT_TENANT}/{first}"
+    )

@@ -1,4 +1,4 @@
-"""Query parameters: what lists take, and the refusal of unknown ones with the nearest known name."""
+"""Query parameters: what lists take, and the refusal of unknown ones with the nearest name."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from difflib import get_close_matches
@@ -58,9 +58,7 @@ def _declared(dependant: Any) -> Iterator[str]:
         yield from _declared(inner)
 
 
-def refuse_unknown(
-    keys: Iterable[str], known: Collection[str], *, filters: bool = False
-) -> None:
+def refuse_unknown(keys: Iterable[str], known: Collection[str], *, filters: bool = False) -> None:
     """Refuse keys that are not among the `known` ones.
 
     Raises:

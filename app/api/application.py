@@ -1,0 +1,108 @@
+"""The application: every router, one error handler, the description of it all."""
+
+import asyncio
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.types import Lifespan, Receive, Scope, Send
+
+from app import __version__
+from app.api import (
+    actions,
+    executions,
+    flow_pins,
+    flow_writes,
+    flows,
+    following,
+    health,
+    hooks,
+    logs,
+    sources,
+    validation,
+)
+from app.api.documents import components
+from app.api.entrance import Entrance
+from app.api.feeds import Feeds
+from app.api.hot import find
+from app.api.origins import Origins
+from app.api.problems import on_error
+from app.api.services import Services
+from app.errors import HeadwaterError
+
+_DESCRIPTION = """\
+Flows start at HEAD: a Git-native orchestrator that speaks Kestra's flow language and API.
+
+Every path of a tenant (`/api/v1/{tenant}/…`) may leave the tenant out, and means `main` then.
+Errors are problem documents (RFC 9457) that also carry Kestra's `message`.
+"""
+
+# The order matters where a literal stands in the place of a parameter: the literal comes first.
+_ROUTERS = (
+    health.router,
+    actions.router,
+    executions.router,
+    following.router,
+    logs.router,
+    executions.hot,
+    validation.router,
+    flow_pins.router,
+    flow_pins.pins,
+    flow_writes.router,
+    flows.router,
+    sources.router,
+    hooks.router,
+)
+
+
+class Application(FastAPI):
+    """FastAPI behind our entrance: limits, request ids, and the short way of hot routes."""
+
+    def __init__(self, *, lifespan: Lifespan[Any], max_body_bytes: int) -> None:
+        """Make the application; `lifespan` puts the running node into its state."""
+        super().__init__(
+            title="Headwater",
+            version=__version__,
+            description=_DESCRIPTION,
+            lifespan=lifespan,
+            redirect_slashes=False,
+            redoc_url=None,
+        )
+        self._entrance = Entrance(super().__call__, find, max_body_bytes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection (ASGI)."""
+        scope["app"] = self
+        await self._entrance(scope, receive, send)
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the description of the API, made when it is first asked for."""
+        if self.openapi_schema is None:
+            self.openapi_schema = get_openapi(
+                title=self.title,
+                version=self.version,
+                description=self.description,
+                routes=self.routes,
+            )
+            self.openapi_schema.setdefault("components", {}).setdefault("schemas", {}).update(
+                components()
+            )
+        return self.openapi_schema
+
+
+def make_application(
+    *, lifespan: Lifespan[Any], max_body_bytes: int, node: Services | None = None
+) -> Application:
+    """Return the application with all routes; `node` is what it serves, if it runs already."""
+    application = Application(lifespan=lifespan, max_body_bytes=max_body_bytes)
+    application.state.node = node
+    application.state.stopping = asyncio.Event()
+    application.state.origins = Origins()
+    application.state.feeds = Feeds()
+    for handled in (HeadwaterError, HTTPException, RequestValidationError, Exception):
+        application.add_exception_handler(handled, on_error)
+    for router in _ROUTERS:
+        application.include_router(router)
+    return application

@@ -1,0 +1,103 @@
+"""Sources: the repositories that flows come from, their syncs, commits and findings."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from app.api.answers import Json
+from app.api.documents import problems_of
+from app.api.paths import PREFIX, RunId, SourceId
+from app.api.query import known_keys
+from app.api.records import record_json
+from app.api.services import Node
+from app.errors import Invalid, NotFound
+
+router = APIRouter(
+    prefix=f"{PREFIX}/sources",
+    tags=["Git"],
+    dependencies=[Depends(known_keys)],
+    responses=problems_of(404),
+)
+
+Limit = Annotated[int, Query(ge=1, le=1_000, description="At most so many.")]
+
+
+class SyncWish(BaseModel):
+    """How a sync is asked for."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    wait: bool = Field(True, description="Answer when the sync is done.")
+    dry_run: bool = Field(False, alias="dryRun", description="Not possible yet.")
+    timeout: float = Field(30.0, gt=0, le=600, description="Longest wait, in seconds.")
+
+
+@router.get("", summary="Sources")
+async def listed(node: Node) -> Response:
+    """List the sources of this node with their conditions."""
+    return Json([record_json(each) for each in await node.sync.sources()])
+
+
+@router.get("/{source_id}", summary="A source")
+async def get(source_id: SourceId, node: Node) -> Response:
+    """Answer with a source and its conditions."""
+    for each in await node.sync.sources():
+        if each.id == source_id:
+            return Json(record_json(each))
+    message = f"there is no source {source_id}"
+    raise NotFound(message)
+
+
+@router.post("/{source_id}/sync", summary="Sync a source")
+async def sync(source_id: SourceId, node: Node, wish: SyncWish | None = None) -> Response:
+    """Ask the remote for what is new and activate it."""
+    asked = wish or SyncWish()
+    if asked.dry_run:
+        message = "dryRun: a sync cannot be tried yet; leave it out"
+        raise Invalid(message)
+    run = await node.sync.sync(source_id, wait=asked.wait, timeout=asked.timeout)
+    return Json(record_json(run), 200 if asked.wait else 202)
+
+
+@router.get("/{source_id}/runs", summary="Syncs of a source")
+async def runs(source_id: SourceId, node: Node) -> Response:
+    """List the last syncs of a source, newest first."""
+    return Json([record_json(each) for each in await node.sync.runs(source_id)])
+
+
+@router.get("/{source_id}/runs/{run_id}", summary="A sync")
+async def run(source_id: SourceId, run_id: RunId, node: Node) -> Response:
+    """Answer with one sync: its phases, counts and outcome."""
+    found = await node.sync.run(run_id)
+    if found.source_id != source_id:
+        message = f"source {source_id} has no sync {run_id}"
+        raise NotFound(message)
+    return Json(record_json(found))
+
+
+@router.get("/{source_id}/commits", summary="Commits of a source")
+async def commits(
+    source_id: SourceId,
+    node: Node,
+    path: Annotated[str | None, Query(max_length=1_000, description="That changed it.")] = None,
+    flow: Annotated[
+        str | None, Query(max_length=260, description="That changed it: `namespace.id`.")
+    ] = None,
+    limit: Limit = 50,
+) -> Response:
+    """List the commits of a source, newest first."""
+    found = await node.sync.commits(source_id, path=path, flow=flow, limit=limit)
+    return Json([record_json(each) for each in found])
+
+
+@router.get("/{source_id}/findings", summary="What is wrong in a source")
+async def findings(
+    source_id: SourceId,
+    node: Node,
+    open_only: Annotated[bool, Query(alias="openOnly")] = True,
+) -> Response:
+    """List what is wrong in the files of a source: place, reason, way out."""
+    found = await node.sync.findings(source_id, open_only=open_only)
+    return Json([record_json(each) for each in found])
