@@ -144,8 +144,9 @@ def single_commits(writer: Writer, mirror: Mirror, branch: str, count: int) -> s
     took = []
     for number in range(count):
         started = time.perf_counter()
-        data = flow("company.team1", "flow11", 1_000_000 + number)
-        writer.change(branch, lambda _, data=data: Draft({path: data}, "Edit", ANN))  # type: ignore[misc]
+        draft = Draft({path: flow("company.team1", "flow11", 1_000_000 + number)}, "Edit", ANN)
+        parent = mirror.branches().get(branch)
+        writer.commit(branch, draft, parent=parent)
         mirror.fetch()
         took.append(time.perf_counter() - started)
     took.sort()

@@ -28,8 +28,7 @@ class HardenedGit(git.Git):
     lock: FolderLock
     """Children that a thread starts while it holds the lock hold on to it, too."""
 
-    # Narrower than the base on purpose: an option unknown here must fail, not be passed on.
-    def execute(  # type: ignore[override]
+    def execute(  # type: ignore[override]  # narrower on purpose: what is unknown here must fail
         self,
         command: Sequence[str],
         *,
@@ -41,7 +40,9 @@ class HardenedGit(git.Git):
         chosen = launcher or self.launcher
         return chosen.run(command[1:], stdin=stdin, seconds=seconds, keep=self.lock.inherited())
 
-    def _call_process(self, method: str, *args: str, **options: Any) -> Outcome:  # type: ignore[override]
+    def _call_process(  # type: ignore[override]  # narrower, as `execute`
+        self, method: str, *args: str, **options: Any
+    ) -> Outcome:
         """Run `git method args`: what GitPython does for `git.<method>(…)`."""
         return self.execute(["git", method.replace("_", "-"), *args], **options)
 

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from app.errors import MirrorCorrupt, ObjectMissing, RefNotFound
 from app.git import location
+from app.git.environment import hardened
 from app.git.history import SUBMODULE, SYMLINK, CommitChange, commit_of, history, unexplained
 from app.git.mirror import Mirror
+from app.git.process import Launcher
 from app.git.trees import ls_tree
 from tests.git.scratch import Content, Scratch, loosen
 
@@ -125,10 +127,7 @@ def test_missing(mirror: Mirror, scratch: Scratch) -> None:
         read(mirror, sha)
 
 
-def _launcher(scratch: Scratch):  # type: ignore[no-untyped-def]
-    from app.git.environment import hardened
-    from app.git.process import Launcher
-
+def _launcher(scratch: Scratch) -> Launcher:
     return Launcher(scratch.path, hardened(scratch.path))
 
 

@@ -1,6 +1,7 @@
 """Mirrors of local repositories: tips, forced and deleted branches, resolving, keeping."""
 
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -136,12 +137,21 @@ def test_resolve_refuses(mirror: Mirror, scratch: Scratch, text: str) -> None:
 
 
 def test_ambiguous_prefix_is_not_found(mirror: Mirror, scratch: Scratch) -> None:
-    shas = [scratch.commit({"a": str(number).encode()}) for number in range(400)]
+    scratch.git(
+        "fast-import",
+        "--quiet",
+        stdin=b"".join(
+            b"commit refs/heads/main\ncommitter A <a@x> %d +0000\ndata 1\nx\n" % number
+            for number in range(1_000_000_000, 1_000_000_800)
+        ),
+    )
     mirror.fetch()
+    shas = scratch.git("rev-list", "main").splitlines()
     by_prefix: dict[str, int] = {}
     for sha in shas:
         by_prefix[sha[:4]] = by_prefix.get(sha[:4], 0) + 1
     double = [prefix for prefix, count in by_prefix.items() if count > 1]
+    assert double
     for prefix in double[:3]:
         with pytest.raises(RefNotFound):
             mirror.resolve(prefix)
@@ -348,12 +358,14 @@ def test_addresses_that_are_taken(url: str, kind: str, host: str) -> None:
     assert location.remote("http://127.0.0.1:1/x", allow_http=True).kind == "http"
 
 
+def _given(draft: Draft, _: str | None) -> Draft:
+    return draft
+
+
 def test_maintenance_makes_one_pack_of_many(own: Mirror) -> None:
     writer = Writer(own, Person("Ann", "ann@example.org"))
-    tips = [
-        writer.change("main", lambda _, text=text: Draft({"a": text}, "x", writer.committer))  # type: ignore[misc]
-        for text in (b"%d" % number for number in range(52))
-    ]
+    drafts = (Draft({"a": b"%d" % number}, "x", writer.committer) for number in range(52))
+    tips = [writer.change("main", partial(_given, draft)) for draft in drafts]
     assert own.is_untidy()
     own.maintain()
     assert not own.is_untidy()

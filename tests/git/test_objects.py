@@ -110,9 +110,15 @@ def test_words_of_the_protocol_are_names(mirror: Mirror, scratch: Scratch) -> No
     assert mirror.objects.info("refs/remotes/origin/main")
 
 
-def test_a_gibibyte_of_zeros_is_refused_by_its_size(mirror: Mirror, scratch: Scratch) -> None:
-    """One MiB of pack: only the size is looked at, the content never leaves Git."""
-    zeros = subprocess.Popen(["head", "-c", str(1 << 30), "/dev/zero"], stdout=subprocess.PIPE)
+@pytest.mark.parametrize(
+    "size",
+    [1 << 27, pytest.param(1 << 30, marks=[pytest.mark.slow, pytest.mark.timeout(300)])],
+)
+def test_zeros_without_end_are_refused_by_their_size(
+    mirror: Mirror, scratch: Scratch, size: int
+) -> None:
+    """A thousandth of it in the pack: only the size is looked at, no content leaves Git."""
+    zeros = subprocess.Popen(["head", "-c", str(size), "/dev/zero"], stdout=subprocess.PIPE)
     blob = (
         subprocess.run(
             ["git", "-c", "core.bigFileThreshold=1m", "hash-object", "-w", "--stdin"],
@@ -133,8 +139,8 @@ def test_a_gibibyte_of_zeros_is_refused_by_its_size(mirror: Mirror, scratch: Scr
     scratch.git("update-ref", "refs/heads/main", commit)
     mirror.fetch()
     [entry] = ls_tree(mirror.disk.launcher, commit, sizes=True)
-    assert entry.size == 1 << 30
-    with pytest.raises(TooLarge, match="1073741824"):
+    assert entry.size == size
+    with pytest.raises(TooLarge, match=str(size)):
         mirror.objects.read(blob, limit=1 << 20)
 
 

@@ -3,6 +3,7 @@
 import tempfile
 import threading
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,10 @@ def test_threads_that_change_one_branch_lose_nothing(own: Mirror, writer: Writer
     assert len(list(history(own.disk.launcher, own.tip("main")))) == 6
 
 
+def _given(draft: Draft, _: str | None) -> Draft:
+    return draft
+
+
 CHANGES = st.dictionaries(
     st.sampled_from(["a", "b/c", "b/d", "e/f/g", "ü"]), st.one_of(st.none(), st.binary(max_size=20))
 )
@@ -190,7 +195,8 @@ def test_commits_are_what_was_asked(steps: list[dict[str, bytes | None]]) -> Non
         writer = Writer(own, BOT)
         expected: dict[str, bytes] = {}
         for changes in steps:
-            writer.change("main", lambda _, new=changes: Draft(new, "x", ANN))  # type: ignore[misc]  # a default binds
+            new = Draft(changes, "x", ANN)
+            writer.change("main", partial(_given, new))
             for path, data in changes.items():
                 expected.pop(path, None)
                 if data is not None:
