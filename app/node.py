@@ -20,12 +20,13 @@ from app.db.nodes import next_epoch
 from app.db.sources import SourceStore
 from app.engine.clock import SystemClock
 from app.engine.commands import Commands
-from app.engine.executor import Executor, ExecutorLimits
+from app.engine.executor import Executor
 from app.engine.host import environment_for
+from app.engine.limits import Limits, LogLimits
 from app.engine.logs import LogSink
 from app.engine.parts import Parts
 from app.engine.suspects import Suspects
-from app.engine.worker import Worker, WorkerLimits
+from app.engine.worker import Worker
 from app.plugins.http import http_client
 from app.plugins.registry import Registry
 from app.ports import HttpClient
@@ -73,7 +74,6 @@ class Node:
         self.ready = True
 
     def _assemble(self, epoch: int) -> None:
-        engine = self.settings.engine
         self.http = http_client(self.settings.http)
         self.journal = SqlJournal(self.database, epoch)
         self.executions = SqlExecutions(self.database, self.journal)
@@ -87,16 +87,12 @@ class Node:
             clock=self.clock,
             sink=self.sink,
             fence=epoch,
+            limits=engine_limits(self.settings),
         )
-        self.executor = Executor(
-            parts,
-            Worker(parts, WorkerLimits(engine.max_task_runs, engine.output_inline_bytes)),
-            environment_for(self.settings.expressions, self.storage, self.logs),
-            ExecutorLimits(engine.park_after_seconds, engine.sweep_seconds),
-            self.suspects,
-        )
+        environment = environment_for(self.settings.expressions, self.storage, self.logs)
+        self.executor = Executor(parts, Worker(parts), environment, self.suspects)
         self.commands = Commands(
-            self.executor, self.flows, self.executions, self.clock, max_live=engine.queue_depth
+            self.executor, self.flows, self.executions, self.clock, parts.limits
         )
         self.executor.subflows = self.commands
         self.sync = SyncService(self.settings, self.sources, self.flows, self.registry, self.clock)
@@ -122,6 +118,23 @@ async def running(settings: Settings) -> AsyncIterator[Node]:
         yield node
     finally:
         await node.stop()
+
+
+def engine_limits(settings: Settings) -> Limits:
+    """Return the engine's limits as the settings have them."""
+    engine, logs = settings.engine, settings.logs
+    return Limits(
+        executions=engine.queue_depth,
+        task_runs=engine.max_task_runs,
+        loop_values=engine.foreach_items,
+        subflow_depth=engine.subflow_depth,
+        tries=engine.retries,
+        inline_outputs=engine.output_inline_bytes,
+        inputs=engine.execution_bytes,
+        park_after=engine.park_after_seconds,
+        sweep=engine.sweep_seconds,
+        logs=LogLimits(logs.max_bytes, logs.max_lines, logs.max_line_bytes, logs.lines_per_second),
+    )
 
 
 def settle_memory() -> None:

@@ -7,19 +7,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from app.engine.executor import Executor
 from app.engine.inputs import resolve, resume_inputs
 from app.engine.interpreter import Place
+from app.engine.limits import Limits
 from app.engine.live import Live
 from app.engine.walker import still_paused
-from app.errors import Conflict, Fenced, Invalid, NotFound, TooMany
+from app.errors import Conflict, Fenced, Invalid, NotFound, TooLarge, TooMany
 from app.executions import ROOT, Event, Execution, Kind, State, TaskRun, execution_id
 from app.executions.ids import task_run_id
 from app.flows.model import Task, label_map
 from app.plugins.api import SubflowCall
 from app.ports import Claim, Clock, Executions, FlowSource, LoadedFlow
 
-MAX_SUBFLOW_DEPTH = 16
 MAX_LABELS = 64
 CORRELATION = "system.correlationId"
 _SUBFLOW_TYPE = "io.kestra.plugin.core.flow.Subflow"
@@ -51,15 +53,14 @@ class Commands:
         flows: FlowSource,
         executions: Executions,
         clock: Clock,
-        *,
-        max_live: int = 10_000,
+        limits: Limits | None = None,
     ) -> None:
-        """Act on `executor`; refuse new executions above `max_live` in memory (contract D15)."""
+        """Act on `executor` within `limits`."""
         self._executor = executor
         self._flows = flows
         self._executions = executions
         self._clock = clock
-        self._max_live = max_live
+        self._limits = limits or Limits()
 
     async def create(self, new: NewExecution) -> Execution:
         """Start an execution; return it once it is durable (contract D1).
@@ -108,11 +109,17 @@ class Commands:
         return loaded
 
     async def _make(self, new: NewExecution, loaded: LoadedFlow) -> Live:
-        if self._executor.count() >= self._max_live and new.parent is None:
-            message = f"{self._max_live} executions are running; try again in a moment"
+        if self._executor.count() >= self._limits.executions and new.parent is None:
+            message = f"{self._limits.executions} executions are running; try again in a moment"
             raise TooMany(message, retry_after=1)
         made_id = new.id or execution_id()
         inputs = await resolve(loaded, new.inputs)
+        if (size := len(orjson.dumps(inputs))) > self._limits.inputs:
+            message = (
+                f"the inputs have {size} bytes, the limit is {self._limits.inputs}: pass large data"
+                " as a FILE input"
+            )
+            raise TooLarge(message)
         event = self._created(new, loaded, made_id, inputs)
         live = self._executor.make(Execution.created(made_id, event), loaded)
         live.create(event, new.claim)
@@ -218,8 +225,8 @@ class Commands:
     async def start(self, parent: Place, call: SubflowCall) -> str:
         """Start a subflow once for a task run; its id follows from the task run."""
         execution = parent.live.execution
-        if execution.depth + 1 > MAX_SUBFLOW_DEPTH:
-            message = f"subflows are nested more than {MAX_SUBFLOW_DEPTH} deep"
+        if execution.depth + 1 > self._limits.subflow_depth:
+            message = f"subflows are nested more than {self._limits.subflow_depth} deep"
             raise Invalid(message)
         attempt = execution.task_runs[parent.path].attempts[-1].number
         child = task_run_id(execution.id, f"{parent.path}#{attempt}")

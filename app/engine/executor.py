@@ -4,7 +4,6 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Container, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -13,7 +12,7 @@ from app.engine.finished import Finished
 from app.engine.live import Listener, Live
 from app.engine.outputs import hydrated
 from app.engine.parts import Parts
-from app.engine.recovery import Recovery, SweepLimits
+from app.engine.recovery import Recovery
 from app.engine.rendering import Renderer, reason
 from app.engine.results import ending
 from app.engine.steps import ExecutionSteps
@@ -29,20 +28,6 @@ _LOG = structlog.get_logger(__name__)
 _MICROSECONDS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutorLimits:
-    """How the executor uses memory and time (seconds)."""
-
-    park_after: float = 5.0
-    """A wait longer than this leaves memory."""
-    sweep: float = 2.0
-    """How often the database is asked for executions that are due (contract D5)."""
-    repair: float = 10.0
-    """How often it is checked that what should run is in memory."""
-    remembered: int = 2000
-    """Ended executions kept for readers."""
-
-
 class Executor:
     """Drives executions; the only owner of their tasks."""
 
@@ -51,7 +36,6 @@ class Executor:
         parts: Parts,
         worker: Worker,
         environment: Callable[[Live], Environment],
-        limits: ExecutorLimits | None = None,
         suspects: Suspects | None = None,
     ) -> None:
         """Drive executions over these ports; `environment` gives an execution its functions.
@@ -63,7 +47,7 @@ class Executor:
         self._clock = parts.clock
         self._worker = worker
         self._environment = environment
-        self._limits = limits or ExecutorLimits()
+        self._limits = parts.limits
         self._suspects = suspects
         self._live: dict[str, Live] = {}
         self._leaving: dict[str, asyncio.Future[Any]] = {}
@@ -75,12 +59,7 @@ class Executor:
         self.subflows: Subflows
         self.listeners: dict[str, list[Listener]] = {}
         self.finished = Finished(self._limits.remembered)
-        self.recovery = Recovery(
-            parts.executions,
-            parts.clock,
-            self,
-            SweepLimits(self._limits.sweep, self._limits.repair),
-        )
+        self.recovery = Recovery(parts.executions, parts.clock, self, parts.limits)
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -266,7 +245,7 @@ class Executor:
     async def _walk(self, live: Live) -> None:
         stepping = Stepping(self._suspects, live)
         renderer = Renderer(self._environment(live), live.loaded.plans, stepping)
-        steps = ExecutionSteps(live, renderer, self._worker, self.subflows, self._parts.sink)
+        steps = ExecutionSteps(live, renderer, self._worker, self.subflows, self._parts)
         if live.execution.state in (State.CREATED, State.RESTARTED):
             live.record(live.event(Kind.MOVED, ROOT, State.RUNNING))
         state = await steps.interpreter.flow()

@@ -10,11 +10,12 @@ from functools import partial
 from typing import Protocol
 
 from app.engine.frames import Frame, Halt
+from app.engine.limits import Limits
 from app.engine.live import Live
 from app.engine.policies import allowed, next_try, retry_due
 from app.engine.rendering import Renderer, reason
 from app.engine.scope import Scope
-from app.errors import HeadwaterError, MissingVariable
+from app.errors import HeadwaterError, Invalid, MissingVariable
 from app.executions import ROOT, Event, Kind, State, TaskRun, child_path, task_run_id
 from app.executions.states import worst
 from app.expressions import references, truthy
@@ -67,8 +68,12 @@ class Place:
 class Interpreter:
     """Walks one execution."""
 
-    def __init__(self, live: Live, scope: Scope, renderer: Renderer, steps: Steps) -> None:
+    def __init__(
+        self, live: Live, scope: Scope, renderer: Renderer, steps: Steps, limits: Limits
+    ) -> None:
         """Walk `live`; single tasks are left to `steps`."""
+        self._tries = limits.tries
+        self._loop_values = limits.loop_values
         self._live = live
         self._scope = scope
         self._renderer = renderer
@@ -128,7 +133,14 @@ class Interpreter:
     async def rounds(
         self, values: Sequence[str], tasks: Sequence[Task], limit: int, frame: Frame
     ) -> State:
-        """Run `tasks` in sequence once for each value, at most `limit` rounds at a time."""
+        """Run `tasks` in sequence once for each value, at most `limit` rounds at a time.
+
+        Raises:
+            Invalid: when there are more values than a loop may have.
+        """
+        if len(values) > self._loop_values:
+            message = f"{len(values)} values are more than the limit of {self._loop_values}"
+            raise Invalid(message)
         halt = Halt()
         makes = []
         present = [task for task in tasks if not task.disabled]
@@ -268,7 +280,8 @@ class Interpreter:
         """Record that a flowable which counts attempts (a subflow) is to be tried again."""
         if not task.attempts:
             return False
-        due = retry_due(task.retry or place.frame.retry, run, self._live.clock.now())
+        policy = task.retry or place.frame.retry
+        due = retry_due(policy, run, self._live.clock.now(), self._tries)
         if due is None:
             return False
         self._live.record(*retrying(place, due, run.error, definite=True))

@@ -2,15 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
-from app.executions import Execution
+from app.engine.limits import LogLimits
 from app.ports import Clock, Journal, LogEntry, MetricEntry
 
 LEVELS = {"TRACE": 5, "DEBUG": 10, "INFO": 20, "WARN": 30, "ERROR": 40}
 """Kestra's level names and their order."""
 
-MAX_LINE = 8 * 1024
-MAX_LINES = 100_000
 _MASK = "******"
 
 
@@ -25,12 +24,8 @@ class LogSink:
         self._scheduled = False
         self.listeners: dict[str, list[Callable[[LogEntry], None]]] = {}
 
-    def line(self, entry: LogEntry, secrets: Iterable[str] = ()) -> None:
+    def line(self, entry: LogEntry) -> None:
         """Take a line."""
-        message = masked(entry.message, secrets)
-        if len(message) > MAX_LINE:
-            message = f"{message[:MAX_LINE]} … ({len(message) - MAX_LINE} characters dropped)"
-        entry = entry._replace(message=message)
         self._lines.append(entry)
         for listener in self.listeners.get(entry.execution_id, ()):
             listener(entry)
@@ -57,50 +52,87 @@ class LogSink:
             self._journal.write_metrics(metrics)
 
 
+class LogOrigin(NamedTuple):
+    """Where log lines come from."""
+
+    execution_id: str
+    task_run_id: str
+    task_id: str
+    attempt: int
+
+
+class Budget:
+    """What a task run may still write: lines, bytes, and a sustained rate (a token bucket)."""
+
+    __slots__ = ("_at", "_bytes", "_limits", "_lines", "_tokens")
+
+    def __init__(self, limits: LogLimits) -> None:
+        """Start with all of it."""
+        self._limits = limits
+        self._bytes = limits.total_bytes
+        self._lines = limits.lines
+        self._tokens = limits.per_second
+        self._at = 0
+
+    def take(self, size: int, now: int) -> bool:
+        """Whether a line of `size` bytes may be written `now` (µs)."""
+        rate = self._limits.per_second
+        self._tokens = min(rate, self._tokens + (now - self._at) * rate / 1_000_000)
+        self._at = now
+        if self._tokens < 1 or self._lines < 1 or self._bytes < size:
+            return False
+        self._tokens -= 1
+        self._lines -= 1
+        self._bytes -= size
+        return True
+
+
 class TaskRunLog:
     """The log of one task run."""
 
-    __slots__ = ("_attempt", "_clock", "_count", "_execution", "_least", "_run", "_secrets",
-                 "_sink", "_task")  # fmt: skip
+    __slots__ = ("_budget", "_clock", "_dropped", "_least", "_line_bytes", "_origin", "_secrets",
+                 "_sink")  # fmt: skip
 
     def __init__(
         self,
         sink: LogSink,
         clock: Clock,
-        execution: Execution,
+        origin: LogOrigin,
         secrets: set[str],
-        *,
-        task: str,
-        run: str,
-        attempt: int,
-        least: str | None,
+        limits: LogLimits,
+        least: str | None = None,
     ) -> None:
-        """Log for a task run; `least` is the lowest level that is kept."""
+        """Log for the task run `origin`; `least` is the lowest level that is kept."""
         self._sink = sink
         self._clock = clock
-        self._execution = execution
+        self._origin = origin
         self._secrets = secrets
-        self._task = task
-        self._run = run
-        self._attempt = attempt
         self._least = LEVELS.get(least or "TRACE", 0)
-        self._count = 0
+        self._line_bytes = limits.line_bytes
+        self._budget = Budget(limits)
+        self._dropped = 0
 
     def write(self, level: str, message: str) -> None:
         """Log at the level of this name."""
         number = LEVELS[level]
         if number < self._least:
             return
-        self._count += 1
-        if self._count > MAX_LINES:
-            if self._count > MAX_LINES + 1:
-                return
-            message = f"more than {MAX_LINES} lines: the rest of this log is dropped"
-        entry = LogEntry(
-            self._execution.id, self._run, self._task, self._attempt, number,
-            self._clock.now(), message,
-        )  # fmt: skip
-        self._sink.line(entry, self._secrets)
+        now = self._clock.now()
+        message = shortened(masked(message, self._secrets), self._line_bytes)
+        if not self._budget.take(len(message), now):
+            self._drop(now)
+            return
+        self._dropped = 0
+        self._put(number, now, message)
+
+    def _drop(self, now: int) -> None:
+        """Say once that lines are missing; the task goes on."""
+        self._dropped += 1
+        if self._dropped == 1:
+            self._put(LEVELS["WARN"], now, "lines are dropped here: this log is over its limit")
+
+    def _put(self, level: int, now: int, message: str) -> None:
+        self._sink.line(LogEntry(*self._origin, level, now, message))
 
     def trace(self, message: str) -> None:
         """Log at TRACE."""
@@ -129,3 +161,10 @@ def masked(text: str, secrets: Iterable[str]) -> str:
         if secret in text:
             text = text.replace(secret, _MASK)
     return text
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return the text, or its beginning and how much is missing."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]} … ({len(text) - limit} characters dropped)"

@@ -1,7 +1,8 @@
 """The parts that the engine is put together from; `node` chooses them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from app.engine.limits import Limits
 from app.engine.logs import LogSink
 from app.ports import Clock, Executions, FlowSource, HttpClient, Journal, Storage
 
@@ -18,3 +19,4 @@ class Parts:
     clock: Clock
     sink: LogSink
     fence: int
+    limits: Limits = field(default_factory=Limits)

@@ -8,9 +8,6 @@ from app.executions import State, TaskRun
 from app.flows.model import Retry, Task
 from app.flows.retry import delay
 
-MAX_TRIES = 100
-"""The most attempts of one task run, whatever its policy says (contract D15)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Try:
@@ -35,12 +32,15 @@ def next_try(run: TaskRun | None) -> Try:
     return Try(last.number, last.delivery + 1, (run.due or 0) if last.ended else 0)
 
 
-def retry_due(policy: Retry | None, run: TaskRun, now: int) -> int | None:
-    """Return when (µs) to try again after the attempt that failed `now`; None: not any more."""
+def retry_due(policy: Retry | None, run: TaskRun, now: int, limit: int) -> int | None:
+    """Return when (µs) to try again after the attempt that failed `now`; None: not any more.
+
+    `limit` is the most attempts there may be, whatever the policy says.
+    """
     if policy is None:
         return None
     tries = len(run.attempts)
-    if tries >= min(policy.max_attempts or MAX_TRIES, MAX_TRIES):
+    if tries >= min(policy.max_attempts or limit, limit):
         return None
     due = now + microseconds(delay(policy, tries, random.random()))  # noqa: S311 - spreads load
     if policy.max_duration is not None:

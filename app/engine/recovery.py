@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
+from app.engine.limits import Limits
 from app.errors import Conflict, HeadwaterError, NotFound
 from app.ports import Clock, Executions
 
@@ -27,13 +27,8 @@ class Loader(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class SweepLimits:
-    """How often to look, in seconds, and how many executions to take up at once."""
-
-    sweep: float = 2.0
-    repair: float = 10.0
-    batch: int = 500
+_BATCH = 500
+"""Executions taken up at once."""
 
 
 class Recovery:
@@ -44,7 +39,7 @@ class Recovery:
     """
 
     def __init__(
-        self, executions: Executions, clock: Clock, loader: Loader, limits: SweepLimits
+        self, executions: Executions, clock: Clock, loader: Loader, limits: Limits
     ) -> None:
         """Look at `executions`, bring them in through `loader`."""
         self._executions = executions
@@ -94,7 +89,7 @@ class Recovery:
 
     async def _recover(self) -> None:
         after = ""
-        while ids := await self._executions.unfinished(after, self._limits.batch):
+        while ids := await self._executions.unfinished(after, _BATCH):
             await self._take_up(ids)
             after = ids[-1]
         await self._take_up(await self._executions.parents_of_ended())

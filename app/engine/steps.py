@@ -2,7 +2,8 @@
 
 from app.engine.interpreter import Interpreter, Place
 from app.engine.live import Live
-from app.engine.logs import LogSink, TaskRunLog
+from app.engine.logs import LogOrigin, TaskRunLog
+from app.engine.parts import Parts
 from app.engine.rendering import Renderer
 from app.engine.scope import Scope
 from app.engine.walker import Subflows, TaskWalker
@@ -15,16 +16,16 @@ class ExecutionSteps:
     """Implements `Steps`; owns the interpreter that calls it."""
 
     def __init__(
-        self, live: Live, renderer: Renderer, worker: Worker, subflows: Subflows, sink: LogSink
+        self, live: Live, renderer: Renderer, worker: Worker, subflows: Subflows, parts: Parts
     ) -> None:
         """Run the steps of `live`."""
         self._live = live
         self._renderer = renderer
         self._worker = worker
         self._subflows = subflows
-        self._sink = sink
+        self._parts = parts
         self.scope = Scope(live)
-        self.interpreter = Interpreter(live, self.scope, renderer, self)
+        self.interpreter = Interpreter(live, self.scope, renderer, self, parts.limits)
 
     async def run(self, place: Place, task: Runnable) -> State:
         """Run a runnable task to its end."""
@@ -34,14 +35,12 @@ class ExecutionSteps:
         """Walk a flowable task."""
         live = self._live
         log = TaskRunLog(
-            self._sink,
+            self._parts.sink,
             live.clock,
-            live.execution,
+            LogOrigin(live.id, place.run_id, task.id, 0),
             live.secrets,
-            task=task.id,
-            run=place.run_id,
-            attempt=0,
-            least=task.log_level,
+            self._parts.limits.logs,
+            task.log_level,
         )
         walker = TaskWalker(self.interpreter, place, self._renderer, self._subflows, log)
         return await task.walk(walker)

@@ -9,13 +9,10 @@ from app.engine.interpreter import Interpreter, Place
 from app.engine.logs import TaskRunLog
 from app.engine.policies import microseconds
 from app.engine.rendering import Renderer
-from app.errors import HeadwaterError, Invalid
+from app.errors import HeadwaterError
 from app.executions import ROOT, Execution, Kind, State, TaskRun
 from app.flows.model import Task
 from app.plugins.api import Resumption, SubflowCall, SubflowResult, TaskFailed
-
-MAX_ROUNDS = 100_000
-"""The most values that a loop takes (contract D15)."""
 
 
 class Subflows(Protocol):
@@ -65,9 +62,6 @@ class TaskWalker:
 
     async def rounds(self, values: Sequence[str], tasks: Sequence[Task], limit: int = 1) -> State:
         """Run tasks once for each value."""
-        if len(values) > MAX_ROUNDS:
-            message = f"{len(values)} values are more than the limit of {MAX_ROUNDS}"
-            raise Invalid(message)
         return await self._interpreter.rounds(values, tasks, limit, self._frame)
 
     async def render(self, value: Any, **extra: Any) -> Any:

@@ -15,7 +15,7 @@ import structlog
 from app.engine.context import TaskContext, execution_prefix
 from app.engine.interpreter import Place, retrying, running_again
 from app.engine.json import as_json
-from app.engine.logs import TaskRunLog
+from app.engine.logs import LogOrigin, TaskRunLog
 from app.engine.outputs import URI_KEY, without_nulls
 from app.engine.parts import Parts
 from app.engine.policies import Try, after_success, allowed, next_try, retry_due
@@ -41,22 +41,13 @@ class Outcome:
     definite: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerLimits:
-    """How much a worker takes on."""
-
-    task_runs: int = 1024
-    inline_outputs: int = 64 * 1024
-    """Bytes of outputs that the journal keeps; larger ones go to storage (contract D16)."""
-
-
 class Worker:
     """Runs tasks of all executions of a node."""
 
-    def __init__(self, parts: Parts, limits: WorkerLimits | None = None) -> None:
+    def __init__(self, parts: Parts) -> None:
         """Run tasks over these ports."""
         self._parts = parts
-        self._limits = limits or WorkerLimits()
+        self._limits = parts.limits
         self._slots = asyncio.Semaphore(self._limits.task_runs)
 
     async def run(
@@ -75,7 +66,7 @@ class Worker:
             run = live.execution.task_runs[place.path]
             due = None
             if outcome.state is State.FAILED and (outcome.definite or task.on_lost != "fail"):
-                due = retry_due(policy, run, live.clock.now())
+                due = retry_due(policy, run, live.clock.now(), self._limits.tries)
             if due is None:
                 return await self._end(place, task, outcome, len(run.attempts))
             live.record(*retrying(place, due, outcome.error, definite=outcome.definite))
@@ -163,12 +154,10 @@ class Worker:
         return TaskRunLog(
             self._parts.sink,
             live.clock,
-            live.execution,
+            LogOrigin(live.id, place.run_id, task.id, attempt - 1),
             live.secrets,
-            task=task.id,
-            run=place.run_id,
-            attempt=attempt - 1,
-            least=task.log_level,
+            self._limits.logs,
+            task.log_level,
         )
 
     def _context(

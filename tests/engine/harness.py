@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from app.engine.commands import Commands, NewExecution
-from app.engine.executor import Executor, ExecutorLimits
+from app.engine.executor import Executor
+from app.engine.limits import Limits
 from app.engine.logs import LogSink
 from app.engine.parts import Parts
 from app.engine.suspects import Suspects
@@ -141,12 +142,10 @@ class Engine:
             clock=self.clock,
             sink=LogSink(self.journal),
             fence=1,
+            limits=Limits(**{"sweep": 0.01, **limits}),
         )
-        self.executor = Executor(
-            parts, Worker(parts), lambda _: Environment(),
-            ExecutorLimits(**{"sweep": 0.01, **limits}), suspects,
-        )  # fmt: skip
-        self.commands = Commands(self.executor, self.flows, self.journal, self.clock)
+        self.executor = Executor(parts, Worker(parts), lambda _: Environment(), suspects)
+        self.commands = Commands(self.executor, self.flows, self.journal, self.clock, parts.limits)
         self.executor.subflows = self.commands
 
     async def __aenter__(self) -> "Engine":

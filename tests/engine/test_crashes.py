@@ -66,7 +66,8 @@ def task(draw: st.DrawFn, names: Names, depth: int) -> dict[str, Any]:
                     "concurrencyLimit": draw(st.integers(0, 2)),
                     "tasks": draw(tasks(names, depth - 1))}  # fmt: skip
         case "if":
-            own |= {"type": "core.flow.If", "condition": draw(st.sampled_from(["0", "1"])),
+            condition = draw(st.sampled_from(["0", "1"]))
+            own |= {"type": "core.flow.If", "condition": condition,
                     "then": draw(tasks(names, depth - 1)), "else": draw(tasks(names, 0))}  # fmt: skip
         case "switch":
             own |= {"type": "core.flow.Switch", "value": "a",

@@ -1,4 +1,4 @@
-"""Flowables: which tasks run, in which order, and what their parents end as (reference §2.1, §3)."""
+"""Flowables: which tasks run, in which order, and what their parents end as."""
 
 from app.executions import State
 from tests.engine.harness import Engine, flow, states

@@ -319,7 +319,7 @@ async def test_what_cannot_be_created_is_refused() -> None:
             await engine.create("off")
         with pytest.raises(Invalid, match=r"system\."):
             await engine.create("f", inputs={"n": 1}, labels=[("system.x", "y")])
-        engine.commands._max_live = 0
+    async with Engine(loaded, executions=0) as full:
         with pytest.raises(TooMany):
-            await engine.create("f", inputs={"n": 1})
+            await full.create("f", inputs={"n": 1})
     assert engine.journal.events == {}

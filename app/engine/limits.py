@@ -1,0 +1,43 @@
+"""Limits of the engine, each with its default (contract D15, D16)."""
+
+from dataclasses import dataclass, field
+
+KIB = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LogLimits:
+    """What one task run may write to its log; what is beyond is counted, not kept."""
+
+    total_bytes: int = 10 * KIB * KIB
+    lines: int = 100_000
+    line_bytes: int = 8 * KIB
+    per_second: float = 2_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much the engine takes on, keeps and waits for. Times are seconds."""
+
+    executions: int = 10_000
+    """Executions in memory; new ones are refused beyond."""
+    task_runs: int = 1024
+    """Task runs at work at once."""
+    loop_values: int = 100_000
+    """Rounds of one loop."""
+    subflow_depth: int = 16
+    tries: int = 100
+    """Attempts of one task run, whatever its policy says."""
+    inline_outputs: int = 64 * KIB
+    """Bytes of outputs that the journal keeps; larger ones go to storage."""
+    inputs: int = 256 * KIB
+    """Bytes of all inputs of an execution; larger data comes as a file."""
+    park_after: float = 5.0
+    """A wait longer than this leaves memory."""
+    sweep: float = 2.0
+    """How often the database is asked for executions that are due."""
+    repair: float = 10.0
+    """How often it is checked that what should run is in memory."""
+    remembered: int = 2_000
+    """Ended executions kept in memory for readers."""
+    logs: LogLimits = field(default_factory=LogLimits)
