@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from app.errors import Invalid
 from app.flows.durations import format_duration, parse_duration
 from app.flows.patterns import full_match
 from app.flows.times import format_instant, format_time, parse_date, parse_instant, parse_time
@@ -29,8 +30,10 @@ _STORED: Final = ("kestra://", "nsfile://")
 """Schemes of files that are in the internal storage or among the files of a namespace."""
 
 
-class ConversionError(ValueError):
-    """A value cannot be what it should be; the message is for the one who gave it."""
+class ConversionError(Invalid):
+    """The value cannot be what it should be; the message is for the one who gave it."""
+
+    code = "INVALID_VALUE"
 
 
 def convert(type_: str, value: Any, item_type: str | None = None) -> Any:
@@ -48,8 +51,6 @@ def convert(type_: str, value: Any, item_type: str | None = None) -> Any:
         raise ConversionError(f"Invalid type: {type_}")
     try:
         return converter(value)
-    except ConversionError:
-        raise
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise ConversionError(

@@ -50,6 +50,10 @@ class _Layer(NamedTuple):
     """The default it comes from; None for the document itself."""
 
 
+_OWN: Final = _Layer(None, None, None)
+"""Stands where the entry itself belongs among the layers of its type."""
+
+
 @dataclass(frozen=True, slots=True)
 class Merged:
     """A document with its defaults."""
@@ -155,7 +159,7 @@ class _Merger:
             for start in set(default.names):
                 self._starts.setdefault(start, []).append(number)
         self._lengths = sorted({len(start) for start in self._starts})
-        self._matching: dict[str, list[_Default]] = {}
+        self._matching: dict[str, list[_Layer]] = {}
         self._brought: dict[int, tuple[Any, frozenset[int]]] = {}
         """By id of a list or map: itself, to keep it alive, and the defaults it was made of."""
         self._size = 0
@@ -180,26 +184,28 @@ class _Merger:
         }
 
     def _entry(self, entry: dict[str, Any], path: Path, done: frozenset[int]) -> dict[str, Any]:
-        name = entry["type"]
-        defaults = [each for each in self._matches(name) if id(each) not in done]
-        if not defaults:
+        matching = self._matches(entry["type"])
+        if not matching:
             return entry
-        model = _class(name, self._types)
-        layers = [_layer(default, model) for default in defaults if not default.forced]
-        layers.append(_Layer(entry, path, None))
-        layers.extend(_layer(default, model) for default in defaults if default.forced)
+        layers = [each for each in matching if each.default is None or id(each.default) not in done]
+        own = layers.index(_OWN)
+        layers[own] = _Layer(entry, path, None)
         merged: dict[str, Any] = self._merge(layers, path)
         return merged
 
-    def _matches(self, name: str) -> list[_Default]:
-        """Return the defaults for a type, from the least to the most important."""
+    def _matches(self, name: str) -> list[_Layer]:
+        """Return the layers for a type, from the least to the most important; empty if none."""
         found = self._matching.get(name)
         if found is None:
             numbers: set[int] = set()
             for spelling in {name, _full_name(name, self._types)}:
                 for length in self._lengths:
                     numbers.update(self._starts.get(spelling[:length], ()))
-            found = self._matching[name] = [self._ordered[number] for number in sorted(numbers)]
+            model = _class(name, self._types)
+            defaults = [self._ordered[number] for number in sorted(numbers)]
+            below = [_layer(each, model) for each in defaults if not each.forced]
+            above = [_layer(each, model) for each in defaults if each.forced]
+            found = self._matching[name] = [*below, _OWN, *above] if defaults else []
         return found
 
     def _merge(self, layers: list[_Layer], at: Path) -> Any:
@@ -222,8 +228,18 @@ class _Merger:
         return value
 
     def _merge_maps(self, layers: list[_Layer], at: Path) -> dict[str, Any]:
-        keys = dict.fromkeys(key for layer in layers for key in layer.value)
-        return {key: self._merge(_inner(layers, key), (*at, key)) for key in keys}
+        by_key: dict[str, list[_Layer]] = {}
+        for layer in layers:
+            for key in layer.value:
+                by_key.setdefault(key, []).append(layer)
+        merged = {}
+        for key, holders in by_key.items():
+            only = holders[0] if len(holders) == 1 else None
+            if only is not None and only.default is None and only.path == at:
+                merged[key] = only.value[key]  # most properties: only the entry has them
+            else:
+                merged[key] = self._merge(_inner(holders, key), (*at, key))
+        return merged
 
     def _join(self, layers: list[_Layer], at: Path) -> list[Any]:
         joined: list[Any] = []
@@ -258,6 +274,7 @@ def _inner(layers: list[_Layer], key: str) -> list[_Layer]:
     inner = [
         _Layer(layer.value[key], None if layer.path is None else (*layer.path, key), layer.default)
         for layer in layers
-        if key in layer.value
     ]
+    if len(inner) == 1:
+        return inner
     return [layer for layer in inner if layer.value is not None] or inner[-1:]

@@ -92,4 +92,4 @@ class Reading:
 
 def syntax_problem(error: YamlError) -> Problem:
     """Return the problem of a document that cannot be read."""
-    return Problem(error.code, "error", "", error.line, error.column, error.message)
+    return Problem(error.problem, "error", "", error.line, error.column, error.message)

@@ -4,23 +4,26 @@ Source of the rules and of most texts: Kestra's flow validators, and what its do
 later versions.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from app.flows.declarations import Input, Output
+from app.flows.deprecations import outdated
 from app.flows.findings import Finding
 from app.flows.flow import Flow
 from app.flows.graph import cycle
 from app.flows.labels import ALLOWED, SYSTEM
-from app.flows.nodes import Node, outdated_properties, properties, takes
+from app.flows.nodes import Node, properties, takes
 from app.flows.policies import ServiceLevel
 from app.flows.problems import Path
 from app.flows.suggestions import did_you_mean
 from app.flows.tasks import Task
 from app.flows.trigger_types import FlowTrigger
 from app.flows.triggers import Trigger
-from app.flows.typed import Typed
-from app.flows.typenames import Types, is_alias
+from app.flows.typed import Model
+from app.flows.typenames import Types
+from app.flows.values import is_template
 
 RESERVED: Final = frozenset(
     {
@@ -43,6 +46,8 @@ SUBFLOWS: Final = frozenset(
 )
 """Task types that start the flow they name; a task type may also say so by `subflow`."""
 
+_SECRET: Final = re.compile(r"\bsecret\s*\(")
+
 _MAX_CIRCLE: Final = 20
 """How many inputs of a circle are named."""
 
@@ -62,7 +67,7 @@ def check_flow(nodes: list[Node], types: Types) -> Iterator[Finding]:
     root = nodes[0]
     yield from _flow_rules(root, types)
     for node in nodes:
-        yield from _outdated(node)
+        yield from outdated(node)
         for model, rule in _RULES:
             if issubclass(node.model, model):
                 yield from rule(node, root)
@@ -73,7 +78,8 @@ def check_entry(nodes: list[Node]) -> Iterator[Finding]:
     yield from _duplicate_tasks(nodes)
     yield from _duplicates(nodes)
     for node in nodes:
-        yield from _outdated(node)
+        yield from outdated(node)
+        yield from _secret_labels(node, node)
 
 
 def _text(value: Any) -> str | None:
@@ -114,34 +120,6 @@ def _repeated(nodes: list[Node], kind: str) -> Iterator[Finding]:
             yield Finding((*node.path, "id"), "DUPLICATE_ID", message)
         if name is not None:
             seen.add(name)
-
-
-def _outdated(node: Node) -> Iterator[Finding]:
-    """Yield warnings for old type names, and for types and properties to leave."""
-    model = node.model
-    written = node.raw.get("type")
-    if issubclass(model, Typed) and isinstance(written, str) and is_alias(written, model):
-        kind = next(name for base, name in _KINDS if issubclass(model, base))
-        message = f"The {kind} {written} is renamed to {model.type_name}"
-        fix = f"write {model.type_name}"
-        yield Finding((*node.path, "type"), "RENAMED_TYPE", message, fix, "warning")
-    if model.deprecated and issubclass(model, Typed | Input):
-        message = f"{written} is deprecated: {model.deprecated}"
-        yield Finding(node.path, "DEPRECATED", message, model.deprecated, "warning")
-    for old, new in model.renamed.items():
-        if old in node.raw:
-            message = f"`{old}` is deprecated: use {new}"
-            yield _left(node, old, message, f"use {new}")
-    for name, reason in outdated_properties(model).items():
-        if name in node.raw:
-            yield _left(node, name, f"`{name}` is deprecated: {reason}", reason)
-
-
-_KINDS: Final = ((Task, "task"), (Trigger, "trigger"), (Typed, "condition"))
-
-
-def _left(node: Node, name: str, message: str, fix: str) -> Finding:
-    return Finding((*node.path, name), "DEPRECATED", message, fix, "warning", at_key=True)
 
 
 def _flow_rules(root: Node, types: Types) -> Iterator[Finding]:
@@ -222,18 +200,33 @@ def _broad(node: Node, _: Node) -> Iterator[Finding]:
         yield Finding(node.path, "BROAD_TRIGGER", message, "add preconditions", "warning")
 
 
+def _labels(node: Node) -> Iterator[tuple[Path, Any, Any]]:
+    """Yield path, key and value of each label of a node."""
+    labels = node.raw.get("labels")
+    if isinstance(labels, dict):
+        for key, value in labels.items():
+            yield (*node.path, "labels", key), key, value
+    elif isinstance(labels, list):
+        for index, label in enumerate(labels):
+            if isinstance(label, dict):
+                path = (*node.path, "labels", index)
+                yield path, label.get("key"), label.get("value")
+
+
 def _system_labels(node: Node, _: Node) -> Iterator[Finding]:
     """Yield labels that only the system may set."""
-    labels = node.raw.get("labels")
-    keys: list[tuple[Path, Any]] = []
-    if isinstance(labels, dict):
-        keys = [((key,), key) for key in labels]
-    elif isinstance(labels, list):
-        keys = [((i, "key"), x.get("key")) for i, x in enumerate(labels) if isinstance(x, dict)]
-    for path, key in keys:
+    for path, key, _value in _labels(node):
         if isinstance(key, str) and key.startswith(SYSTEM) and key not in ALLOWED:
             message = f"System labels can only be set by the system itself: {key}"
-            yield Finding((*node.path, "labels", *path), "SCHEMA", message, at_key=True)
+            yield Finding(path, "SCHEMA", message, at_key=True)
+
+
+def _secret_labels(node: Node, _: Node) -> Iterator[Finding]:
+    """Yield labels that would show a secret: labels are stored and displayed as they are."""
+    for path, key, value in _labels(node):
+        if isinstance(value, str) and is_template(value) and _SECRET.search(value):
+            message = f"A label may not hold a secret: {key}"
+            yield Finding(path, "SCHEMA", message)
 
 
 _RULES: Final[tuple[tuple[type, Callable[[Node, Node], Iterator[Finding]]], ...]] = (
@@ -242,4 +235,5 @@ _RULES: Final[tuple[tuple[type, Callable[[Node, Node], Iterator[Finding]]], ...]
     (Flow, _system_labels),
     (Trigger, _system_labels),
     (ServiceLevel, _system_labels),
+    (Model, _secret_labels),
 )

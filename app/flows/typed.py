@@ -116,12 +116,19 @@ class ByType:
             shown = "null" if name is None else str(name)
             raise PydanticCustomError("unknown_type", "Invalid type: {name}", {"name": shown})
         full = getattr(found, "type_name", "") or name
-        return found.__pydantic_validator__.validate_python(
-            value if name == full else {**value, "type": full},
-            context=context,
-            by_alias=True,
-            by_name=False,
-        )
+        try:
+            return found.__pydantic_validator__.validate_python(
+                value if name == full else {**value, "type": full},
+                context=context,
+                by_alias=True,
+                by_name=False,
+            )
+        except ValueError:  # a validation error is one
+            raise
+        except Exception as error:
+            details = {"name": full, "reason": f"{type(error).__name__}: {error}"}
+            message = "{name} cannot read this entry: {reason}"
+            raise PydanticCustomError("plugin", message, details) from error
 
     def find(self, name: str, context: Any) -> type[Model] | None:
         """Return the class of a type name, None if there is none."""

@@ -102,6 +102,17 @@ class Subflow(Task):
     inputs: Dynamic[dict[str, Any]] | None = Field(None, description="The inputs.")
 
 
+class Faulty(Task):
+    """A task type with a mistake."""
+
+    type_name = "com.example.Faulty"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _wrong(cls, raw: Any) -> Any:
+        return raw["nothing"]
+
+
 class Pause(Task):
     """Wait."""
 
@@ -158,6 +169,7 @@ TASKS: tuple[type[Task], ...] = (
     Subflow,
     Pause,
     Script,
+    Faulty,
 )
 
 

@@ -200,6 +200,12 @@ PROBLEMS: list[tuple[str, list[str]]] = [
         ["E SCHEMA tasks[0] 4:5 s: No task defined"],
     ),
     (
+        flow(tasks="tasks: [{id: t, type: com.example.Faulty}]"),
+        [
+            "E SCHEMA tasks[0] 3:9 com.example.Faulty cannot read this entry: KeyError: 'nothing'",
+        ],
+    ),
+    (
         flow("concurrency: {limit: 0, behavior: DROP}"),
         [
             "E SCHEMA concurrency.limit 3:22 must be greater than 0",

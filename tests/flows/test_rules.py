@@ -116,9 +116,22 @@ RULES: list[tuple[str, str, list[str]]] = [
                 "System labels can only be set by the system itself: system.x"
             ),
             (
-                "E SCHEMA triggers[0].labels[0].key 8:15 "
+                "E SCHEMA triggers[0].labels[0] 8:14 "
                 "System labels can only be set by the system itself: system.y"
             ),
+        ],
+    ),
+    (
+        "secrets in labels",
+        flow(
+            "labels: {a: \"{{ secret('K') }}\", b: secret('K'), c: '{{ x }}'}\n"
+            "triggers:\n  - id: t\n    type: core.trigger.Webhook\n"
+            "    key: \"{{ secret('K') }}\"\n"
+            "    labels: [{key: d, value: \"{{ 1 ~ secret ('K') }}\"}]"
+        ),
+        [
+            "E SCHEMA labels.a 3:13 A label may not hold a secret: a",
+            "E SCHEMA triggers[0].labels[0] 8:14 A label may not hold a secret: d",
         ],
     ),
     (

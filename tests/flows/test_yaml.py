@@ -125,7 +125,7 @@ def test_what_is_refused(source: str, code: str, place: tuple[int, int] | None, 
     with pytest.raises(YamlError) as caught:
         load(source)
     assert time.process_time() - start < 2
-    assert caught.value.code == code
+    assert caught.value.problem == code
     assert part in caught.value.message
     if place is not None:
         assert (caught.value.line, caught.value.column) == place
