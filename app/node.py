@@ -9,6 +9,9 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, timedelta
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from app.config import Settings
 from app.db.database import Database
@@ -17,6 +20,7 @@ from app.db.flows import FlowStore
 from app.db.journal import SqlJournal
 from app.db.logs import SqlLogs
 from app.db.nodes import next_epoch
+from app.db.retention import forget
 from app.db.sources import SourceStore
 from app.engine.clock import SystemClock
 from app.engine.commands import Commands
@@ -34,6 +38,9 @@ from app.storage import LocalStorage
 from app.sync.service import SyncService
 
 
+_MICROSECOND = timedelta(microseconds=1)
+
+
 class Node:
     """Everything that runs in this process. Parts are public: the API calls them directly."""
 
@@ -43,7 +50,10 @@ class Node:
         self.clock = SystemClock()
         self.registry = Registry.load()
         url = settings.database.url
-        self.database = Database.at(url and url.get_secret_value(), settings.data_dir)
+        self.database = Database.at(
+            url and url.get_secret_value(), settings.data_dir, settings.database
+        )
+        self.scheduler = AsyncIOScheduler(timezone=UTC)
         self.storage = LocalStorage(settings.data_dir / "storage")
         self.flows = FlowStore(self.database, self.registry)
         self.sources = SourceStore(self.database)
@@ -70,6 +80,8 @@ class Node:
         self._assemble(epoch)
         await self.executor.start()
         await self.sync.start()
+        self.scheduler.add_job(self.forget, "interval", hours=1)
+        self.scheduler.start()
         settle_memory()
         self.ready = True
 
@@ -99,6 +111,8 @@ class Node:
 
     async def stop(self) -> None:
         """Stop taking work, let tasks finish for a while, close (contract D10)."""
+        if self.ready:
+            self.scheduler.shutdown(wait=False)
         self.ready = False
         if hasattr(self, "sync"):
             await self.sync.stop()
@@ -107,6 +121,17 @@ class Node:
             await self.http.close()
             self.suspects.close()
         await self.database.close()
+
+    async def forget(self) -> None:
+        """Delete what need not be remembered any longer."""
+        now = self.clock.now()
+        keys = timedelta(hours=self.settings.engine.idempotency_hours)
+        deliveries = timedelta(days=self.settings.webhooks.remember_days)
+        await forget(
+            self.database,
+            claims_before=now - keys // _MICROSECOND,
+            deliveries_before=now - deliveries // _MICROSECOND,
+        )
 
 
 @asynccontextmanager

@@ -13,8 +13,6 @@ from typing import Protocol
 from app.db.sql import Write
 from app.errors import Fenced, Unavailable
 
-MAX_UNITS = 1024
-
 
 class Subject(Protocol):
     """What several units are about, one after the other: once one is refused, all later ones are.
@@ -63,9 +61,10 @@ class Driver(Protocol):
 class Batches:
     """The one writer of a node."""
 
-    def __init__(self, driver: Driver) -> None:
-        """Write through `driver`."""
+    def __init__(self, driver: Driver, most: int) -> None:
+        """Write through `driver`, at most `most` units in one commit."""
         self._driver = driver
+        self._most = most
         self._pending: list[Unit] = []
         self._task: asyncio.Task[None] | None = None
         self._closed = False
@@ -91,7 +90,7 @@ class Batches:
 
     async def _drain(self) -> None:
         while self._pending:
-            batch, self._pending = self._pending[:MAX_UNITS], self._pending[MAX_UNITS:]
+            batch, self._pending = self._pending[: self._most], self._pending[self._most :]
             await self._commit([unit for unit in batch if not _stale(unit)])
             for unit in batch:
                 _settle(unit)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from sqlalchemy import ClauseElement
 from sqlalchemy.engine.interfaces import Dialect
 
+from app.config import DatabaseSettings
 from app.db.batches import Batches, Driver, Subject
 from app.db.schema import prepare
 from app.db.sql import Query, Row, Write, compiled
@@ -39,25 +40,30 @@ class OpenDriver(Driver, Protocol):
 class Database:
     """Reads and writes of one process; every write is one unit of the group commit."""
 
-    def __init__(self, driver: OpenDriver, url: str) -> None:
-        """Use `driver`; `url` is what migrations connect to."""
+    def __init__(self, driver: OpenDriver, url: str, *, batch: int = 1024) -> None:
+        """Use `driver`; `url` is what migrations connect to, `batch` the most units of a commit."""
         self._driver = driver
         self._url = url
-        self._batches = Batches(driver)
+        self._batches = Batches(driver, batch)
         self.dialect = driver.dialect
 
     @classmethod
-    def at(cls, url: str | None, data_dir: Path) -> "Database":
+    def at(
+        cls, url: str | None, data_dir: Path, settings: DatabaseSettings | None = None
+    ) -> "Database":
         """Choose the database: PostgreSQL by URL, or the file `headwater.sqlite` in `data_dir`."""
+        settings = settings or DatabaseSettings()
+        batch = settings.batch_operations
         if url and url.startswith("postgres"):
             from app.db.postgres import PostgresDriver  # noqa: PLC0415 - an optional extra
 
             url = url.replace("postgres://", "postgresql://", 1)
-            return cls(PostgresDriver(url), url)
+            return cls(PostgresDriver(url, readers=settings.pool_size), url, batch=batch)
         path = Path(url.removeprefix("sqlite:///")) if url else data_dir / "headwater.sqlite"
         path.parent.mkdir(parents=True, exist_ok=True)
         refuse_network_file_system(path.parent)
-        return cls(SqliteDriver(path), f"sqlite:///{path}")
+        driver = SqliteDriver(path, busy_timeout=settings.busy_timeout_seconds)
+        return cls(driver, f"sqlite:///{path}", batch=batch)
 
     async def open(self) -> None:
         """Connect and bring the schema to its newest version."""

@@ -23,8 +23,12 @@ class PostgresDriver:
 
     dialect = POSTGRES
 
-    def __init__(self, url: str) -> None:
-        """Use the database at `url` (`postgresql://…`); nothing is opened yet."""
+    def __init__(self, url: str, *, readers: int = 10) -> None:
+        """Use the database at `url` (`postgresql://…`); nothing is opened yet.
+
+        `readers`: the most connections that read at once.
+        """
+        self._readers = readers
         self._url = url.replace("postgresql+asyncpg://", "postgresql://")
         self._writer: Any = None
         self._pool: Any = None
@@ -38,7 +42,7 @@ class PostgresDriver:
             Conflict: when another process holds the lock.
         """
         try:
-            self._pool = await asyncpg.create_pool(self._url, min_size=1, max_size=4)
+            self._pool = await asyncpg.create_pool(self._url, min_size=1, max_size=self._readers)
             self._writer = await asyncpg.connect(self._url)
         except _FAILURES as error:
             message = f"PostgreSQL does not answer: {error}"

@@ -27,9 +27,13 @@ class SqliteDriver:
 
     dialect = SQLITE
 
-    def __init__(self, path: Path) -> None:
-        """Use the database file at `path`; nothing is opened yet."""
+    def __init__(self, path: Path, *, busy_timeout: float = 5.0) -> None:
+        """Use the database file at `path`; nothing is opened yet.
+
+        `busy_timeout`: seconds to wait for a lock that another program holds.
+        """
         self._path = path
+        self._busy_timeout = busy_timeout
         self._writer_pool = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._reader_pool = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-reader")
         self._readers: list[sqlite3.Connection] = []
@@ -69,7 +73,7 @@ class SqliteDriver:
         connection = sqlite3.connect(
             self._path, isolation_level=None, check_same_thread=False, cached_statements=512
         )
-        connection.execute("PRAGMA busy_timeout=5000")
+        connection.execute(f"PRAGMA busy_timeout={int(self._busy_timeout * 1000)}")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA mmap_size=0")
         connection.execute("PRAGMA cache_size=-16384")
