@@ -27,19 +27,20 @@ class Budget:
     steps: int = 1_000_000
     depth: int = 16
     output_chars: int = 10_485_760
-    seconds: float = 2.0
+    seconds: float = 1.0
 
 
 class Meter:
     """What one evaluation has left of its budget. Shared by the calls inside it."""
 
-    __slots__ = ("_budget", "_deadline", "_depth", "chars_left", "steps_left")
+    __slots__ = ("_budget", "_deadline", "_depth", "chars_left", "longest", "steps_left")
 
     def __init__(self, budget: Budget) -> None:
         """Start with the whole budget."""
         self._budget = budget
         self._deadline = 0.0
         self._depth = 0
+        self.longest = budget.output_chars
         self.steps_left = budget.steps
         self.chars_left = budget.output_chars * _ALL_TEXTS
 
@@ -54,6 +55,26 @@ class Meter:
             raise self._exhausted()
         if not self.steps_left % _CLOCK_EVERY:
             self._look_at_clock()
+
+    def turn(self) -> None:
+        """Count one turn of a loop, and look at the characters written since the last one.
+
+        Raises:
+            ExpressionError: when steps, characters or time are used up.
+        """
+        self.step()
+        if self.chars_left < 0:
+            self.grow(0)
+
+    def joined(self, parts: list[str]) -> str:
+        """Return parts of output, already counted one by one, as one text.
+
+        Raises:
+            ExpressionError: when it is too long.
+        """
+        if sum(map(len, parts)) > self.longest or self.chars_left < 0:
+            self.grow(self.longest + 1)
+        return "".join(parts)
 
     def spend(self, steps: int) -> None:
         """Count several steps at once, before they are taken.
@@ -76,9 +97,8 @@ class Meter:
             ExpressionError: when the text, or all texts together, are too long.
         """
         self.chars_left -= chars
-        if chars > self._budget.output_chars or self.chars_left < 0:
-            limit = self._budget.output_chars
-            message = f"the text becomes longer than {limit} characters; make it shorter"
+        if chars > self.longest or self.chars_left < 0:
+            message = f"the text becomes longer than {self.longest} characters; make it shorter"
             raise ExpressionError(message)
         if chars >= _LARGE_TEXT:
             self._look_at_clock()

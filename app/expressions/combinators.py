@@ -1,5 +1,6 @@
 """Closures of binary operators, made from the closures of their operands."""
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -39,9 +40,33 @@ def _metered(operate: Callable[..., Any]) -> Callable[[Evaluate, Evaluate], Eval
     return combine
 
 
-def _compared(operate: Callable[..., Any]) -> Callable[[Evaluate, Evaluate], Evaluate]:
+def _compared(
+    operate: Callable[..., bool], plain: Callable[[Any, Any], bool]
+) -> Callable[[Evaluate, Evaluate], Evaluate]:
+    """Combine by a comparison; `plain` does the same for whole numbers, without further checks."""
+
     def combine(left: Evaluate, right: Evaluate) -> Evaluate:
-        return lambda evaluation: operate(left(evaluation), right(evaluation))
+        def run(evaluation: Evaluation) -> bool:
+            one, other = left(evaluation), right(evaluation)
+            if type(one) is int and type(other) is int:
+                return plain(one, other)
+            return operate(one, other)
+
+        return run
+
+    return combine
+
+
+def _equality(*, negated: bool) -> Callable[[Evaluate, Evaluate], Evaluate]:
+    def combine(left: Evaluate, right: Evaluate) -> Evaluate:
+        def run(evaluation: Evaluation) -> bool:
+            one, other = left(evaluation), right(evaluation)
+            kind = type(one)
+            if kind is type(other) and (kind is str or kind is int):
+                return (one == other) is not negated
+            return operators.equal(one, other, evaluation.meter) is not negated
+
+        return run
 
     return combine
 
@@ -83,13 +108,13 @@ BINARY: Final[Mapping[str, Callable[[Evaluate, Evaluate], Evaluate]]] = {
     "%": _metered(arithmetic.modulo),
     "+": _metered(arithmetic.add),
     "-": _metered(arithmetic.subtract),
-    "==": _metered(operators.equal),
-    "equals": _metered(operators.equal),
-    "!=": _negated(operators.equal),
-    ">": _compared(operators.greater),
-    "<": _compared(operators.less),
-    ">=": _compared(operators.greater_or_equal),
-    "<=": _compared(operators.less_or_equal),
+    "==": _equality(negated=False),
+    "equals": _equality(negated=False),
+    "!=": _equality(negated=True),
+    ">": _compared(operators.greater, operator.gt),
+    "<": _compared(operators.less, operator.lt),
+    ">=": _compared(operators.greater_or_equal, operator.ge),
+    "<=": _compared(operators.less_or_equal, operator.le),
     "isIn": _metered(operators.is_in),
     "isNotIn": _negated(operators.is_in),
     "contains": _metered(operators.contains),

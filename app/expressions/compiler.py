@@ -94,6 +94,9 @@ def _name(node: Name, unit: Unit) -> Evaluate:
         raise missing.error()
 
     def from_scopes(evaluation: Evaluation) -> Any:
+        local = evaluation.local
+        if name in local:
+            return local[name]
         for scope in reversed(evaluation.scopes):
             if name in scope:
                 return scope[name]

@@ -46,12 +46,12 @@ class Unit:
 class Evaluation:
     """The state of one evaluation.
 
-    `context` is never changed; what a template sets lives in `scopes`, innermost last. `trusted`
-    tells that the template was written by the flow's author: text that came in as data is rendered
-    without access to secrets.
+    `context` is never changed; what a template sets lives in `scopes`, the last of which is
+    `local`. `trusted` tells that the template was written by the flow's author: text that came in
+    as data is rendered without access to secrets.
     """
 
-    __slots__ = ("context", "environment", "meter", "scopes", "trusted", "unit")
+    __slots__ = ("context", "environment", "local", "meter", "scopes", "trusted", "unit")
 
     def __init__(
         self,
@@ -67,8 +67,19 @@ class Evaluation:
         self.environment = environment
         self.unit = unit
         self.meter = meter or Meter(environment.budget)
-        self.scopes: list[dict[str, Any]] = [{}]
+        self.local: dict[str, Any] = {}
+        self.scopes: list[dict[str, Any]] = [self.local]
         self.trusted = trusted
+
+    def push(self, scope: dict[str, Any]) -> None:
+        """Open a scope; `pop` closes it."""
+        self.scopes.append(scope)
+        self.local = scope
+
+    def pop(self) -> None:
+        """Close the innermost scope."""
+        self.scopes.pop()
+        self.local = self.scopes[-1]
 
     def assign(self, name: str, value: Any) -> None:
         """Set a variable where it exists already, else in the innermost scope.
@@ -83,7 +94,7 @@ class Evaluation:
         if name in self.context:
             message = f"`{name}` cannot be set: it is a variable of the execution; use another name"
             raise ExpressionError(message)
-        self.scopes[-1][name] = value
+        self.local[name] = value
 
     def variables(self) -> Mapping[str, Any]:
         """Return the context with the variables that the template has set so far."""
@@ -102,7 +113,7 @@ class Evaluation:
         """
         given = self._arguments(macro, positional, named)
         inner = Evaluation({}, self.environment, self.unit, self.meter, trusted=self.trusted)
-        scope = inner.scopes[0]
+        scope = inner.local
         for name, default in macro.parameters:
             if name in given:
                 scope[name] = given[name]
@@ -118,7 +129,7 @@ class Evaluation:
             body(self, out.append)
         finally:
             self.meter.leave()  # a missing variable in here may be caught further out
-        return "".join(out)
+        return self.meter.joined(out)
 
     def _arguments(
         self, macro: MacroCode, positional: list[Any], named: dict[str, Any]

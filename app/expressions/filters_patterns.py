@@ -94,7 +94,7 @@ def split(evaluation: Evaluation, value: Any, delimiter: Any, limit: Any = None)
 
 @declare_filter("escapeChar", "type")
 def escape_char(evaluation: Evaluation, value: Any, type_: Any) -> Any:
-    """Quotes escaped: `single` or `double` by a backslash, or for a `shell`; deep in lists, maps."""
+    """Quotes escaped: `single` or `double` by a backslash, or for a `shell`; deep in maps."""
     escape = _ESCAPES.get(type_) if isinstance(type_, str) else None
     if escape is None:
         message = "the argument 'type' of 'escapeChar' must be single, double or shell"

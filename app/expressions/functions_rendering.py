@@ -18,10 +18,18 @@ def render(evaluation: Evaluation, to_render: Any, recursive: Any = True) -> Any
     """
     if not boolean_argument("render", "recursive", recursive):
         return render_once(evaluation, to_render)
-    return deeply(to_render, lambda text: render_until_stable(text, evaluation, render_in))
+
+    def change(text: str) -> str:
+        return render_until_stable(text, evaluation, render_in)
+
+    return deeply(to_render, change, evaluation.meter)
 
 
 @declare_function("renderOnce", "toRender")
 def render_once(evaluation: Evaluation, to_render: Any) -> Any:
     """The text rendered one time; maps and lists deeply, other values as they are."""
-    return deeply(to_render, lambda text: render_one_pass(text, evaluation, render_in))
+
+    def change(text: str) -> str:
+        return render_one_pass(text, evaluation, render_in)
+
+    return deeply(to_render, change, evaluation.meter)

@@ -63,6 +63,7 @@ _DOUBLE_QUOTED_PART: Final = re.compile(r'[^#"\\]*(?:(?:\\.|#(?!\{))[^#"\\]*)*',
 _NOT: Final = re.compile(r" not(?!\w)")
 _PAIRS: Final = {")": "(", "]": "[", "}": "{"}
 _MAX_INTERPOLATION = 16
+_MAX_TOKENS = 100_000
 
 
 def tokens_of(source: str) -> list[Token]:
@@ -103,8 +104,14 @@ class _Lexer:
                 break
             self._position = match.end()
             self._open(match.group())
+            self._bound()
         self._tokens.append(Token(END, "", len(source)))
         return self._tokens
+
+    def _bound(self) -> None:
+        if len(self._tokens) > _MAX_TOKENS:
+            message = f"the template has more than {_MAX_TOKENS} parts; split it up"
+            raise error_at(self._source, self._position, message)
 
     def _add_text(self, text: str, at: int) -> None:
         if self._trim_next:
@@ -177,11 +184,12 @@ class _Lexer:
                 match = close.match(self._source, self._position)
                 if match:
                     kind = PRINT_END if delimiter == PRINT else TAG_END
-                    self._tokens.append(Token(kind, kind, match.start()))
+                    self._tokens.append(Token(kind, kind, match.end() - 2))
                     self._trim_next = bool(match.group(1))
                     self._position = match.end()
                     return
             self._next(brackets, start, 0)
+            self._bound()
 
     def _next(self, brackets: list[Token], start: int, level: int) -> None:
         match = _TOKEN.match(self._source, self._position)

@@ -183,6 +183,8 @@ def _sign(left: Any, right: Any) -> int:
 def _compare_numbers(left: Any, right: Any) -> int:
     if isinstance(left, Decimal) or isinstance(right, Decimal):
         left, right = as_decimal(left), as_decimal(right)
+        if left.is_nan() or right.is_nan():
+            return 1
     if left == right:
         return 0
     return -1 if left < right else 1

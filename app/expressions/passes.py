@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from app.errors import ExpressionError
+from app.expressions.budget import Meter
 from app.expressions.evaluation import Evaluation
 from app.expressions.values import LISTS, nest
 
@@ -53,23 +54,25 @@ def render_one_pass(text: str, evaluation: Evaluation, once: Once) -> str:
         evaluation.meter.leave()
 
 
-def deeply(value: Any, change: Callable[[str], Any], depth: int = 0) -> Any:
+def deeply(value: Any, change: Callable[[str], Any], meter: Meter, depth: int = 0) -> Any:
     """Return a value with every text in it changed, keys too; of equal keys the first stays.
 
     Raises:
-        ExpressionError: when it is nested too deeply.
+        ExpressionError: when it is nested too deeply, or has more parts than steps are left.
     """
+    meter.step()
     if isinstance(value, str):
         return change(value)
     if isinstance(value, Mapping):
         nest(depth)
         result: dict[Any, Any] = {}
         for key, item in value.items():
-            result.setdefault(deeply(key, change, depth + 1), deeply(item, change, depth + 1))
+            name = deeply(key, change, meter, depth + 1)
+            result.setdefault(name, deeply(item, change, meter, depth + 1))
         return result
     if isinstance(value, LISTS):
         nest(depth)
-        return [deeply(item, change, depth + 1) for item in value]
+        return [deeply(item, change, meter, depth + 1) for item in value]
     return value
 
 

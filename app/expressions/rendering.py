@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from app.errors import ExpressionError, HeadwaterError
+from app.expressions.budget import Meter
 from app.expressions.environment import Environment, question
 from app.expressions.host import Pending
 from app.expressions.passes import deeply
@@ -29,7 +30,7 @@ def render_deep(value: Any, context: Mapping[str, Any], environment: Environment
             return text
         return compile_template(text).render(context, environment)
 
-    return deeply(value, render)
+    return deeply(value, render, Meter(environment.budget))
 
 
 async def render_async(

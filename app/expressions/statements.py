@@ -26,11 +26,14 @@ from app.expressions.nodes import (
 )
 from app.expressions.values import LISTS, Entry, kind
 
+_PLAIN_INT = 2**63
+
 
 def compile_template_body(body: Body, source: str) -> tuple[Unit, list[Run]]:
     """Return the shared parts and the statements of a template."""
     unit = Unit(source)
-    _survey(body, unit)
+    if not all(isinstance(statement, (Text, Print)) for statement in body):
+        _survey(body, unit)
     return unit, compile_body(body, unit)
 
 
@@ -86,7 +89,7 @@ def _text(node: Text, _unit: Unit) -> Run:
     length = len(text)
 
     def run(evaluation: Evaluation, write: Write) -> None:
-        evaluation.meter.grow(length)
+        evaluation.meter.chars_left -= length  # looked at by loops, and at the end
         write(text)
 
     return run
@@ -99,10 +102,16 @@ def _print(node: Print, unit: Unit) -> Run:
     def run(evaluation: Evaluation, write: Write) -> None:
         try:
             value = expression(evaluation)
-            text = value if type(value) is str else to_text(value, evaluation.meter)
-            evaluation.meter.grow(len(text))
+            kind = type(value)
+            if kind is str:
+                text = value
+            elif kind is int and -_PLAIN_INT < value < _PLAIN_INT:
+                text = str(value)
+            else:
+                text = to_text(value, evaluation.meter)
         except ExpressionError as error:
             raise located(error, source, at) from error
+        evaluation.meter.chars_left -= len(text)  # looked at by loops, and at the end
         write(text)
 
     return run
@@ -117,16 +126,16 @@ def _if(node: If, unit: Unit) -> Run:
     source, at = unit.source, node.at
 
     def run(evaluation: Evaluation, write: Write) -> None:
-        for condition, body in branches:
-            try:
+        chosen = otherwise
+        try:
+            for condition, body in branches:
                 value = condition(evaluation)
-                chosen = value is True or (value is not False and operators.as_boolean(value))
-            except ExpressionError as error:
-                raise located(error, source, at) from error
-            if chosen:
-                body(evaluation, write)
-                return
-        otherwise(evaluation, write)
+                if value is True or (value is not False and operators.as_boolean(value)):
+                    chosen = body
+                    break
+        except ExpressionError as error:
+            raise located(error, source, at) from error
+        chosen(evaluation, write)
 
     return run
 
@@ -134,7 +143,7 @@ def _if(node: If, unit: Unit) -> Run:
 def _for(node: For, unit: Unit) -> Run:
     expression = compile_expression(node.items, unit)
     variable = node.variable
-    body = _sequence(compile_body(node.body, unit))
+    body = compile_body(node.body, unit)
     otherwise = _sequence(compile_body(node.otherwise, unit))
     uses_loop = unit.uses_loop
     source, at = unit.source, node.at
@@ -151,17 +160,18 @@ def _for(node: For, unit: Unit) -> Run:
             otherwise(evaluation, write)
             return
         scope: dict[str, Any] = {}
-        step = evaluation.meter.step
-        evaluation.scopes.append(scope)
+        turn = evaluation.meter.turn
+        evaluation.push(scope)
         try:
             for index, item in enumerate(items):
-                step()
+                turn()
                 scope[variable] = item
                 if uses_loop:
                     scope["loop"] = _loop(index, len(items))
-                body(evaluation, write)
+                for statement in body:
+                    statement(evaluation, write)
         finally:
-            evaluation.scopes.pop()
+            evaluation.pop()
 
     return run
 
@@ -224,14 +234,14 @@ def _filter_block(node: FilterBlock, unit: Unit) -> Run:
 
     def run(evaluation: Evaluation, write: Write) -> None:
         text = evaluation.captured(body)
-        evaluation.scopes.append({HOLE: text})
+        evaluation.push({HOLE: text})
         try:
             filtered = to_text(chain(evaluation), evaluation.meter)
             evaluation.meter.grow(len(filtered))
         except ExpressionError as error:
             raise located(error, source, at) from error
         finally:
-            evaluation.scopes.pop()
+            evaluation.pop()
         write(filtered)
 
     return run

@@ -22,6 +22,7 @@ _CACHED_TEMPLATES = 4_096
 _LARGEST_CACHED = 65_536
 _OPENINGS: Final = ("{{", "{%", "{#")
 _PLAIN_INT = 2**63
+_STEPS_PER_CHAR = 4
 
 Path = tuple[str, ...]
 
@@ -42,7 +43,7 @@ class Template:
             ExpressionError: with line and column, when it cannot be read.
         """
         self.source = source
-        self.static = not any(opening in source for opening in _OPENINGS)
+        self.static = not has_tags(source)
         self.expression: Expression | None = None
         self.unit = Unit(source)
         self._runs: list[Run] = []
@@ -112,7 +113,7 @@ class Template:
         out: list[str] = []
         for run in self._runs:
             run(evaluation, out.append)
-        return "".join(out)
+        return evaluation.meter.joined(out)
 
     def _compile(self, body: Body) -> None:
         self.unit, self._runs = compile_template_body(body, self.source)
@@ -121,6 +122,11 @@ class Template:
             self._at = body[0].at
             self.expression = body[0].expression
             self._value = compile_expression(self.expression, self.unit)
+
+
+def has_tags(text: str) -> bool:
+    """Tell whether anything in a text would be evaluated."""
+    return any(opening in text for opening in _OPENINGS)
 
 
 def compile_template(text: str) -> Template:
@@ -141,9 +147,10 @@ def _cached(text: str) -> Template:
 
 def render_in(text: str, evaluation: Evaluation, with_secrets: bool) -> str:
     """Return a text rendered once with the variables and the budget of a running evaluation."""
-    template = compile_template(text)
-    if template.static:
+    if not has_tags(text):
         return text
+    evaluation.meter.spend(_STEPS_PER_CHAR * len(text))  # reading a template costs time too
+    template = compile_template(text)
     inner = Evaluation(
         evaluation.variables(),
         evaluation.environment,

@@ -1,0 +1,45 @@
+"""Runs the public conformance cases of the language, where they lie beside the repository."""
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.conformance import render
+
+FOLDER = Path(__file__).parents[3] / "shared" / "conformance"
+CASES = FOLDER / "pebble_cases.json"
+
+pytestmark = pytest.mark.skipif(
+    not CASES.exists(), reason="the folder ../shared/conformance with the public cases is not here"
+)
+
+NOT_YET = "jq"
+"""Cases of jq need its process, which is the server's; 32-bit floats are not in the data."""
+ONLY_JAVA = {"pebble/toion-float", "pebble/toion-list"}
+
+
+def _cases() -> list[dict[str, Any]]:
+    return json.loads(CASES.read_text("utf-8")) if CASES.exists() else []
+
+
+@pytest.fixture(scope="module")
+def harness() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("run_conformance", FOLDER / "run_conformance.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("case", _cases(), ids=lambda case: case["id"])
+def test_case(case: dict[str, Any], harness: ModuleType) -> None:
+    if case["id"].startswith(f"pebble/{NOT_YET}-"):
+        pytest.skip("jq runs in a process of the server")
+    if case["id"] in ONLY_JAVA:
+        pytest.skip("needs a 32-bit float, which the case's data cannot say")
+    harness.run_pebble(render, case)
