@@ -47,7 +47,14 @@ _ADD_FINDING = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
 )
 _RESOLVE_FINDING = "UPDATE finding SET resolved_at = ? WHERE id = ?"
-_END_PIN = "UPDATE pin SET ended_at = ?, ended_by = ? WHERE id = ? AND ended_at IS NULL"
+# A pin ends with the flow, or when the flow becomes another one than the quarantined (until:
+# changed). Decided by the database: a pin may have been made while the plan was.
+_END_PINS = (
+    "UPDATE pin SET ended_at = ?, ended_by = ? WHERE ended_at IS NULL AND EXISTS"
+    " (SELECT 1 FROM active_flow AS a WHERE a.tenant = pin.tenant"
+    " AND a.namespace = pin.namespace AND a.flow_id = pin.flow_id AND a.source_id = ?"
+    " AND (a.deleted = 1 OR (pin.until = 'changed' AND a.blob <> pin.quarantined)))"
+)
 _APPLIED = "UPDATE source SET last_applied = ? WHERE id = ?"
 
 
@@ -68,8 +75,6 @@ class Activation:
     """Flow, revision, its new state; later ones win."""
     findings: list[StoredFinding] = field(default_factory=list)
     resolved: list[str] = field(default_factory=list)
-    ended_pins: list[tuple[str, str]] = field(default_factory=list)
-    """Id of a pin and what ended it."""
 
 
 class ActivationStore:
@@ -114,7 +119,7 @@ def _writes(new: Activation) -> Sequence[Write]:
         Write(_SAVE_SNAPSHOT, [(source, *each) for each in (*new.moved, *new.stayed)]),
         Write(_ADD_FINDING, [_finding_row(each) for each in new.findings]),
         Write(_RESOLVE_FINDING, [(at, each) for each in new.resolved]),
-        Write(_END_PIN, [(at, by, pin) for pin, by in new.ended_pins]),
+        Write(_END_PINS, [(at, f"commit {new.applied}", source)] if new.flows else []),
         Write(_APPLIED, [(new.applied, source)] if new.applied else []),
     ]
 

@@ -8,6 +8,7 @@ import asyncio
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -154,32 +155,59 @@ class FlowStore:
         Raises:
             NotFound: when there is none.
         """
-        query = _where(_revision_query(), _REVISION, (tenant, namespace, flow_id))
+        key = (tenant, namespace, flow_id)
+        query = _where(_revision_query(), _REVISION, key)
         if revision is not None:
             query = query.where(_REVISION.c.revision == revision)
         elif commit is not None:
-            query = query.where(_COMMIT.c.seq <= await self._seq(commit))
+            return await self._at_commit(key, await self._commit(commit))
         query = query.order_by(_REVISION.c.revision.desc()).limit(1)
         rows = await self._database.fetch(query)
         if not rows:
-            wanted = f"revision {revision}" if revision is not None else f"commit {commit}"
-            message = f"flow {namespace}.{flow_id} has no {wanted}"
+            message = f"flow {namespace}.{flow_id} has no revision {revision or ''}".rstrip()
             raise NotFound(message)
         return _revision(rows[0])
 
-    async def _seq(self, commit: str) -> int:
+    async def _at_commit(self, key: FlowKey, commit: Row) -> FlowRevision:
+        query = _where(_revision_query(), _REVISION, key)
+        rows = await self._database.fetch(query.order_by(_REVISION.c.revision))
+        found = [row for row in rows if row.source_id == commit.source_id and row.seq is not None]
+        if all(one.seq <= other.seq for one, other in pairwise(found)):
+            found = [row for row in found if row.seq <= commit.seq]
+        else:
+            # History was rewritten, and a tip came back: only the chain of parents tells.
+            found = await self._on_chain(found, commit)
+        if not found:
+            message = f"there was no flow {key[1]}.{key[2]} at commit {commit.sha[:12]}"
+            raise NotFound(message)
+        return _revision(found[-1])
+
+    async def _on_chain(self, rows: Sequence[Row], commit: Row) -> list[Row]:
+        """Return the revisions that the nearest first-parent ancestor (or the commit) made."""
+        query = select(_COMMIT.c.sha, _COMMIT.c.first_parent).where(
+            _COMMIT.c.source_id == commit.source_id
+        )
+        parents = {row.sha: row.first_parent for row in await self._database.fetch(query)}
+        made: dict[str, list[Row]] = {}
+        for row in rows:
+            made.setdefault(row.commit_sha, []).append(row)
+        at: str | None = commit.sha
+        while at is not None and at not in made:
+            at = parents.get(at)
+        return made[at] if at is not None else []
+
+    async def _commit(self, commit: str) -> Row:
+        columns = (_COMMIT.c.source_id, _COMMIT.c.sha, _COMMIT.c.seq)
         rows = await self._database.fetch(
-            select(_COMMIT.c.seq, _COMMIT.c.sha)
-            .where(_COMMIT.c.sha.startswith(commit, autoescape=True))
-            .limit(2)
+            select(*columns).where(_COMMIT.c.sha.startswith(commit, autoescape=True)).limit(2)
         )
         if not rows:
             message = f"no commit {commit} is known here"
             raise NotFound(message)
-        if len(rows) > 1:
+        if len({row.sha for row in rows}) > 1:
             message = f"commit {commit} is ambiguous: {rows[0].sha} and {rows[1].sha}"
             raise Conflict(message)
-        return int(rows[0].seq)
+        return rows[0]
 
     async def revisions(self, tenant: str, namespace: str, flow_id: str) -> list[FlowRevision]:
         """Return all revisions of a flow, oldest first."""
@@ -263,6 +291,7 @@ _COMMIT_COLUMNS = (
     _COMMIT.c.author_email,
     _COMMIT.c.authored_at,
     _COMMIT.c.subject,
+    _COMMIT.c.seq,
 )
 
 

@@ -15,7 +15,9 @@ _PIN: Any = PinRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _ADD = (
     "INSERT INTO pin (id, tenant, namespace, flow_id, revision, commit_sha, blob, quarantined,"
     " until, until_at, reason, actor, created_at, ended_at, ended_by)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?,"
+    " (SELECT blob FROM active_flow WHERE tenant = ? AND namespace = ? AND flow_id = ?),"
+    " ?, ?, ?, ?, ?, NULL, NULL)"
 )
 _END_FLOW = (
     "UPDATE pin SET ended_at = ?, ended_by = ? WHERE tenant = ? AND namespace = ? AND flow_id = ?"
@@ -41,15 +43,18 @@ class PinStore:
             query = query.where(*(c == v for c, v in zip(columns, key, strict=True)))
         return [_pin(row) for row in await self._database.fetch(query)]
 
-    async def add(self, pin: Pin) -> None:
-        """Store a pin; one that held the flow before ends in the same transaction."""
+    async def add(self, pin: Pin) -> Pin:
+        """Store a pin, quarantine what is active now, and return the pin as it is stored.
+
+        One that held the flow before ends in the same transaction.
+        """
         row = (
             pin.id,
             *pin.key,
             pin.revision,
             pin.commit,
             pin.blob,
-            pin.quarantined,
+            *pin.key,
             pin.until,
             pin.until_at,
             pin.reason,
@@ -58,6 +63,7 @@ class PinStore:
         )
         ended = (pin.created_at, f"replaced by {pin.actor}", *pin.key)
         await self._database.submit([Write(_END_FLOW, [ended]), Write(_ADD, [row])])
+        return next(each for each in await self.open(key=pin.key) if each.id == pin.id)
 
     async def end(self, pins: Iterable[Pin], *, by: str, at: int) -> None:
         """Note that pins ended, and what ended them."""

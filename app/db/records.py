@@ -144,7 +144,6 @@ class Head(NamedTuple):
     deleted: bool
     incarnation: int
     commit: str = ""
-    state: str = "superseded"
 
 
 class NewRevision(NamedTuple):

@@ -57,7 +57,7 @@ class RevisionStore:
         return {(row.tenant, row.namespace, row.flow_id): _head(row) for row in rows}
 
     async def flow_ids(self, source_id: str) -> dict[tuple[str, str, str], str]:
-        """Return (tenant, namespace, blob) -> flow id: what sources are known to call themselves."""
+        """Return (tenant, namespace, blob) -> flow id: what flow each blob is."""
         columns = (_REVISION.c.tenant, _REVISION.c.namespace, _REVISION.c.blob)
         query = select(*columns, _REVISION.c.flow_id).distinct()
         rows = await self._database.fetch(query.where(_REVISION.c.source_id == source_id))
@@ -130,7 +130,6 @@ def _head(row: Row) -> Head:
         row.kind == "delete",
         row.incarnation,
         row.commit_sha,
-        row.state,
     )
 
 

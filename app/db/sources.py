@@ -23,9 +23,9 @@ _FINDING: Any = FindingRow.__table__  # type: ignore[attr-defined]  # as above
 
 _REGISTER = (
     "INSERT INTO source (id, tenant, url, ref, root, layout, edit_mode, atomic, conditions)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, '[]') ON CONFLICT (id) DO UPDATE SET tenant = excluded.tenant,"
-    " url = excluded.url, ref = excluded.ref, root = excluded.root, layout = excluded.layout,"
-    " edit_mode = excluded.edit_mode, atomic = excluded.atomic"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, '[]') ON CONFLICT (id) DO UPDATE SET"
+    " tenant = excluded.tenant, url = excluded.url, ref = excluded.ref, root = excluded.root,"
+    " layout = excluded.layout, edit_mode = excluded.edit_mode, atomic = excluded.atomic"
 )
 _STATUS = "UPDATE source SET conditions = ?, last_seen = ?, last_sync_at = ? WHERE id = ?"
 _RUN_SAVE = (

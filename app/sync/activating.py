@@ -1,18 +1,15 @@
 """The phases that act: PLAN, GATE and ACTIVATE."""
 
 from app.db.activation import Activation
-from app.db.records import Pin, StoredFinding
+from app.db.records import StoredFinding
 from app.sync.findings import difference
 from app.sync.gate import refusal
 from app.sync.passes import Parts, Pass, Settled
-from app.sync.pins import expired
 from app.sync.plan import Basis, Plan, make_plan
 
 
 async def plan(parts: Parts, now: Pass) -> None:
-    """Decide what moves, what stays, and which pins end."""
-    pins = await parts.sources.pins.open()
-    at = parts.clock.now()
+    """Decide what moves, and what stays."""
     basis = Basis(
         tip=now.tip or "",
         atomic=now.source.atomic,
@@ -22,11 +19,9 @@ async def plan(parts: Parts, now: Pass) -> None:
         active=now.active,
         facts=now.facts,
         found=now.found,
-        pins=pins,
     )
-    now.plan = make_plan(basis, Activation(now.source.id, at))
+    now.plan = make_plan(basis, Activation(now.source.id, parts.clock.now()))
     await _compare_findings(parts, now, now.plan)
-    _end(now.plan, expired(pins, at), "its time is over")
 
 
 async def gate(parts: Parts, now: Pass) -> None:
@@ -42,6 +37,7 @@ async def gate(parts: Parts, now: Pass) -> None:
     why = refusal(now.plan, active=active, root_missing=bool(root) and not now.entries)
     parts.held = tip if why else None
     if why:
+        await parts.sources.activation.activate(_held(now.plan))
         parts.done = now.seen, tip
         raise Settled("HELD", f"PRUNE_LIMIT: {why}; sync again by hand to let it pass")
 
@@ -58,6 +54,19 @@ async def activate(parts: Parts, now: Pass) -> None:
     parts.done = now.seen, now.tip or ""
 
 
+def _held(plan: Plan) -> Activation:
+    """Return what is written of a plan that does not come about: what was found, and states."""
+    planned = plan.activation
+    states = [(flow.key, flow.revision, "held") for flow in planned.flows]
+    return Activation(
+        planned.source_id,
+        planned.at,
+        states=states,
+        findings=planned.findings,
+        resolved=planned.resolved,
+    )
+
+
 async def _compare_findings(parts: Parts, now: Pass, plan: Plan) -> None:
     before = await parts.sources.findings(now.source.id)
     stamp = StoredFinding(
@@ -66,11 +75,3 @@ async def _compare_findings(parts: Parts, now: Pass, plan: Plan) -> None:
     judged = [tree.key for tree in now.changed]
     result = difference(before, now.found, judged=judged, kept=frozenset(now.kept), stamp=stamp)
     plan.activation.findings, plan.activation.resolved = result
-
-
-def _end(plan: Plan, pins: list[Pin], by: str) -> None:
-    ended = {pin for pin, _ in plan.activation.ended_pins}
-    for pin in pins:
-        if pin.id not in ended:
-            plan.activation.ended_pins.append((pin.id, by))
-            plan.keys.add(pin.key)

@@ -56,9 +56,9 @@ class FlowIndex:
     ) -> list[NewRevision]:
         """Take the changes of a commit and return the revisions they make, in order of identity."""
         touched: dict[FlowKey, None] = {}
-        for path, file in changes:
+        for path, content in changes:
             before = self.files.get(path)
-            file = _sticky(file, before)
+            file = _sticky(content, before)
             for key in (before.key if before else None, file.key if file else None):
                 if key is not None:
                     touched[key] = None

@@ -48,6 +48,8 @@ class Parts:
     """The ref's object id and the commit that the last run saw through, whatever its outcome."""
     held: str | None = None
     """The commit that the gate holds."""
+    delivered: bool = False
+    """Whether webhook deliveries wait for a run."""
     approved: set[str] = field(default_factory=set)
     """Commits that pass the gate: made here, or wanted by somebody."""
 

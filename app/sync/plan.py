@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from app.db.activation import Activation
-from app.db.records import ActiveFlow, FlowKey, Head, Pin, Snapshot
+from app.db.records import ActiveFlow, FlowKey, Head, Snapshot
 from app.git.survey import shown
-from app.sync.findings import NOWHERE, Found, NamespaceKey
+from app.sync.findings import Found, NamespaceKey
 from app.sync.index import FlowIndex
 from app.sync.validation import Facts
 
@@ -33,7 +33,6 @@ class Basis:
     facts: Mapping[str, Facts]
     """Path -> facts of the flows that were parsed; of the others the active ones hold."""
     found: Sequence[Found]
-    pins: Sequence[Pin] = ()
 
 
 @dataclass(slots=True)
@@ -66,7 +65,6 @@ def make_plan(basis: Basis, activation: Activation) -> Plan:
             _stay(plan, basis, tree, bad_paths, is_bad=is_bad)
         else:
             _move(plan, basis, tree, bad_paths if is_bad else frozenset())
-    _end_pins(plan, basis)
     if activation.moved:
         activation.applied = basis.tip
     return plan
@@ -145,25 +143,4 @@ def _is_bad(basis: Basis, key: FlowKey, bad_paths: Iterable[str]) -> bool:
 
 
 def _mark(plan: Plan, basis: Basis, key: FlowKey, state: str) -> None:
-    head = basis.index.heads[key]
-    if head.state != state:
-        plan.activation.states.append((key, head.revision, state))
-        basis.index.heads[key] = head._replace(state=state)
-
-
-def _end_pins(plan: Plan, basis: Basis) -> None:
-    """End the pins whose flow became another one than was quarantined (until: changed)."""
-    new = {flow.key: flow for flow in plan.activation.flows}
-    for pin in basis.pins:
-        flow = new.get(pin.key)
-        if flow is None:
-            continue
-        if flow.deleted:
-            plan.activation.ended_pins.append((pin.id, "the flow was deleted"))
-        elif pin.until == "changed" and flow.blob != pin.quarantined:
-            plan.activation.ended_pins.append((pin.id, f"commit {basis.tip}"))
-
-
-def errors_elsewhere(found: Iterable[Found]) -> bool:
-    """Return whether something is wrong that no namespace is held for."""
-    return any(each.is_error and each.namespace == NOWHERE for each in found)
+    plan.activation.states.append((key, basis.index.heads[key].revision, state))

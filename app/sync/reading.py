@@ -74,7 +74,7 @@ async def load(parts: Parts, now: Pass) -> None:
     now.found = [of_layout(each, origin.layout) for each in now.survey.findings]
     now.snapshots = await parts.sources.activation.snapshots(now.source.id)
     now.active = await parts.sources.activation.flows(now.source.id)
-    names = {each for each in _namespaces(now.entries, origin)} | set(now.snapshots)
+    names = _namespaces(now.entries, origin) | set(now.snapshots)
     trees = await asyncio.to_thread(_trees, origin, now.tip or "", sorted(names))
     now.changed = [tree for tree in trees if _is_changed(now, tree)]
 

@@ -12,7 +12,7 @@ import structlog
 from app.db.records import Condition, Source, SyncRun
 from app.errors import HeadwaterError
 from app.sync import activating, reading
-from app.sync.conditions import Failure, after_failure, after_success, failure_of
+from app.sync.conditions import Failure, Next, after_failure, after_success, failure_of
 from app.sync.passes import Parts, Pass, Settled
 
 _LOG = structlog.get_logger(__name__)
@@ -90,10 +90,23 @@ class Reconciler:
         if outcome != "NOOP" or now.cause != "poll" or conditions != self.source.conditions:
             await self.parts.sources.save_run(run)
             await self.parts.sources.forget_runs(self.source.id, keep=_KEPT_RUNS)
+        await self._settle_deliveries(now, outcome)
         seen = now.tip or self.source.last_seen
         await self.parts.sources.save_status(self.source.id, conditions, seen=seen, at=at)
         self.source = await self.parts.sources.get(self.source.id)
         return run
+
+    async def _settle_deliveries(self, now: Pass, outcome: str) -> None:
+        """Note what became of the webhook deliveries that came before this run."""
+        if not self.parts.delivered:
+            return
+        self.parts.delivered = False
+        retried = self.failure is not None and self.failure.next is Next.RETRY
+        if retried:
+            self.parts.delivered = True
+            return
+        state = "failed" if outcome == "FAILED" else "done"
+        await self.parts.sources.deliveries.settle(self.source.id, state, until=now.started_at)
 
     async def _conditions(self, outcome: str, reason: str, at: int) -> tuple[Condition, ...]:
         before = self.source.conditions

@@ -1,22 +1,22 @@
 """The sync service: what the API, the CLI and the node know of Git."""
 
-import asyncio
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Mapping, Sequence
 
 from app.config import Settings
 from app.db.flows import FlowStore
-from app.db.records import Source, StoredFinding, SyncRun
+from app.db.records import CommitRecord, FlowKey, Pin, Source, StoredFinding, SyncRun
 from app.db.sources import SourceStore
-from app.errors import NotFound, Unavailable
+from app.errors import NotFound
 from app.flows.typenames import Types
 from app.ports import Clock, FlowRevision
 from app.sync.contents import Contents
+from app.sync.differences import unified
+from app.sync.follower import Follower
 from app.sync.indexing import Indexer
-from app.sync.loop import SyncLoop
-from app.sync.model import Actor, FlowWrite
+from app.sync.model import Actor, Delivery, FlowWrite
 from app.sync.passes import Parts
-from app.sync.reconcile import Reconciler
+from app.sync.rollback import Rollback
+from app.sync.webhook import Webhook
 from app.sync.writes import Writes
 
 SOURCE = "main"
@@ -35,46 +35,44 @@ class SyncService:
         clock: Clock,
     ) -> None:
         """Nothing is opened yet."""
-        self._settings = settings
         self._sources = sources
         self._flows = flows
-        self._clock = clock
         contents = Contents(types, settings.git.max_flow_bytes)
         indexer = Indexer(SOURCE, sources, contents)
-        self._parts = Parts(settings, sources, flows, types, clock, contents, indexer)
-        self._reconciler = Reconciler(_described(settings), self._parts)
-        self._loop = SyncLoop(self._reconciler.run)
-        self._writes = Writes(self._parts, self._synced)
-        self._stack = AsyncExitStack()
-        self._tasks: list[asyncio.Task[None]] = []
+        parts = Parts(settings, sources, flows, types, clock, contents, indexer)
+        self._parts = parts
+        self._follower = Follower(_described(settings), parts)
+        self._writes = Writes(parts, self._follower.synced)
+        self._rollback = Rollback(flows, sources.pins, clock, self._announce)
+        self._webhook = Webhook(SOURCE, settings, sources.deliveries, clock, self._delivered)
 
     async def start(self) -> None:
-        """Register the source and follow it; a source without any flow yet is awaited."""
-        source = await self._sources.register(_described(self._settings))
-        self._reconciler.source = source
-        if source.last_applied is not None:
-            self._parts.done = source.last_applied, source.last_applied
-        group = await self._stack.enter_async_context(asyncio.TaskGroup())
-        self._tasks.append(group.create_task(self._loop.forever(), name="sync"))
-        first = self._loop.wake("start")
-        await asyncio.wait([first], timeout=1.0 if source.last_applied else 30.0)
+        """Follow the source; a source of which nothing was ever active is awaited."""
+        await self._rollback.end_expired()
+        for pin in await self._sources.pins.open():
+            self._announce(pin)
+        self._follower.timing.hourly(self._webhook.forget_old)
+        await self._follower.start()
 
     async def stop(self) -> None:
-        """End the loop and the reading processes."""
-        for task in self._tasks:
-            task.cancel()
-        self._tasks.clear()
-        await self._stack.aclose()
-        if self._parts.origin is not None:
-            await asyncio.to_thread(self._parts.origin.close)
-            self._parts.origin = None
+        """End the loop and the processes that read the repository."""
+        await self._follower.stop()
+
+    def _announce(self, pin: Pin) -> None:
+        if pin.until_at is not None:
+            ends = self._rollback.end_expired
+            self._follower.timing.at(pin.until_at, f"pin {pin.id}", ends)
+
+    def _delivered(self) -> None:
+        self._parts.delivered = True
+        self._follower.wake("webhook")
 
     # -- status ----------------------------------------------------------------------------------
 
     @property
     def source(self) -> Source:
         """The source of this node, as the last run left it."""
-        return self._reconciler.source
+        return self._follower.source
 
     async def sources(self) -> list[Source]:
         """Return all sources."""
@@ -94,6 +92,29 @@ class SyncService:
         """Return what is wrong in a source's commits, by path and line; raises `NotFound`."""
         return await self._sources.findings(_known(source_id), open_only=open_only)
 
+    async def commits(
+        self,
+        source_id: str = SOURCE,
+        path: str | None = None,
+        flow: FlowKey | None = None,
+        limit: int = 100,
+    ) -> list[CommitRecord]:
+        """Return commits, newest first: all, or those that made revisions of a flow or path.
+
+        Raises:
+            NotFound: when there is no such source.
+        """
+        revisions = self._sources.revisions
+        return await revisions.commits(_known(source_id), path=path, flow=flow, limit=limit)
+
+    async def diff(self, tenant: str, namespace: str, flow_id: str, old: str, new: str) -> str:
+        """Return the unified diff of two revisions, each named by number or commit.
+
+        Raises:
+            NotFound: when there is no such revision.
+        """
+        return await unified(self._flows, (tenant, namespace, flow_id), str(old), str(new))
+
     # -- verbs -----------------------------------------------------------------------------------
 
     async def sync(
@@ -110,18 +131,10 @@ class SyncService:
             Unavailable: when the run does not end within `timeout` seconds.
         """
         _known(source_id)
-        asked = self._loop.wake(cause)
-        return await self._ended(asked, timeout) if wait else None
-
-    async def _synced(self, cause: str) -> SyncRun:
-        return await self._ended(self._loop.wake(cause), 60.0)
-
-    async def _ended(self, asked: asyncio.Future[SyncRun], timeout: float) -> SyncRun:
-        try:
-            return await asyncio.wait_for(asyncio.shield(asked), timeout)
-        except TimeoutError:
-            message = f"the sync goes on, but did not end within {timeout:g} s"
-            raise Unavailable(message) from None
+        if wait:
+            return await self._follower.synced(cause, timeout)
+        self._follower.wake(cause)
+        return None
 
     async def put_flow(
         self,
@@ -169,6 +182,77 @@ class SyncService:
     ) -> None:
         """Commit the deletion of a flow; raises `NotFound`, `Gone`, `Conflict`."""
         await self._writes.delete(tenant, namespace, flow_id, actor=actor, message=message)
+
+    # -- pins ------------------------------------------------------------------------------------
+
+    async def pin(
+        self,
+        tenant: str,
+        namespace: str,
+        flow_id: str,
+        *,
+        revision: int | None = None,
+        commit: str | None = None,
+        reason: str,
+        actor: Actor,
+        until: str = "changed",
+    ) -> Pin:
+        """Hold a flow at a revision: from the next execution on it runs that, whatever Git says.
+
+        `until`: `changed` (it ends when Git makes the flow another one than now), `manual`, or an
+        RFC 3339 time. A pin that held the flow before ends.
+
+        Raises:
+            NotFound, Gone: when there is no such flow or revision.
+            Conflict: when that revision is invalid, redacted or a deletion.
+            BadRequest: when `until`, or which revision is meant, cannot be read.
+        """
+        return await self._rollback.pin(
+            (tenant, namespace, flow_id),
+            revision=revision,
+            commit=commit,
+            reason=reason,
+            actor=actor,
+            until=until,
+        )
+
+    async def unpin(self, tenant: str, namespace: str, flow_id: str, actor: Actor) -> None:
+        """End the pin of a flow; raises `NotFound` when there is none."""
+        await self._rollback.unpin((tenant, namespace, flow_id), actor)
+
+    async def pins(self, tenant: str | None = None) -> list[Pin]:
+        """Return the pins that hold, oldest first."""
+        return await self._sources.pins.open(tenant)
+
+    async def rollback(
+        self,
+        tenant: str,
+        namespace: str,
+        flow_id: str,
+        *,
+        to: str | int | None = None,
+        reason: str,
+        actor: Actor,
+        until: str = "changed",
+    ) -> Pin:
+        """Pin a flow to an earlier revision: by number, by commit, or the valid one before this.
+
+        What is active now is quarantined. Raises as `pin`.
+        """
+        return await self._rollback.rollback(
+            (tenant, namespace, flow_id), to=to, reason=reason, actor=actor, until=until
+        )
+
+    # -- webhooks --------------------------------------------------------------------------------
+
+    async def deliver(self, key: str, headers: Mapping[str, str], body: bytes) -> Delivery:
+        """Take a webhook delivery of a forge and return its answer; the sync comes after it.
+
+        Raises:
+            NotFound: when there is no webhook `key`. TooLarge: when the body is over the limit.
+            Unauthorized: when the signature is missing or wrong. BadRequest: for no delivery.
+        """
+        return await self._webhook.deliver(key, headers, body)
 
 
 def _known(source_id: str) -> str:

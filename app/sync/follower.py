@@ -1,0 +1,103 @@
+"""Following a source: the loop and everything that wakes it."""
+
+import asyncio
+from contextlib import AsyncExitStack, suppress
+
+from app.db.records import Source, SyncRun
+from app.errors import BadRequest, Unavailable
+from app.sync.conditions import Next
+from app.sync.loop import SyncLoop
+from app.sync.origin import locate
+from app.sync.passes import Parts
+from app.sync.reconcile import Reconciler
+from app.sync.timing import Timing
+from app.sync.watch import watch
+
+_FIRST_SECONDS = 30.0
+_LATER_SECONDS = 1.0
+
+
+class Follower:
+    """Runs the loop of one source: at the start, by polls, webhooks, edits and on demand."""
+
+    def __init__(self, source: Source, parts: Parts) -> None:
+        """`source` as the settings describe it; nothing is opened yet."""
+        self._parts = parts
+        self._reconciler = Reconciler(source, parts)
+        self._loop = SyncLoop(self._pass)
+        self._stack = AsyncExitStack()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.timing = Timing(parts.settings.git.poll_seconds)
+
+    @property
+    def source(self) -> Source:
+        """The source as the last run left it."""
+        return self._reconciler.source
+
+    async def start(self) -> None:
+        """Register the source and follow it.
+
+        A source of which nothing was ever active is awaited; otherwise what was active goes on, and
+        a remote that does not answer holds up nothing.
+        """
+        source = await self._parts.sources.register(self.source)
+        self._reconciler.source = source
+        if source.last_applied is not None:
+            self._parts.done = source.last_applied, source.last_applied
+        self._parts.delivered = await self._parts.sources.deliveries.unfinished(source.id) > 0
+        group = await self._stack.enter_async_context(asyncio.TaskGroup())
+        self._tasks.append(group.create_task(self._loop.forever(), name="sync"))
+        self._tasks.append(group.create_task(self._watch(), name="watch"))
+        self.timing.start()
+        self.timing.poll(self._poll)
+        seconds = _LATER_SECONDS if source.last_applied else _FIRST_SECONDS
+        await asyncio.wait([self._loop.wake("start")], timeout=seconds)
+
+    async def stop(self) -> None:
+        """End the loop and the processes that read the repository."""
+        self.timing.stop()
+        for task in self._tasks:
+            task.cancel()
+        self._tasks.clear()
+        await self._stack.aclose()
+        origin, self._parts.origin = self._parts.origin, None
+        if origin is not None:
+            await asyncio.to_thread(origin.close)
+
+    def wake(self, cause: str) -> asyncio.Future[SyncRun]:
+        """Ask for a run that begins after now; shield its future, others may wait for it, too."""
+        return self._loop.wake(cause)
+
+    async def synced(self, cause: str, timeout: float = 60.0) -> SyncRun:
+        """Make a run and wait for its end.
+
+        Raises:
+            Unavailable: when it does not end within `timeout` seconds, or the service stops.
+        """
+        asked = self.wake(cause)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(asked), timeout)
+        if not asked.done():
+            message = f"the sync goes on, but did not end within {timeout:g} s"
+            raise Unavailable(message)
+        return asked.result()
+
+    async def _pass(self, cause: str) -> SyncRun:
+        """Make a run; after a failure that may pass by itself the next one comes soon."""
+        run = await self._reconciler.run(cause)
+        failure = self._reconciler.failure
+        if failure is None:
+            self.timing.succeeded()
+        elif failure.next is Next.RETRY:
+            self.timing.retry(self._poll)
+        return run
+
+    async def _poll(self) -> None:
+        self._loop.wake("poll")
+
+    async def _watch(self) -> None:
+        """Wake the loop when a file of a working folder is saved."""
+        with suppress(BadRequest):  # the loop tells of it
+            folder = locate(self._parts.settings).working_folder
+            if folder is not None:
+                await watch(folder, lambda: self._loop.wake("write"))

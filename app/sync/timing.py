@@ -1,0 +1,61 @@
+"""When the loop wakes by itself: the poll, the next try after a failure, pins that end."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.date import DateTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+_JITTER = 0.1
+_FIRST_RETRY = 1.0
+
+Job = Callable[[], Awaitable[object]]
+
+
+class Timing:
+    """The clockwork of one sync service."""
+
+    def __init__(self, poll_seconds: float) -> None:
+        """`poll_seconds` is how often the repository is asked."""
+        self._poll_seconds = poll_seconds
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None}
+        )
+        self._failures = 0
+
+    def start(self) -> None:
+        """Begin; jobs may be added before and after."""
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """End all of it."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    def poll(self, job: Job) -> None:
+        """Do something at every poll, ±10 %, so that many nodes do not ask at once."""
+        shortest = self._poll_seconds * (1 - _JITTER)
+        spread = self._poll_seconds * _JITTER * 2
+        trigger = IntervalTrigger(seconds=shortest, timezone=UTC, jitter=spread)
+        self._scheduler.add_job(job, trigger, id="poll")
+
+    def hourly(self, job: Job) -> None:
+        """Do something every hour."""
+        self._scheduler.add_job(job, IntervalTrigger(hours=1, timezone=UTC), id="hourly")
+
+    def at(self, moment: int, name: str, job: Job) -> None:
+        """Do something at a time (µs since the epoch); a job of the same name is replaced."""
+        when = datetime.fromtimestamp(moment / 1_000_000, UTC)
+        self._scheduler.add_job(job, DateTrigger(when), id=name, replace_existing=True)
+
+    def retry(self, job: Job) -> None:
+        """Do something soon: after 1 s, then after twice as long each time, up to a poll."""
+        delay = min(_FIRST_RETRY * 2**self._failures, self._poll_seconds)
+        self._failures = min(self._failures + 1, 30)
+        when = datetime.now(UTC) + timedelta(seconds=delay)
+        self._scheduler.add_job(job, DateTrigger(when), id="retry", replace_existing=True)
+
+    def succeeded(self) -> None:
+        """Forget earlier failures."""
+        self._failures = 0

@@ -1,0 +1,80 @@
+"""Webhook deliveries (contract D8): checked, stored, answered; the work comes later.
+
+A payload is a hint and nothing else: what there is to sync, the repository itself is asked.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+
+from app.config import Settings
+from app.db.deliveries import DeliveryStore, StoredDelivery
+from app.errors import NotFound, TooLarge
+from app.ports import Clock
+from app.sync.forges import Call, check_signature, concern, read_headers, read_payload
+from app.sync.model import Delivery
+
+_MAX_ID = 128
+_KEPT_PAYLOAD = 16_384
+"""Characters of a payload that are kept, for people who look for what a forge sent."""
+_HOUR = 3_600_000_000
+
+
+class Webhook:
+    """Takes deliveries for one source."""
+
+    def __init__(
+        self,
+        source_id: str,
+        settings: Settings,
+        deliveries: DeliveryStore,
+        clock: Clock,
+        wake: Callable[[], object],
+    ) -> None:
+        """`wake` makes the source's loop look at the repository."""
+        self._source_id = source_id
+        self._settings = settings
+        self._deliveries = deliveries
+        self._clock = clock
+        self._wake = wake
+
+    async def deliver(self, key: str, headers: Mapping[str, str], body: bytes) -> Delivery:
+        """Take a delivery (see `SyncService.deliver`)."""
+        git = self._settings.git
+        if git.hook_key is None or not hmac.compare_digest(git.hook_key.encode(), key.encode()):
+            message = "there is no webhook of this name"
+            raise NotFound(message)
+        most = self._settings.webhooks.git_max_bytes
+        if len(body) > most:
+            message = f"the delivery has {len(body)} bytes, {most} are allowed"
+            raise TooLarge(message)
+        call = read_headers(headers)
+        check_signature(call, body, git.accepted_secrets)
+        payload = read_payload(call, body)
+        if call.event == "ping":
+            return Delivery(200, {"ping": True})
+        ignored = concern(payload, call.event, url=git.repo or "", ref=git.ref)
+        return await self._store(call, body, ignored)
+
+    async def _store(self, call: Call, body: bytes, ignored: str | None) -> Delivery:
+        delivery_id = call.delivery_id[:_MAX_ID] or hashlib.sha256(body).hexdigest()
+        stored = StoredDelivery(
+            provider=call.forge,
+            delivery_id=delivery_id,
+            source_id=self._source_id,
+            event=call.event[:_MAX_ID],
+            payload=body[:_KEPT_PAYLOAD].decode("utf-8", "replace").replace("\0", ""),
+            state="ignored" if ignored else "received",
+            received_at=self._clock.now(),
+        )
+        if not await self._deliveries.add(stored):
+            return Delivery(200, {"duplicate": True, "delivery": delivery_id})
+        if ignored:
+            return Delivery(202, {"delivery": delivery_id, "ignored": ignored})
+        self._wake()
+        return Delivery(202, {"delivery": delivery_id})
+
+    async def forget_old(self) -> None:
+        """Delete deliveries that are older than they are remembered."""
+        kept = int(self._settings.webhooks.remember_days * 24 * _HOUR)
+        await self._deliveries.forget(self._clock.now() - kept)
