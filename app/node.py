@@ -37,7 +37,6 @@ from app.ports import HttpClient
 from app.storage import LocalStorage
 from app.sync.service import SyncService
 
-
 _MICROSECOND = timedelta(microseconds=1)
 
 
