@@ -255,6 +255,9 @@ class HttpClient(Protocol):
     Raises `HttpFailure` of `plugins.http`, never a library's error.
     """
 
+    inline_bytes: int
+    """Answers up to this size may be kept in memory; larger ones belong into the storage."""
+
     def send(self, call: HttpCall) -> AbstractAsyncContextManager[HttpAnswer]:
         """Send the request; the connection is free again when the context ends."""
         ...

@@ -164,9 +164,6 @@ class HttpSettings(Section):
     )
     max_body_bytes: int = Field(1 * GIB, gt=0, description="Largest answer that is accepted.")
     per_host: int = Field(32, gt=0, description="Calls to one host at once.")
-    client: Literal["auto", "pyreqwest", "httpx2"] = Field(
-        "auto", description="HTTP client; `auto` takes the fastest one that is installed."
-    )
     allow_private: bool = Field(
         True, description="Whether tasks may call private addresses (10/8, 172.16/12, 192.168/16)."
     )

@@ -9,6 +9,8 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
+import psutil
+
 CHUNK = b"10000\r\n" + b"x" * 65536 + b"\r\n"
 
 
@@ -235,6 +237,14 @@ async def serving(tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
             handler.cancel()
         await asyncio.gather(*handlers, return_exceptions=True)
         await listener.wait_closed()
+        if tls:  # a handshake that failed is cleaned up in its own time, and has no handler
+            await until(lambda: not _sockets(server.port))
+
+
+def _sockets(port: int) -> list[object]:
+    """Return the connections of this process that the server on `port` has."""
+    found = psutil.Process().net_connections("tcp4")
+    return [each for each in found if each.laddr and each.laddr.port == port]
 
 
 async def until(true: Callable[[], bool], seconds: float = 5) -> None:

@@ -8,9 +8,10 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from app.config.sections import HttpSettings
 from app.plugins.api import TaskFailed
 from app.plugins.core import Request
-from app.plugins.http import AddressPolicy, Limits, ReqwestClient
+from app.plugins.http import AddressPolicy, Limits, ReqwestClient, http_client
 from tests.plugins.contexts import Context
 from tests.plugins.servers import Seen, Server
 
@@ -89,6 +90,14 @@ async def test_the_file_of_a_large_body_holds_it(context: Context, server: Serve
     outputs = await task(server.url("/big?size=12000000")).run(context)
     assert await context.storage.size(outputs["bodyUri"]) == 12_000_000
     assert context.metrics[0][1] == 12_000_000
+
+
+async def test_how_much_is_kept_inline_is_a_setting(server: Server) -> None:
+    client = http_client(HttpSettings(allow_loopback=True, max_inline_bytes=12))
+    context = Context(client)
+    assert "bodyUri" in await task(server.url()).run(context)
+    assert (await task(server.url("/zipped")).run(context))["body"] == "hello world"
+    await client.close()
 
 
 async def test_max_content_length(context: Context, server: Server) -> None:

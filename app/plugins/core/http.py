@@ -16,9 +16,6 @@ from app.plugins.http import HttpFailure
 from app.plugins.http.bodies import chained
 from app.ports import HttpAnswer
 
-INLINE_BYTES = 10 * 1024 * 1024
-"""Larger answers are streamed to the internal storage (contract D16)."""
-
 SHOWN_CHARS = 500
 """How much of the body the message of a failed call shows."""
 
@@ -29,8 +26,9 @@ class Request(HttpCall, Runnable):
     """Call an HTTP service and keep its answer.
 
     Outputs: `uri`, `code`, `headers` (a map of lists; names in lower case) and `body` (always text:
-    use `fromJson(outputs.task.body)`). An answer of more than 10 MiB goes to the internal storage:
-    then there is no `body`, and `bodyUri` names the file. Metric: `response.length` (bytes).
+    use `fromJson(outputs.task.body)`). A large answer (10 MiB unless the server is set otherwise)
+    goes to the internal storage: then there is no `body`, and `bodyUri` names the file. Metric:
+    `response.length` (bytes).
 
     The service gets an `Idempotency-Key`: the same for repeated deliveries of one attempt, another
     one for each attempt. Whether it did the work stays unknown after a time-out or a broken
@@ -92,10 +90,11 @@ class Request(HttpCall, Runnable):
         """Put `body` or `bodyUri` into the outputs; return the length in bytes."""
         options = self.options
         most = options.max_content_length if options else None
-        start = await answer.read(INLINE_BYTES + 1 if most is None else min(most, INLINE_BYTES) + 1)
+        inline = ctx.http.inline_bytes  # larger answers are streamed to the storage (contract D16)
+        start = await answer.read((inline if most is None else min(most, inline)) + 1)
         if most is not None and len(start) > most:
             raise _too_long(most, outputs)
-        if len(start) <= INLINE_BYTES:
+        if len(start) <= inline:
             charset = (options.default_charset if options else None) or "utf-8"
             types = outputs["headers"].get("content-type")
             outputs["body"] = start.decode(_codec(types[0] if types else "", charset), "replace")

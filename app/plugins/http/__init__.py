@@ -25,4 +25,9 @@ def http_client(settings: HttpSettings) -> ReqwestClient:
         total=settings.total_timeout_seconds,
         body_bytes=settings.max_body_bytes,
     )
-    return ReqwestClient(policy, per_host=settings.per_host, limits=limits)
+    return ReqwestClient(
+        policy,
+        per_host=settings.per_host,
+        inline_bytes=settings.max_inline_bytes,
+        limits=limits,
+    )

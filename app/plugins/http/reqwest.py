@@ -25,6 +25,7 @@ from app.plugins.http.urls import Target, parse_url
 from app.ports import HttpCall
 
 PER_HOST = 32
+INLINE_BYTES = 10 * 1024 * 1024
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
 _seconds = functools.lru_cache(256)(lambda seconds: timedelta(seconds=seconds))
 
@@ -42,6 +43,7 @@ class ReqwestClient:
         policy: AddressPolicy | None = None,
         *,
         per_host: int = PER_HOST,
+        inline_bytes: int = INLINE_BYTES,
         limits: Limits | None = None,
         resolver: Resolver | None = None,
     ) -> None:
@@ -50,10 +52,12 @@ class ReqwestClient:
         Args:
             policy: which addresses may be called.
             per_host: most calls at once to one host and port.
+            inline_bytes: up to which size callers should keep an answer in memory.
             limits: of calls that do not say otherwise.
             resolver: looks names up; replaces `policy`.
         """
         self.limits = limits or Limits()
+        self.inline_bytes = inline_bytes
         self._resolver = resolver or Resolver(policy or AddressPolicy())
         self._per_host = per_host
         self._clients = Clients(most_idle=per_host)
