@@ -20,7 +20,7 @@ from app.db.flows import FlowStore
 from app.db.journal import SqlJournal
 from app.db.logs import SqlLogs
 from app.db.nodes import next_epoch
-from app.db.retention import forget
+from app.db.retention import forget_claims
 from app.db.sources import SourceStore
 from app.engine.clock import SystemClock
 from app.engine.commands import Commands
@@ -122,15 +122,9 @@ class Node:
         await self.database.close()
 
     async def forget(self) -> None:
-        """Delete what need not be remembered any longer."""
-        now = self.clock.now()
-        keys = timedelta(hours=self.settings.engine.idempotency_hours)
-        deliveries = timedelta(days=self.settings.webhooks.remember_days)
-        await forget(
-            self.database,
-            claims_before=now - keys // _MICROSECOND,
-            deliveries_before=now - deliveries // _MICROSECOND,
-        )
+        """Delete idempotency keys that are older than they have to be remembered."""
+        kept = timedelta(hours=self.settings.engine.idempotency_hours)
+        await forget_claims(self.database, self.clock.now() - kept // _MICROSECOND)
 
 
 @asynccontextmanager
