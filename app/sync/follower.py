@@ -97,7 +97,9 @@ class Follower:
 
     async def _watch(self) -> None:
         """Wake the loop when a file of a working folder is saved."""
-        with suppress(BadRequest):  # the loop tells of it
+        try:
             folder = locate(self._parts.settings).working_folder
-            if folder is not None:
-                await watch(folder, lambda: self._loop.wake("write"))
+        except BadRequest:
+            return  # every run tells of it
+        if folder is not None:
+            await watch(folder, lambda: self._loop.wake("write"))

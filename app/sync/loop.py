@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from app.db.records import SyncRun
+from app.errors import Unavailable
 
 _RANK = ("poll", "start", "webhook", "write", "manual")
 """Of causes that are joined the last one here is kept."""
@@ -33,7 +34,7 @@ class SyncLoop:
         return self._next
 
     async def forever(self) -> None:
-        """Make passes until cancelled; whoever waits then is told by cancellation."""
+        """Make passes until cancelled; whoever waits then hears `Unavailable`."""
         try:
             while True:
                 await self._wake.wait()
@@ -42,7 +43,7 @@ class SyncLoop:
         finally:
             for waiting in (self._current, self._next):
                 if waiting is not None:
-                    waiting.cancel()
+                    _fail(waiting, Unavailable("the service stops"))
 
     async def _pass(self) -> None:
         asked, cause = self._next, self._cause
@@ -52,10 +53,14 @@ class SyncLoop:
         try:
             run = await self._run(cause)
         except Exception as error:  # noqa: BLE001 - the loop goes on; whoever waits is told
-            if not asked.done():
-                asked.set_exception(error)
-                asked.exception()
+            _fail(asked, error)
         else:
             if not asked.done():
                 asked.set_result(run)
         self._current = None
+
+
+def _fail(waiting: asyncio.Future[SyncRun], error: Exception) -> None:
+    if not waiting.done():
+        waiting.set_exception(error)
+        waiting.exception()  # nobody need wait for it; an unseen failure is no warning

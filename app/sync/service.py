@@ -36,7 +36,7 @@ class SyncService:
     ) -> None:
         """Nothing is opened yet."""
         self._sources = sources
-        self._flows = flows
+        self.flows = flows
         contents = Contents(types, settings.git.max_flow_bytes)
         indexer = Indexer(SOURCE, sources, contents)
         parts = Parts(settings, sources, flows, types, clock, contents, indexer)
@@ -113,7 +113,7 @@ class SyncService:
         Raises:
             NotFound: when there is no such revision.
         """
-        return await unified(self._flows, (tenant, namespace, flow_id), str(old), str(new))
+        return await unified(self.flows, (tenant, namespace, flow_id), str(old), str(new))
 
     # -- verbs -----------------------------------------------------------------------------------
 
