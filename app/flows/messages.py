@@ -64,8 +64,8 @@ def messages(
 
 def _message(error: ErrorDetails, path: Path, models: Mapping[Path, type[Model]]) -> str:
     kind, context = error["type"], error.get("ctx", {})
-    if kind == "too_long" and isinstance(error["input"], str):
-        kind = "string_too_long"
+    if kind in ("too_long", "too_short") and isinstance(error["input"], str):
+        kind = f"string_{kind}"
     if kind == "missing":
         return "must not be empty" if _is_list(path, models) else "must not be null"
     if kind == "extra_forbidden":

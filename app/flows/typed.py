@@ -40,6 +40,7 @@ class Model(BaseModel):
         alias_generator=to_camel,
         populate_by_name=True,
         use_attribute_docstrings=False,
+        defer_build=True,  # most types are never used; each costs memory and start-up time
     )
 
     renamed: ClassVar[Mapping[str, str]] = {}

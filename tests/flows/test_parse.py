@@ -142,6 +142,14 @@ PROBLEMS: list[tuple[str, list[str]]] = [
         ['E DUPLICATE_KEY  2:1 Duplicate key "id"', "E SCHEMA tasks 4:8 must not be empty"],
     ),
     (
+        'id: ""\nnamespace: N\ntasks: [{id: "", type: core.log.Log, message: ""}]\n',
+        [
+            "E SCHEMA id 1:5 must not be blank",
+            'E SCHEMA namespace 2:12 must match "^[a-z0-9][a-z0-9._-]*$"',
+            "E SCHEMA tasks[0].id 3:14 must not be blank",
+        ],
+    ),
+    (
         flow("lables: {}"),
         ['E UNKNOWN_PROPERTY lables 3:1 Unrecognized field "lables"'],
     ),
