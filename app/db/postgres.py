@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.engine.interfaces import Dialect
 
 from app.db.batches import Unit
-from app.db.sql import POSTGRES, Query, Row, numbered, row_type
+from app.db.sql import Query, Row, numbered, row_type
 from app.db.sqlite import merged
 from app.errors import Conflict, Fenced, HeadwaterError, Unavailable
 
+POSTGRES: Dialect = asyncpg_dialect()  # type: ignore[no-untyped-call]  # untyped in SQLAlchemy
 _LOCK = 0x48656164  # "Head": the key of the advisory lock
 _FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
