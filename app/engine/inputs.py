@@ -63,5 +63,4 @@ def _below(value: Any) -> list[Any]:
         return list(value)
     if isinstance(value, dict):
         return list(value.values())
-    # Not by attribute: deprecated properties warn when they are read.
     return list(value.__dict__.values()) if isinstance(value, Model) else []

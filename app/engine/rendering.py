@@ -76,7 +76,7 @@ def _plan(model: Model) -> list[tuple[str, Any, TypeAdapter[Any] | None]]:
     dynamic = dynamic_fields(type(model))
     plan: list[tuple[str, Any, TypeAdapter[Any] | None]] = []
     for name in type(model).model_fields:
-        value = model.__dict__[name]  # not by attribute: deprecated properties warn
+        value = getattr(model, name)
         if name in dynamic and is_template(value):
             plan.append((name, value, dynamic[name]))
         elif isinstance(value, Model) and _plan(value):

@@ -9,6 +9,7 @@ from app.errors import Invalid
 from app.executions import State
 from app.flows.durations import parse_duration
 from app.flows.model import Inputs, Tasks
+from app.flows.typed import outdated
 from app.flows.values import Duration, Dynamic, is_template
 from app.plugins.api import Flowable, Walker
 
@@ -39,7 +40,7 @@ class Pause(Flowable):
     )
     tasks: Tasks = Field(
         default_factory=list,
-        deprecated="put the tasks after the pause",
+        json_schema_extra=outdated("put the tasks after the pause"),
         description="Tasks to run after the pause.",
     )
 
@@ -49,8 +50,7 @@ class Pause(Flowable):
         resumption = await walker.pause(after=after, then=then)
         if resumption.state is not State.RUNNING:
             return resumption.state
-        tasks = self.__dict__["tasks"]  # as an attribute it would warn: it is deprecated
-        return await walker.sequence(tasks)
+        return await walker.sequence(self.tasks)
 
     async def _own_end(self, walker: Walker) -> tuple[timedelta | None, State]:
         """Return when the pause ends by itself (None: never) and in which state."""

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from app.executions import State
 from app.flows.model import Labels, label_map
+from app.flows.typed import outdated
 from app.flows.values import Text
 from app.plugins.api import Flowable, SubflowCall, SubflowResult, Walker
 
@@ -41,7 +42,7 @@ class Subflow(Flowable):
     schedule_date: Text | None = Field(None, description="When the execution is to start.")
     outputs: dict[str, Any] | None = Field(
         None,
-        deprecated="declare outputs in the flow that is called",
+        json_schema_extra=outdated("declare outputs in the flow that is called"),
         description="Outputs to read from the execution.",
     )
 

@@ -1,11 +1,12 @@
 """`core.flow.Switch`: the list of tasks that a value names."""
 
-from typing import Any
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from app.executions import State
 from app.flows.model import Tasks
+from app.flows.typed import refuse
 from app.flows.values import Text
 from app.plugins.api import Flowable, Walker
 
@@ -24,13 +25,12 @@ class Switch(Flowable):
         default_factory=list, description="The tasks when no case is the value."
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _some(cls, raw: Any) -> Any:
-        if isinstance(raw, dict) and not raw.get("cases") and not raw.get("defaults"):
-            message = "a Switch needs `cases` or `defaults`"
-            raise ValueError(message)
-        return raw
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not any(self.cases.values()) and not self.defaults:
+            message = f"{self.id}: No task defined, neither cases or default have any tasks"
+            refuse(self, {"cases": message})
+        return self
 
     async def walk(self, walker: Walker) -> State:
         """Decide and run the case."""
