@@ -16,7 +16,7 @@ from app.api.query import known_keys
 from app.api.services import Node, Services
 from app.api.status import answer, owned
 from app.errors import BadRequest, NotFound
-from app.executions import Execution, State
+from app.executions import State
 
 MAX_IDS = 1_000
 
@@ -64,15 +64,15 @@ async def resume(
     request: Request, tenant: Tenant, execution_id: ExecutionId, node: Node
 ) -> Response:
     """Resume a paused execution."""
-    await _resumed(request, node, tenant, execution_id)
+    await _resume(request, node, tenant, execution_id)
     return nothing()
 
 
-async def _resumed(request: Request, node: Services, tenant: str, execution_id: str) -> Execution:
+async def _resume(request: Request, node: Services, tenant: str, execution_id: str) -> None:
     execution = await owned(node, tenant, execution_id)
     folder = files_of(execution.namespace, execution.flow_id, execution.id)
     form = await read_form(request, node.storage, f"{folder}/resume")
-    return await node.commands.resume(tenant, execution_id, inputs=form.inputs, by=ACTOR)
+    await node.commands.resume(tenant, execution_id, inputs=form.inputs, by=ACTOR)
 
 
 # -- the paths of later versions, which answer with the execution ---------------------------------
@@ -88,8 +88,8 @@ async def kill_and_tell(
 ) -> Response:
     """End an execution at once as KILLED; answer with it."""
     await owned(node, tenant, execution_id)
-    execution = await node.commands.kill(tenant, execution_id, cascade=cascade)
-    return await answer(request, node, execution)
+    await node.commands.kill(tenant, execution_id, cascade=cascade)
+    return await answer(request, node, await owned(node, tenant, execution_id))
 
 
 @router.post("/{execution_id}/actions/pause", summary="Pause an execution", responses=EXECUTION)
@@ -98,7 +98,8 @@ async def pause_and_tell(
 ) -> Response:
     """Pause a running execution; answer with it."""
     await owned(node, tenant, execution_id)
-    return await answer(request, node, await node.commands.pause(tenant, execution_id))
+    await node.commands.pause(tenant, execution_id)
+    return await answer(request, node, await owned(node, tenant, execution_id))
 
 
 @router.post(
@@ -111,7 +112,8 @@ async def resume_and_tell(
     request: Request, tenant: Tenant, execution_id: ExecutionId, node: Node
 ) -> Response:
     """Resume a paused execution; answer with it."""
-    return await answer(request, node, await _resumed(request, node, tenant, execution_id))
+    await _resume(request, node, tenant, execution_id)
+    return await answer(request, node, await owned(node, tenant, execution_id))
 
 
 # -- several at once -----------------------------------------------------------------------------

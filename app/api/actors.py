@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Query
 
-from app.sync.actors import Actor
+from app.sync.model import Actor
 
 ACTOR = Actor("Headwater API", "api@headwater.invalid")
 

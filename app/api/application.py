@@ -1,6 +1,8 @@
 """The application: every router, one error handler, the description of it all."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -106,3 +108,13 @@ def make_application(
     for router in _ROUTERS:
         application.include_router(router)
     return application
+
+
+def description() -> dict[str, Any]:
+    """Return the description of the API (OpenAPI) without a node that serves it."""
+
+    @asynccontextmanager
+    async def nothing(_: FastAPI) -> AsyncIterator[None]:
+        yield
+
+    return make_application(lifespan=nothing, max_body_bytes=0).openapi()

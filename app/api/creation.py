@@ -65,7 +65,7 @@ async def create(request: Request) -> Response:
     if form.digests and not fresh:
         await node.storage.delete_prefix(folder)
     if wish.wait:
-        execution = await ended(request, node, execution, wish.limit)
+        execution = await ended(request, node, execution.id, wish.limit)
     return await _answer(request, node, execution, fresh=fresh and not wish.wait)
 
 

@@ -1,6 +1,6 @@
 """Pins: which revision of a flow runs whatever Git says, and the rollback that makes one."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -23,6 +23,15 @@ router = APIRouter(
 
 Revision = Annotated[int, Field(ge=1, le=2**31 - 1, description="The number of a revision.")]
 Commit = Annotated[str, Field(pattern=COMMIT_RULE, description="What this commit says.")]
+Target = Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
+Until = Annotated[
+    str,
+    Field(
+        max_length=64,
+        description="`changed`: until a commit changes the flow; `manual`: until it is ended; or"
+        " a time (RFC 3339).",
+    ),
+]
 Reason = Annotated[str, Field(max_length=1_000, description="Why, for those who come after.")]
 
 
@@ -34,9 +43,7 @@ class NewPin(BaseModel):
     revision: Revision | None = None
     commit: Commit | None = None
     reason: Reason = ""
-    until: Literal["changed", "manual"] = Field(
-        "changed", description="`changed`: until a commit changes the flow; `manual`: until ended."
-    )
+    until: Until = "changed"
 
     @model_validator(mode="after")
     def _one_target(self) -> "NewPin":
@@ -50,8 +57,9 @@ class Rollback(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    to: Commit | Revision | None = Field(None, description="A commit or a revision number.")
+    to: Target | Revision | None = Field(None, description="A commit or a revision number.")
     reason: Reason = ""
+    until: Until = "changed"
 
 
 @router.post("/{namespace}/{flow_id}/pin", summary="Pin a flow to a revision")
@@ -90,7 +98,13 @@ async def rollback(
     """Pin a flow to an earlier revision, at once, and set aside what it ran until now."""
     asked = wanted or Rollback()
     made = await node.sync.rollback(
-        tenant, namespace, flow_id, to=asked.to, reason=asked.reason, actor=ACTOR
+        tenant,
+        namespace,
+        flow_id,
+        to=asked.to,
+        reason=asked.reason,
+        actor=ACTOR,
+        until=asked.until,
     )
     return Json(record_json(made))
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query
 from pydantic import BaseModel, ConfigDict
@@ -22,6 +22,7 @@ from app.errors import Gone, Invalid, NotFound, PreconditionFailed
 from app.flows.parse import parse_flow
 from app.flows.problems import Problem
 from app.ports import FlowRevision
+from app.sync.model import FlowWrite
 
 router = APIRouter(
     prefix=f"{PREFIX}/{{tenant}}/flows",
@@ -76,7 +77,7 @@ async def update(
     """Update a flow from YAML; with `If-Match` only if it is still what its ETag says."""
     _refuse_drafts(draft=draft)
     key = Key(tenant, namespace, flow_id)
-    _check_unchanged(request, existing(node, key))
+    _check_unchanged(request, node, key)
     source = text_of(await request.body())
     revision = await node.sync.put_flow(
         tenant, namespace, flow_id, source, actor=ACTOR, message=message, create=False
@@ -90,7 +91,7 @@ async def delete(
 ) -> Response:
     """Delete a flow; its revisions stay readable, its executions go on."""
     key = Key(tenant, namespace, flow_id)
-    _check_unchanged(request, existing(node, key))
+    _check_unchanged(request, node, key)
     await node.sync.delete_flow(tenant, namespace, flow_id, ACTOR)
     return nothing()
 
@@ -101,9 +102,16 @@ def _refuse_drafts(*, draft: bool) -> None:
         raise Invalid(message)
 
 
-def _check_unchanged(request: Request, now: FlowRevision) -> None:
-    wanted = request.headers.get("if-match")
-    tag = entity_tag(now.blob)
+def _check_unchanged(request: Request, node: Services, key: Key) -> None:
+    """Refuse a change of something else than what is in Git now.
+
+    Raises:
+        NotFound: when there is no such flow.
+        PreconditionFailed: when `If-Match` names another version.
+    """
+    running = existing(node, key)
+    now = node.flows.in_git(*key) or running
+    wanted, tag = request.headers.get("if-match"), entity_tag(now.blob)
     if wanted is not None and not matches(wanted, tag):
         message = (
             f"flow {now.namespace}.{now.flow_id} is at revision {now.revision} with ETag {tag},"
@@ -119,14 +127,6 @@ async def _written(node: Services, revision: FlowRevision) -> Response:
 
 
 # -- several at once: one commit -----------------------------------------------------------------
-
-
-class Change(NamedTuple):
-    """What is to become of one flow; without a source it is deleted."""
-
-    namespace: str
-    flow_id: str
-    source: str | None
 
 
 @router.post(
@@ -187,7 +187,7 @@ async def delete_several(
     """Delete each of these flows, in one commit."""
     for each in names:
         existing(node, Key(tenant, each.namespace, each.id))
-    changes = [Change(each.namespace, each.id, None) for each in names]
+    changes = [FlowWrite(each.namespace, each.id, None) for each in names]
     if changes:
         await node.sync.put_flows(tenant, changes, actor=ACTOR, message=None)
     return Json({"count": len(changes)})
@@ -195,7 +195,7 @@ async def delete_several(
 
 async def _changes(
     request: Request, node: Services, tenant: str, namespace: str | None = None
-) -> list[Change]:
+) -> list[FlowWrite]:
     """Return what the documents of a body are to change.
 
     Raises:
@@ -209,15 +209,15 @@ async def _changes(
 
 def _read_all(
     sources: Sequence[str], node: Services, tenant: str, namespace: str | None
-) -> list[Change]:
-    changes: dict[tuple[str, str], Change] = {}
+) -> list[FlowWrite]:
+    changes: dict[tuple[str, str], FlowWrite] = {}
     problems: list[Problem] = []
     for source in sources:
         parsed = parse_flow(source, types=node.registry, tenant=tenant, namespace=namespace)
         problems.extend(parsed.errors)
         if parsed.flow is None:
             continue
-        change = Change(parsed.flow.namespace, parsed.flow.id, source)
+        change = FlowWrite(parsed.flow.namespace, parsed.flow.id, source)
         if change[:2] in changes:
             problems.append(_duplicate(change))
         changes[change[:2]] = change
@@ -226,12 +226,12 @@ def _read_all(
     return list(changes.values())
 
 
-def _duplicate(change: Change) -> Problem:
+def _duplicate(change: FlowWrite) -> Problem:
     message = f"Duplicate flow id: {change.namespace}.{change.flow_id} is sent twice"
     return Problem("DUPLICATE_ID", "error", "flow.id", 0, 0, message, "send each flow once")
 
 
-def _refuse_others(changes: Sequence[Change], namespace: str, *, children: bool = False) -> None:
+def _refuse_others(changes: Sequence[FlowWrite], namespace: str, *, children: bool = False) -> None:
     below = f"{namespace}."
     for each in changes:
         if each.namespace != namespace and not (children and each.namespace.startswith(below)):
@@ -239,7 +239,7 @@ def _refuse_others(changes: Sequence[Change], namespace: str, *, children: bool 
             raise Invalid(message)
 
 
-def _exists(node: Services, tenant: str, change: Change) -> bool:
+def _exists(node: Services, tenant: str, change: FlowWrite) -> bool:
     try:
         node.flows.effective(tenant, change.namespace, change.flow_id)
     except (NotFound, Gone):
@@ -248,7 +248,7 @@ def _exists(node: Services, tenant: str, change: Change) -> bool:
 
 
 async def _apply(
-    node: Services, tenant: str, changes: list[Change], owned: set[str], message: str | None
+    node: Services, tenant: str, changes: list[FlowWrite], owned: set[str], message: str | None
 ) -> Response:
     """Commit the changes; of the namespaces `owned`, flows that are not among them are deleted."""
     sent = {change[:2] for change in changes}
@@ -257,7 +257,7 @@ async def _apply(
         for each in node.flows.active(tenant)
         if each.namespace in owned and (each.namespace, each.flow_id) not in sent
     ]
-    deletions = [Change(each.namespace, each.flow_id, None) for each in gone]
+    deletions = [FlowWrite(each.namespace, each.flow_id, None) for each in gone]
     if changes or deletions:
         await node.sync.put_flows(tenant, [*changes, *deletions], actor=ACTOR, message=message)
     kept = [node.flows.effective(tenant, each.namespace, each.flow_id) for each in changes]

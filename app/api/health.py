@@ -80,7 +80,9 @@ async def _database(node: Services) -> str:
 
 
 async def _recovery(node: Services) -> str:
-    return "" if node.executor.recovery.recovered.is_set() else "interrupted executions are taken up"
+    return (
+        "" if node.executor.recovery.recovered.is_set() else "interrupted executions are taken up"
+    )
 
 
 async def _storage(node: Services) -> str:

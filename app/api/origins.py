@@ -8,6 +8,8 @@ from app.errors import HeadwaterError
 from app.executions import Execution
 
 _REMEMBERED = 4096
+_NEWEST = 1_000
+"""Among so many commits a snapshot's is looked for."""
 
 _Key = tuple[str, str, str, int, str]
 
@@ -41,8 +43,14 @@ def _key(execution: Execution) -> _Key:
 
 
 async def _found(node: Services, execution: Execution) -> Origin:
+    """Return who wrote the commit that is pinned: often the one that made the flow's revision."""
     try:
         revision = await node.flows.find(*_key(execution)[:3], revision=execution.revision)
     except HeadwaterError:
         return Origin(execution.commit, "", "")  # its revision is not kept any more
+    if revision.commit != execution.commit:
+        # Another file of the namespace changed since: the snapshot is newer than the revision.
+        for each in await node.sync.commits(revision.source_id, limit=_NEWEST):
+            if each.sha == execution.commit:
+                return Origin(each.sha, each.author_name, each.subject)
     return Origin(execution.commit, revision.author_name, revision.subject)

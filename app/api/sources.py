@@ -12,7 +12,8 @@ from app.api.paths import PREFIX, RunId, SourceId
 from app.api.query import known_keys
 from app.api.records import record_json
 from app.api.services import Node
-from app.errors import Invalid, NotFound
+from app.errors import BadRequest, Invalid, NotFound
+from app.sync.model import FlowKey
 
 router = APIRouter(
     prefix=f"{PREFIX}/sources",
@@ -58,7 +59,7 @@ async def sync(source_id: SourceId, node: Node, wish: SyncWish | None = None) ->
         message = "dryRun: a sync cannot be tried yet; leave it out"
         raise Invalid(message)
     run = await node.sync.sync(source_id, wait=asked.wait, timeout=asked.timeout)
-    return Json(record_json(run), 200 if asked.wait else 202)
+    return Json({"accepted": True}, 202) if run is None else Json(record_json(run))
 
 
 @router.get("/{source_id}/runs", summary="Syncs of a source")
@@ -83,12 +84,14 @@ async def commits(
     node: Node,
     path: Annotated[str | None, Query(max_length=1_000, description="That changed it.")] = None,
     flow: Annotated[
-        str | None, Query(max_length=260, description="That changed it: `namespace.id`.")
+        str | None, Query(max_length=260, description="That changed it: `namespace/id`.")
     ] = None,
+    tenant: Annotated[str, Query(max_length=63, description="The tenant of `flow`.")] = "main",
     limit: Limit = 50,
 ) -> Response:
     """List the commits of a source, newest first."""
-    found = await node.sync.commits(source_id, path=path, flow=flow, limit=limit)
+    key = None if flow is None else _key(tenant, flow)
+    found = await node.sync.commits(source_id, path=path, flow=key, limit=limit)
     return Json([record_json(each) for each in found])
 
 
@@ -101,3 +104,11 @@ async def findings(
     """List what is wrong in the files of a source: place, reason, way out."""
     found = await node.sync.findings(source_id, open_only=open_only)
     return Json([record_json(each) for each in found])
+
+
+def _key(tenant: str, flow: str) -> FlowKey:
+    namespace, slash, flow_id = flow.partition("/")
+    if not slash:
+        message = f"flow: {flow!r} is not namespace/id"
+        raise BadRequest(message)
+    return tenant, namespace, flow_id

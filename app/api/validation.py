@@ -16,9 +16,10 @@ from app.api.query import known_keys
 from app.api.services import Node, Services
 from app.errors import Invalid
 from app.flows.model import Task, Trigger
-from app.flows.parse import Parsed, parse_entry, parse_flow
+from app.flows.parse import Parsed, parse_entry
 from app.flows.problems import Problem
 from app.flows.yaml import Part, split_documents
+from app.sync.validation import check_template, parse
 
 MAX_DOCUMENTS = 1_000
 
@@ -106,7 +107,7 @@ def divided(source: str) -> list[Part]:
 def _all(parts: Sequence[Part], node: Services, tenant: str) -> list[dict[str, Any]]:
     outdated = _outdated(node, tenant)
     return [
-        _result(index, part, parse_flow(part.source, types=node.registry, tenant=tenant), outdated)
+        _result(index, part, parse(part.source, node.registry, tenant, None), outdated)
         for index, part in enumerate(parts)
     ]
 
@@ -167,5 +168,7 @@ def _placed(problem: Problem, line: int) -> dict[str, Any]:
 
 async def _entry(request: Request, node: Services, kind: type[Task] | type[Trigger]) -> Response:
     body = await request.body()
-    parsed = await asyncio.to_thread(parse_entry, body, kind, types=node.registry)
+    parsed = await asyncio.to_thread(
+        parse_entry, body, kind, types=node.registry, check=check_template
+    )
     return Json(_verdict(0, parsed.problems))

@@ -13,22 +13,26 @@ _LOOK_UP = 1.0
 
 
 async def ended(
-    request: Request, node: Services, execution: Execution, limit: float | None = None
+    request: Request, node: Services, execution_id: str, limit: float | None = None
 ) -> Execution:
-    """Return the execution when it has ended.
+    """Return the execution when its end is durable.
 
     After `limit` seconds, when the client is gone or the service stops, return it as it is.
     """
-    if execution.state.terminal:
-        return execution
-    future = node.executor.finished.future(execution.id)
+    future = node.executor.finished.future(execution_id)
+    if not future.done() and node.executor.find(execution_id) is None:
+        # It is parked, or ended too long ago to be remembered.
+        execution = await node.executor.get(execution_id)
+        if execution.state.terminal:
+            node.executor.finished.forget(execution_id, future)
+            return execution
     deadline = None if limit is None else time.monotonic() + limit
     try:
         while not future.done() and not await _given_up(request, deadline):
             await asyncio.wait({future}, timeout=_slice(deadline))
     finally:
-        node.executor.finished.forget(execution.id, future)
-    return future.result() if future.done() else await node.executor.get(execution.id)
+        node.executor.finished.forget(execution_id, future)
+    return future.result() if future.done() else await node.executor.get(execution_id)
 
 
 def _slice(deadline: float | None) -> float:

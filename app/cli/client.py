@@ -1,0 +1,188 @@
+"""Asks the service: JSON in and out, problem documents as errors of the command line."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx2
+
+from app.cli.options import Options
+from app.cli.outcome import FAILED, NOT_FOUND, USAGE, CommandError, code_of
+from app.cli.printing import clean
+
+TIMEOUT = 60.0
+
+Query = Mapping[str, Any]
+
+
+class Client:
+    """A service and a tenant; use it in a `with` block."""
+
+    def __init__(self, options: Options) -> None:
+        """Talk to the service that the options name."""
+        self._base = options.server.rstrip("/")
+        self.tenant = options.tenant
+        self._http = httpx2.Client(timeout=TIMEOUT, follow_redirects=False)
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def path(self, *parts: str) -> str:
+        """Return a path of the tenant."""
+        return "/".join(
+            ["/api/v1", quote(self.tenant, safe=""), *(quote(p, safe="") for p in parts)]
+        )
+
+    def get(self, path: str, query: Query | None = None) -> Any:
+        """Return the JSON of a GET."""
+        return self.ask("GET", path, query=query).json()
+
+    def text(self, path: str, query: Query | None = None) -> str:
+        """Return the text of a GET."""
+        return str(self.ask("GET", path, query=query).text)
+
+    def post(self, path: str, body: Any = None) -> Any:
+        """Return the JSON of a POST; None if the answer is empty."""
+        answer = self.ask("POST", path, json=body) if body is not None else self.ask("POST", path)
+        return answer.json() if answer.content else None
+
+    def send_form(
+        self, path: str, inputs: Sequence[tuple[str, str]], query: Query | None = None
+    ) -> Any:
+        """Return the JSON of a POST of inputs; values that begin with `@` name files."""
+        parts = [(name, _part(name, value)) for name, value in inputs]
+        answer = self.ask("POST", path, query=query, files=parts or None)
+        return answer.json() if answer.content else None
+
+    def ask(self, method: str, path: str, *, query: Query | None = None, **body: Any) -> Any:
+        """Return the answer to a request.
+
+        Raises:
+            CommandError: when the service cannot be reached, or says no.
+        """
+        try:
+            answer = self._http.request(method, self._base + path, params=_given(query), **body)
+        except httpx2.InvalidURL as error:
+            message = f"{self._base} is no address of a service: {error}"
+            raise CommandError(message, USAGE) from None
+        except httpx2.TransportError as error:
+            raise self._unreachable(error) from None
+        if answer.is_error:
+            raise _refusal(answer)
+        return answer
+
+    def _unreachable(self, error: Exception) -> CommandError:
+        reason = str(error) or type(error).__name__
+        return CommandError(
+            f"cannot reach {self._base}: {reason}; is it running? (`headwater dev` starts one,"
+            " --server or HEADWATER_SERVER names another)"
+        )
+
+    def events(self, path: str, query: Query | None = None) -> Iterator[tuple[str, Any]]:
+        """Yield name and data of the events of a feed."""
+        try:
+            with self._http.stream(
+                "GET", self._base + path, params=_given(query), timeout=httpx2.Timeout(TIMEOUT)
+            ) as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise _refusal(answer)
+                yield from _read_events(answer.iter_lines())
+        except httpx2.TransportError as error:
+            raise self._unreachable(error) from None
+
+    def execution_id(self, start: str) -> str:
+        """Return the id of the execution that begins like this.
+
+        Raises:
+            CommandError: when there is none, or more than one.
+        """
+        found = self.get(self.path("executions", "search"), {"q": start, "size": 100})["results"]
+        ids = [each["id"] for each in found if each["id"].startswith(start)]
+        if start in ids:
+            return start
+        if len(ids) == 1:
+            return str(ids[0])
+        if not ids:
+            message = f"there is no execution {start}"
+            raise CommandError(message, NOT_FOUND)
+        message = f"{start} is the beginning of {len(ids)} executions: {', '.join(ids[:5])}"
+        raise CommandError(message, USAGE)
+
+    def flow(self, name: Sequence[str]) -> tuple[str, str]:
+        """Return namespace and id of a flow given as two words, `namespace/id` or `namespace.id`.
+
+        Raises:
+            CommandError: when it cannot be one.
+        """
+        if len(name) == 2:
+            return name[0], name[1]
+        if len(name) != 1:
+            message = "name the flow: NAMESPACE ID, or NAMESPACE.ID"
+            raise CommandError(message, USAGE)
+        text = name[0]
+        if "/" in text:
+            namespace, _, flow_id = text.partition("/")
+            return namespace, flow_id
+        return self._split(text)
+
+    def _split(self, text: str) -> tuple[str, str]:
+        """Find the dot that divides namespace and id: ids may hold dots, too."""
+        found = self.get(self.path("flows", "search"), {"q": text, "size": 1000})["results"]
+        for each in found:
+            if f"{each['namespace']}.{each['id']}" == text:
+                return each["namespace"], each["id"]
+        namespace, dot, flow_id = text.rpartition(".")
+        if not dot:
+            message = f"{text} names no namespace; write NAMESPACE ID, or NAMESPACE.ID"
+            raise CommandError(message, USAGE)
+        return namespace, flow_id
+
+
+def _given(query: Query | None) -> dict[str, Any]:
+    return {name: value for name, value in (query or {}).items() if value is not None}
+
+
+def _part(name: str, value: str) -> tuple[str | None, Any]:
+    if not value.startswith("@"):
+        return None, value
+    file = Path(value[1:]).expanduser()
+    try:
+        return file.name, file.read_bytes()
+    except OSError as error:
+        message = f"input {name}: cannot read {file}: {error.strerror}"
+        raise CommandError(message, USAGE) from None
+
+
+def _refusal(answer: Any) -> CommandError:
+    """Return what the service refuses, with every single thing that is wrong."""
+    try:
+        problem = answer.json()
+        lines = [problem["detail"]]
+    except (ValueError, KeyError, TypeError):
+        return CommandError(f"{answer.status_code} {clean(answer.text[:500])}", FAILED)
+    for each in problem.get("errors") or ():
+        line, message = each.get("line"), each.get("message", "")
+        if message not in lines[0]:
+            lines.append(f"  {line}: {message}" if line else f"  {message}")
+    return CommandError(clean("\n".join(lines)), code_of(answer.status_code))
+
+
+def _read_events(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
+    import orjson
+
+    name, data = "", ""
+    for line in lines:
+        if line.startswith("id:"):
+            name = line[3:].strip()
+        elif line.startswith("data:"):
+            data += line[5:].strip()
+        elif not line and data:
+            yield name, orjson.loads(data)
+            name, data = "", ""

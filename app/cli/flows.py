@@ -1,0 +1,221 @@
+"""`headwater flow …`."""
+
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from app.cli.client import Client
+from app.cli.following import follow
+from app.cli.options import DEFAULTS, Inputs, Namespace, Options, Reason, pairs
+from app.cli.outcome import FAILED, OK
+from app.cli.printing import Table, moment, progress, show
+
+app = App(name="flow", help="List, read, run, pin and roll back flows.")
+
+Name = Annotated[
+    tuple[str, ...],
+    Parameter(help="The flow: NAMESPACE ID, or NAMESPACE.ID.", allow_leading_hyphen=False),
+]
+Revision = Annotated[int | None, Parameter(help="The number of a revision.")]
+Commit = Annotated[str | None, Parameter(help="A commit, or how its id begins.")]
+
+
+@app.command(name="list")
+def list_(
+    *,
+    namespace: Namespace = None,
+    q: Annotated[str | None, Parameter(help="Part of an id or a namespace.")] = None,
+    limit: Annotated[int, Parameter(help="At most so many.")] = 1000,
+    options: Options = DEFAULTS,
+) -> None:
+    """List flows, with the commit that each runs."""
+    with Client(options) as client:
+        query = {"namespace": namespace, "q": q, "size": limit}
+        found = client.get(client.path("flows", "search"), query)["results"]
+    rows = [
+        (
+            each["namespace"],
+            each["id"],
+            each["revision"],
+            "pinned" if each.get("pinned") else "",
+            each["commit"][:8],
+            each["author"],
+            moment(each["updated"]),
+            each["subject"],
+        )
+        for each in found
+    ]
+    headings = ("NAMESPACE", "ID", "REVISION", "PIN", "COMMIT", "AUTHOR", "UPDATED", "SUBJECT")
+    show(found, options.output, names=_names(found), table=Table(headings, rows))
+
+
+def _names(flows: list[dict[str, Any]]) -> list[str]:
+    return [f"{each['namespace']}.{each['id']}" for each in flows]
+
+
+@app.command
+def get(
+    *name: Name,
+    revision: Revision = None,
+    commit: Commit = None,
+    source: Annotated[bool, Parameter(help="Print the YAML, byte for byte.", negative=())] = False,
+    options: Options = DEFAULTS,
+) -> None:
+    """Show a flow as it runs now, or as it was."""
+    query = {"revision": revision, "commit": commit}
+    with Client(options) as client:
+        namespace, flow_id = client.flow(_words(name))
+        if source:
+            print(client.text(client.path("flows", namespace, flow_id, "source"), query), end="")
+            return
+        flow = client.get(client.path("flows", namespace, flow_id), query)
+    table = Table.of(
+        {
+            "flow": f"{namespace}.{flow_id}",
+            "description": flow.get("description"),
+            "revision": f"{flow['revision']}{' (pinned)' if flow.get('pinned') else ''}",
+            "commit": flow["commit"],
+            "author": flow["author"],
+            "subject": flow["subject"],
+            "updated": moment(flow["updated"]),
+            "path": flow["path"],
+            "inputs": ", ".join(each["id"] for each in flow.get("inputs") or ()),
+            "tasks": ", ".join(each["id"] for each in flow.get("tasks") or ()),
+            "triggers": ", ".join(each["id"] for each in flow.get("triggers") or ()),
+            "disabled": "yes" if flow["disabled"] else "",
+        }
+    )
+    show(flow, options.output, names=[f"{namespace}.{flow_id}"], table=table)
+
+
+@app.command
+def run(
+    *name: Name,
+    inputs: Inputs = None,
+    label: Annotated[list[str] | None, Parameter(help="`name=value`.", negative=())] = None,
+    revision: Revision = None,
+    commit: Commit = None,
+    wait: Annotated[bool, Parameter(help="Follow the execution until it has ended.")] = True,
+    options: Options = DEFAULTS,
+) -> int:
+    """Run a flow; exit 1 unless it ends in SUCCESS or WARNING."""
+    labels = [f"{key}:{value}" for key, value in pairs(label, "--label")]
+    query = {"labels": labels or None, "revision": revision, "commit": commit}
+    with Client(options) as client:
+        namespace, flow_id = client.flow(_words(name))
+        path = client.path("executions", namespace, flow_id)
+        execution = client.send_form(path, pairs(inputs, "--input"), query)
+        progress(f"execution {execution['id']} of {namespace}.{flow_id}, {_made_by(execution)}")
+        if wait:
+            execution = follow(client, execution["id"])
+    state = execution["state"]["current"]
+    table = Table.of(
+        {"execution": execution["id"], "state": state, "error": execution.get("error")}
+    )
+    show(execution, options.output, names=[execution["id"]], table=table)
+    return OK if not wait or state in ("SUCCESS", "WARNING") else FAILED
+
+
+def _made_by(execution: dict[str, Any]) -> str:
+    commit, author, subject = (execution[key] for key in ("commit", "author", "subject"))
+    return f"revision {execution['flowRevision']} ({commit[:8]} by {author}: {subject})"
+
+
+@app.command
+def history(*name: Name, options: Options = DEFAULTS) -> None:
+    """List the revisions of a flow, newest first."""
+    with Client(options) as client:
+        namespace, flow_id = client.flow(_words(name))
+        found = client.get(client.path("flows", namespace, flow_id, "revisions"))[::-1]
+        running = client.get(client.path("flows", namespace, flow_id), {"allowDeleted": True})
+    rows = [
+        (
+            "*" if each["revision"] == running["revision"] else "",
+            each["revision"],
+            each["commit"][:8],
+            each["kind"] if each["kind"] != "commit" else each["state"],
+            each["author"],
+            moment(each["updated"]),
+            each["subject"],
+        )
+        for each in found
+    ]
+    headings = ("", "REVISION", "COMMIT", "STATE", "AUTHOR", "AT", "SUBJECT")
+    names = [str(each["revision"]) for each in found]
+    show(found, options.output, names=names, table=Table(headings, rows))
+
+
+@app.command
+def diff(
+    *name: Name,
+    old: Annotated[str | None, Parameter(name="--from", help="Revision or commit.")] = None,
+    new: Annotated[str | None, Parameter(name="--to", help="Revision or commit.")] = None,
+    options: Options = DEFAULTS,
+) -> None:
+    """Show what changed between two revisions: by default the newest and the one before."""
+    with Client(options) as client:
+        namespace, flow_id = client.flow(_words(name))
+        if old is None or new is None:
+            path = client.path("flows", namespace, flow_id, "revisions")
+            numbers = [str(each["revision"]) for each in client.get(path)]
+            new = new or numbers[-1]
+            old = old or (numbers[-2] if len(numbers) > 1 else numbers[-1])
+        path = client.path("flows", namespace, flow_id, "diff")
+        print(client.text(path, {"from": old, "to": new}), end="")
+
+
+@app.command
+def rollback(
+    *name: Name,
+    to: Annotated[
+        str | None, Parameter(help="Commit or revision; by default the last good.")
+    ] = None,
+    reason: Reason = "",
+    options: Options = DEFAULTS,
+) -> None:
+    """Let new executions run an earlier revision, at once. Git stays as it is."""
+    with Client(options) as client:
+        namespace, flow_id = client.flow(_words(name))
+        path = client.path("flows", namespace, flow_id, "rollback")
+        pin = client.post(path, {"to": to, "reason": reason})
+    _show_pin(pin, f"{namespace}.{flow_id}", options)
+
+
+@app.command
+def pin(
+    *name: Name,
+    revision: Revision = None,
+    commit: Commit = None,
+    reason: Reason = "",
+    until: Annotated[str, Parameter(help="changed, manual, or a time.")] = "changed",
+    options: Options = DEFAULTS,
+) -> None:
+    """Hold a flow at a revision, whatever Git says."""
+    body = {"revision": revision, "commit": commit, "reason": reason, "until": until}
+    with Client(options) as client:
+        namespace, flow_id = client.flow(_words(name))
+        made = client.post(client.path("flows", namespace, flow_id, "pin"), body)
+    _show_pin(made, f"{namespace}.{flow_id}", options)
+
+
+def _show_pin(pin: dict[str, Any], flow: str, options: Options) -> None:
+    facts = {
+        "flow": flow,
+        "runs": f"revision {pin['revision']} ({pin['commit'][:8]})",
+        "until": pin["until"],
+        "reason": pin.get("reason"),
+    }
+    show(pin, options.output, names=[flow], table=Table.of(facts))
+
+
+@app.command
+def unpin(*name: Name, options: Options = DEFAULTS) -> None:
+    """Let a flow run again what Git says."""
+    with Client(options) as client:
+        namespace, flow_id = client.flow(_words(name))
+        client.ask("DELETE", client.path("flows", namespace, flow_id, "pin"))
+    progress(f"{namespace}.{flow_id} runs what Git says")
+
+
+def _words(name: tuple[Any, ...]) -> list[str]:
+    return [str(each) for each in name]

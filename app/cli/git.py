@@ -1,0 +1,106 @@
+"""`headwater git …`: the repository that flows come from."""
+
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from app.cli.client import Client
+from app.cli.options import DEFAULTS, Options
+from app.cli.outcome import FAILED, OK
+from app.cli.printing import Table, moment, show
+
+app = App(name="git", help="The repository that flows come from.")
+
+SOURCE = "main"
+_SOURCES = "/api/v1/sources"
+
+Source = Annotated[str, Parameter(help="The id of the source.")]
+
+
+@app.command
+def status(*, source: Source = SOURCE, options: Options = DEFAULTS) -> int:
+    """Show how the source stands and what is wrong in it; exit 1 unless it is ready."""
+    with Client(options) as client:
+        found = client.get(f"{_SOURCES}/{source}")
+        findings = client.get(f"{_SOURCES}/{source}/findings")
+    if options.output != "table":
+        show({**found, "findings": findings}, options.output, names=[source], table=Table((), ()))
+    else:
+        _print_status(found, findings)
+    ready = [each for each in found.get("conditions") or () if each["type"] == "Ready"]
+    return OK if ready and ready[0]["status"] else FAILED
+
+
+def _print_status(source: dict[str, Any], findings: list[dict[str, Any]]) -> None:
+    facts = {
+        "source": source["id"],
+        "repository": source.get("url") or "its own",
+        "branch": source["ref"],
+        "applied": source.get("lastApplied"),
+        "seen": source.get("lastSeen"),
+        "synced": moment(source.get("lastSyncAt")),
+    }
+    Table.of(facts).print()
+    rows = [
+        (each["type"], "yes" if each["status"] else "no", each["reason"], each["message"])
+        for each in source.get("conditions") or ()
+    ]
+    print()
+    Table(("CONDITION", "", "REASON", "MESSAGE"), rows).print()
+    if findings:
+        print()
+        places = [
+            (_place(each), each["severity"], each["code"], each["message"]) for each in findings
+        ]
+        Table(("WHERE", "", "CODE", "MESSAGE"), places).print()
+
+
+def _place(finding: dict[str, Any]) -> str:
+    line, column = finding.get("line"), finding.get("column")
+    return f"{finding['path']}:{line}:{column}" if line else str(finding["path"])
+
+
+@app.command
+def sync(
+    *,
+    source: Source = SOURCE,
+    wait: Annotated[bool, Parameter(help="Until it is done.")] = True,
+    options: Options = DEFAULTS,
+) -> int:
+    """Look for new commits now and activate them; exit 1 when that fails."""
+    with Client(options) as client:
+        run = client.post(f"{_SOURCES}/{source}/sync", {"wait": wait})
+    if not wait:
+        return OK
+    facts = {
+        "outcome": run["outcome"],
+        "reason": run.get("reason"),
+        "from": run.get("oldCommit"),
+        "to": run.get("newCommit"),
+        "flows": ", ".join(f"{count} {what}" for what, count in (run.get("counts") or {}).items()),
+    }
+    show(run, options.output, names=[run["id"]], table=Table.of(facts))
+    return OK if run["outcome"] in ("NOOP", "SYNCED") else FAILED
+
+
+@app.command
+def commits(
+    *,
+    source: Source = SOURCE,
+    flow: Annotated[str | None, Parameter(help="That changed this flow: NAMESPACE/ID.")] = None,
+    path: Annotated[str | None, Parameter(help="That changed this path.")] = None,
+    limit: Annotated[int, Parameter(help="At most so many.")] = 20,
+    options: Options = DEFAULTS,
+) -> None:
+    """List commits, newest first."""
+    query = {"flow": flow, "path": path, "limit": limit, "tenant": options.tenant}
+    with Client(options) as client:
+        found = client.get(f"{_SOURCES}/{source}/commits", query)
+    rows = [
+        (each["sha"][:8], each["authorName"], moment(each["authoredAt"]), each["subject"])
+        for each in found
+    ]
+    names = [each["sha"] for each in found]
+    show(
+        found, options.output, names=names, table=Table(("COMMIT", "AUTHOR", "AT", "SUBJECT"), rows)
+    )

@@ -1,0 +1,175 @@
+"""`headwater dev` and `headwater server`: the service in the foreground."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import uvicorn
+from cyclopts import Parameter
+
+from app import __version__
+from app.cli.outcome import FAILED, USAGE, CommandError
+from app.cli.printing import progress
+from app.config import Settings, SettingsError, load_settings
+from app.errors import HeadwaterError
+from app.main import create_app
+from app.telemetry import configure_logging
+
+_KEEP_ALIVE = 75
+_LAST_ANSWERS = 5
+"""Seconds that requests may take to end after the service was told to stop."""
+
+
+def dev(
+    *,
+    repo: Annotated[
+        str | None, Parameter(help="Address or path of the repository; its own without it.")
+    ] = None,
+    port: Annotated[int | None, Parameter(help="Port to listen on; 0 takes a free one.")] = None,
+    data: Annotated[Path | None, Parameter(help="Folder for everything it keeps.")] = None,
+) -> int:
+    """Run the service for yourself: on loopback only, without a login.
+
+    Tasks may call services on this machine, and a repository may be a local path.
+    """
+    server: dict[str, Any] = {"mode": "dev", "host": "127.0.0.1"}
+    git: dict[str, Any] = {"allow_file_protocol": True}
+    flags: dict[str, Any] = {"server": server, "git": git, "http": {"allow_loopback": True}}
+    if port is not None:
+        server["port"] = port
+    if repo is not None:
+        git["repo"] = local_path(repo)
+    if data is not None:
+        flags["data_dir"] = data
+    return serve(settings_of(**flags))
+
+
+def server(
+    *,
+    host: Annotated[str | None, Parameter(help="Address to listen on.")] = None,
+    port: Annotated[int | None, Parameter(help="Port to listen on.")] = None,
+    data: Annotated[Path | None, Parameter(help="Folder for everything it keeps.")] = None,
+) -> int:
+    """Run the service as the environment and the configuration file say."""
+    chosen = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    flags: dict[str, Any] = {"server": chosen} if chosen else {}
+    if data is not None:
+        flags["data_dir"] = data
+    return serve(settings_of(**flags))
+
+
+def local_path(repo: str) -> str:
+    """Return an address as it is, and a path in full, for it outlives this working directory."""
+    path = Path(repo).expanduser()
+    return str(path.resolve()) if path.exists() else repo
+
+
+def settings_of(**flags: Any) -> Settings:
+    """Read the settings.
+
+    Raises:
+        CommandError: when they are not valid.
+    """
+    # The address that other commands talk to has the name of a section of the settings.
+    os.environ.pop("HEADWATER_SERVER", None)
+    try:
+        return load_settings(**flags)
+    except SettingsError as error:
+        raise CommandError(str(error), USAGE) from None
+
+
+def serve(settings: Settings) -> int:
+    """Serve until a signal says stop; then let what runs end, and return the exit code.
+
+    Raises:
+        CommandError: when the service cannot start.
+    """
+    telemetry = settings.telemetry
+    configure_logging(telemetry.log_level, telemetry.log_format)
+    listener = bind(settings.server.host, settings.server.port)
+    config = uvicorn.Config(
+        create_app(settings),
+        http="httptools" if sys.platform != "win32" else "auto",
+        ws="none",
+        lifespan="off",  # it is ours, so that errors of the start reach the terminal as they are
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_graceful_shutdown=_LAST_ANSWERS,
+    )
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(_serve(config, listener, settings))
+    return 0
+
+
+async def _serve(config: uvicorn.Config, listener: socket.socket, settings: Settings) -> None:
+    application: Any = config.app
+    server = _Server(config, application.state.stopping)
+    try:
+        async with application.router.lifespan_context(application):
+            address = listener.getsockname()
+            progress(
+                f"Headwater {__version__} on http://{address[0]}:{address[1]}"
+                f" ({settings.server.mode}), data in {settings.data_dir}"
+            )
+            await server.serve(sockets=[listener])
+    except HeadwaterError as error:
+        message = f"the service cannot start: {error.message}"
+        raise CommandError(message, FAILED) from error
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound.
+
+    Raises:
+        CommandError: when the address is taken, or not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        reason = error.strerror or str(error)
+        message = f"cannot listen on {host}:{port}: {reason}; choose another port with --port"
+        raise CommandError(message, FAILED) from None
+    listener.set_inheritable(True)
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn that tells the application when it stops, and ends with exit code 0 (D10)."""
+
+    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle signals ourselves: uvicorn would raise them again at the end."""
+        before = {each: signal.signal(each, self.handle_exit) for each in _SIGNALS}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; a second signal stops waiting for requests."""
+        del sig, frame
+        self.force_exit = self.should_exit
+        self.should_exit = True
+        self._stopping.set()
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -1,0 +1,59 @@
+"""The tree of commands: what `headwater --help` shows. Each is imported when it is run."""
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, Group
+
+from app import __version__
+from app.cli.outcome import INTERRUPTED, USAGE, CommandError
+
+_ALIASES = {"exec": "execution"}
+
+_SERVICE, _FLOWS, _OTHER = (
+    Group.create_ordered(name) for name in ("Run the service", "Work with flows", "More")
+)
+
+_COMMANDS = (
+    ("app.cli.serve:dev", "dev", _SERVICE, "Run the service for yourself: loopback, no login."),
+    ("app.cli.serve:server", "server", _SERVICE, "Run the service, configured by the environment."),
+    ("app.cli.check:check", "check", _FLOWS, "Validate flow files; no service is needed."),
+    ("app.cli.local_run:run", "run", _FLOWS, "Run a flow file once; no service is needed."),
+    ("app.cli.flows:app", "flow", _FLOWS, "List, read, run, pin and roll back flows."),
+    ("app.cli.executions:app", "execution", _FLOWS, "List, follow and end executions (exec)."),
+    ("app.cli.git:app", "git", _FLOWS, "The repository that flows come from."),
+    ("app.cli.about:openapi", "openapi", _OTHER, "Print the description of the REST API."),
+    ("app.cli.about:version", "version", _OTHER, "Print the version."),
+)
+
+
+def tree() -> App:
+    """Return the root of all commands."""
+    root = App(
+        name="headwater",
+        help="Flows start at HEAD: a Git-native orchestrator that speaks Kestra's flow language.",
+        version=__version__,
+        help_on_error=False,
+        result_action="return_value",
+    )
+    for target, name, group, text in _COMMANDS:
+        root.command(target, name=name, group=group, help=text)
+    return root
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run a command; return its exit code."""
+    tokens = [_ALIASES.get(each, each) if place == 0 else each for place, each in enumerate(argv)]
+    try:
+        result = tree()(tokens, exit_on_error=False, print_error=True)
+    except CycloptsError:
+        return USAGE
+    except CommandError as error:
+        print(f"headwater: {error}", file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # who read our output has seen enough
+        return 0
+    return result if isinstance(result, int) else 0
