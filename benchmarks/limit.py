@@ -211,6 +211,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--answers", required=True)
     chosen = parser.parse_args()
+    chosen.data.mkdir(parents=True, exist_ok=True)
     uvicorn.run(
         create_app(chosen.data, chosen.answers),
         host="127.0.0.1", port=chosen.port, log_config=None, access_log=False,

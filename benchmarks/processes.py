@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 from pyreqwest.client import Client, ClientBuilder
@@ -42,8 +43,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def _process(command: list[str]) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+def _process(
+    command: list[str], output: int | IO[str], errors: IO[str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(command, stdout=output, stderr=errors, text=True, cwd=ROOT)
     try:
         yield process
     finally:
@@ -58,7 +61,8 @@ def _process(command: list[str]) -> Iterator[subprocess.Popen[str]]:
 @contextlib.contextmanager
 def answer_server() -> Iterator[str]:
     """Run the answer server; the address of it."""
-    with _process([sys.executable, "-m", "benchmarks.answers"]) as process:
+    command = [sys.executable, "-m", "benchmarks.answers"]
+    with _process(command, subprocess.PIPE) as process:
         port = (process.stdout.readline() if process.stdout else "").strip()
         if not port.isdecimal():
             raise RuntimeError("the answer server did not start")
@@ -72,8 +76,8 @@ async def headwater() -> AsyncIterator[Server]:
     command = [str(script)] if script.exists() else [sys.executable, "-m", "app.cli"]
     with _folder() as folder:
         port = str(free_port())
-        started = [*command, "dev", "--port", port, "--data", str(folder)]
-        async with _serving(started, f"http://{HOST}:{port}", "/readyz") as server:
+        started = [*command, "dev", "--port", port, "--data", str(folder / "data")]
+        async with _serving(started, f"http://{HOST}:{port}", folder / "output") as server:
             yield server
 
 
@@ -84,22 +88,26 @@ async def limit(answers: str) -> AsyncIterator[Server]:
         port = str(free_port())
         command = [sys.executable, "-m", "benchmarks.limit"]
         started = [*command, "--port", port, "--data", str(folder), "--answers", answers]
-        async with _serving(started, f"http://{HOST}:{port}", "/readyz") as server:
+        async with _serving(started, f"http://{HOST}:{port}", folder / "output") as server:
             yield server
 
 
 @contextlib.asynccontextmanager
-async def _serving(command: list[str], url: str, path: str) -> AsyncIterator[Server]:
+async def _serving(command: list[str], url: str, output: Path) -> AsyncIterator[Server]:
     began = time.perf_counter()
-    with _process(command) as process:
+    with output.open("w") as file, _process(command, file, file) as process:
         async with ClientBuilder().no_proxy().build() as client:
-            while not await _answers(client, url + path):
+            while not await _answers(client, url + "/readyz"):
                 waited = time.perf_counter() - began
                 if process.poll() is not None or waited > PATIENCE_SECONDS:
-                    raise RuntimeError(f"not ready after {waited:.1f} s: {' '.join(command)}")
+                    raise RuntimeError(f"not ready after {waited:.1f} s: {_said(output)}")
                 await asyncio.sleep(0.01)
         ready = time.perf_counter() - began
         yield Server(url, psutil.Process(process.pid), ready)
+
+
+def _said(output: Path) -> str:
+    return output.read_text()[-2000:].strip() or "it said nothing"
 
 
 async def _answers(client: Client, url: str) -> bool:

@@ -19,6 +19,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Self
 
 import orjson
 
@@ -75,6 +76,7 @@ class Repository:
         self.git("init", "-q", "--bare", "-b", "main")
 
     def git(self, *args: str, stdin: bytes = b"") -> str:
+        """Run Git and return what it says."""
         environment = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull}
         done = subprocess.run(
             ["git", *args],
@@ -125,9 +127,7 @@ async def service(folder: Path, repo: Path, url: str | None) -> AsyncIterator[Sy
     settings = Settings(
         data_dir=folder,
         database=DatabaseSettings(url=url),
-        git=GitSettings(
-            repo=str(repo), allow_file_protocol=True, hook_key=KEY, hook_secret=SECRET
-        ),
+        git=GitSettings(repo=str(repo), allow_file_protocol=True, hook_key=KEY, hook_secret=SECRET),
     )
     registry, clock = Registry.load(), SystemClock()
     database = Database.at(url, folder)
@@ -151,7 +151,7 @@ class Memory:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
-    def __enter__(self) -> "Memory":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -183,9 +183,7 @@ async def measure_import(folder: Path, repository: Repository, url: str | None) 
         print(f"start again: {time.perf_counter() - begun:.2f} s")
 
 
-async def measure_push(
-    folder: Path, repository: Repository, pushes: int, url: str | None
-) -> None:
+async def measure_push(folder: Path, repository: Repository, pushes: int, url: str | None) -> None:
     """Push commits; each is told by a webhook and awaited in the store of flows."""
     async with service(folder / "data", repository.path, url) as sync:
         await sync.sync(timeout=300)

@@ -4,7 +4,7 @@ import base64
 import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from app.flows.http import HttpCall as Properties
@@ -26,7 +26,6 @@ _METHOD = re.compile(r"[A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]*")
 _FRAMING = frozenset(
     ("content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer")
 )
-_NO_OPTIONS = HttpOptions()
 
 
 async def build_call(task: Properties, ctx: RunContext) -> HttpCall:
@@ -37,21 +36,46 @@ async def build_call(task: Properties, ctx: RunContext) -> HttpCall:
     """
     if not _METHOD.fullmatch(task.method):
         raise TaskFailed(f"{task.method!r} is no HTTP method")
-    options = task.options or _NO_OPTIONS
+    settled = _USUAL if task.options is None else _settle(task.options)
     own = _own_headers(task.headers)
     body, content_type = await _body(task, own, ctx)
-    read_timeout = _read_seconds(options)
+    ssl = task.ssl_options
     return HttpCall(
         method=task.method.upper(),
         url=_url(task),
-        headers=_headers(own, content_type, options, ctx.headers),
+        headers=_headers(own, content_type, settled.authorization, ctx.headers),
         body=body,
-        connect_timeout=_connect_seconds(options),
-        read_timeout=read_timeout,
+        connect_timeout=settled.connect_timeout,
+        read_timeout=settled.read_timeout,
         total_timeout=_total_seconds(task),
+        follow_redirects=settled.follow_redirects,
+        verify=settled.verify and not (ssl and ssl.insecure_trust_all_certificates),
+        proxy=settled.proxy,
+    )
+
+
+class _Settled(NamedTuple):
+    """What the options say, old names and new ones together."""
+
+    connect_timeout: float | None = None
+    read_timeout: float = READ_SECONDS
+    follow_redirects: bool = True
+    verify: bool = True
+    proxy: str | None = None
+    authorization: str | None = None
+
+
+_USUAL = _Settled()
+
+
+def _settle(options: HttpOptions) -> _Settled:
+    return _Settled(
+        connect_timeout=_connect_seconds(options),
+        read_timeout=_read_seconds(options),
         follow_redirects=options.follow_redirects is not False,
-        verify=not _trusts_all(task, options),
+        verify=not (options.ssl and options.ssl.insecure_trust_all_certificates),
         proxy=_proxy(options),
+        authorization=_authorization(options),
     )
 
 
@@ -78,7 +102,7 @@ def _own_headers(headers: Mapping[str, Any] | None) -> dict[str, tuple[str, list
 def _headers(
     own: Mapping[str, tuple[str, list[str]]],
     content_type: str | None,
-    options: HttpOptions,
+    authorization: str | None,
     identity: Mapping[str, str],
 ) -> Headers:
     """Return all headers; the flow's own win over ours."""
@@ -86,8 +110,8 @@ def _headers(
     headers += [(name, value) for name, value in identity.items() if name.lower() not in own]
     if content_type and "content-type" not in own:
         headers.append(("Content-Type", content_type))
-    if "authorization" not in own and (credentials := _authorization(options)):
-        headers.append(("Authorization", credentials))
+    if authorization and "authorization" not in own:
+        headers.append(("Authorization", authorization))
     return headers
 
 
@@ -120,13 +144,6 @@ def _authorization(options: HttpOptions) -> str | None:
     if user is None and password is None:
         return None
     return "Basic " + base64.b64encode(f"{user or ''}:{password or ''}".encode()).decode()
-
-
-def _trusts_all(task: Properties, options: HttpOptions) -> bool:
-    return any(
-        each is not None and each.insecure_trust_all_certificates is True
-        for each in (options.ssl, task.ssl_options)
-    )
 
 
 def _proxy(options: HttpOptions) -> str | None:

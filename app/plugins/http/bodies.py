@@ -68,10 +68,10 @@ async def build_form(fields: Mapping[str, Any], content_type: str, open_file: Op
     if essence(content_type) != MULTIPART:
         return Form(url_encoded(fields).encode(), content_type or URL_ENCODED)
     boundary = secrets.token_hex(16)
-    pieces = list(_pieces(fields, boundary))
+    pieces = _pieces(fields, boundary)
     full_type = f"{MULTIPART}; boundary={boundary}"
-    if all(isinstance(piece, bytes) for piece in pieces):
-        return Form(b"".join(piece for piece in pieces if isinstance(piece, bytes)), full_type)
+    if len(pieces) == 1 and isinstance(pieces[0], bytes):
+        return Form(pieces[0], full_type)
     return Form(await _whole_if_small(_stream(pieces, open_file)), full_type)
 
 
@@ -79,33 +79,40 @@ class _File(NamedTuple):
     uri: str
 
 
-def _pieces(fields: Mapping[str, Any], boundary: str) -> Iterator[bytes | _File]:
-    """Yield the multipart body: bytes, and files where their bytes belong (RFC 7578)."""
+def _pieces(fields: Mapping[str, Any], boundary: str) -> list[bytes | _File]:
+    """Return the multipart body: bytes, and files where their bytes belong (RFC 7578)."""
+    pieces: list[bytes | _File] = []
+    text: list[str] = []
     for name, value in pairs(fields):
+        text.append(f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"')
         file_name, content, kind = _part(value)
-        head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name.translate(_NAME)}"'
         if file_name is not None:
-            head += f'; filename="{file_name.translate(_NAME)}"\r\nContent-Type: {kind}'
-        yield f"{head}\r\n\r\n".encode()
-        yield content
-        yield b"\r\n"
-    yield f"--{boundary}--\r\n".encode()
+            text.append(f'; filename="{_quoted(file_name)}"\r\nContent-Type: {kind}')
+        text.append("\r\n\r\n")
+        if content.startswith(FILE_SCHEME):
+            pieces += ("".join(text).encode(), _File(content))
+            text.clear()
+        else:
+            text.append(content)
+        text.append("\r\n")
+    text.append(f"--{boundary}--\r\n")
+    pieces.append("".join(text).encode())
+    return pieces
 
 
-def _part(value: Any) -> tuple[str | None, bytes | _File, str]:
-    """Return file name (None: no file), content and content type of a value."""
+def _quoted(name: str) -> str:
+    return name if name.isalnum() else name.translate(_NAME)
+
+
+def _part(value: Any) -> tuple[str | None, str, str]:
+    """Return file name (None: no file), content or URI of the content, and content type."""
     kind = "application/octet-stream"
     if isinstance(value, Mapping) and "name" in value and "content" in value:
-        content = as_text(value["content"])
-        # A line break would start another header.
+        # A line break in the content type would start another header.
         kind = " ".join(as_text(value.get("contentType") or kind).split())
-        name = as_text(value["name"])
-        is_file = content.startswith(FILE_SCHEME)
-        return name, _File(content) if is_file else content.encode(), kind
+        return as_text(value["name"]), as_text(value["content"]), kind
     text = as_text(value)
-    if text.startswith(FILE_SCHEME):
-        return text.rpartition("/")[2], _File(text), kind
-    return None, text.encode(), kind
+    return (text.rpartition("/")[2] if text.startswith(FILE_SCHEME) else None), text, kind
 
 
 async def _stream(pieces: list[bytes | _File], open_file: OpenFile) -> AsyncIterator[bytes]:
