@@ -1,6 +1,6 @@
 """Activation: the one transaction that makes a commit what runs, wherever it is valid."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,8 @@ from app.db.tables import ActiveFlowRow, SnapshotRow
 
 _ACTIVE: Any = ActiveFlowRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _SNAPSHOT: Any = SnapshotRow.__table__  # type: ignore[attr-defined]  # as above
+
+_NARROW = 100
 
 _SAVE_ACTIVE = (
     "INSERT INTO active_flow (tenant, namespace, flow_id, source_id, revision, commit_sha,"
@@ -84,9 +86,16 @@ class ActivationStore:
         """Read from and write to `database`."""
         self._database = database
 
-    async def flows(self, source_id: str) -> dict[FlowKey, ActiveFlow]:
-        """Return what is active of a source's flows, tombstones too."""
+    async def flows(
+        self, source_id: str, namespaces: Collection[tuple[str, str]] | None = None
+    ) -> dict[FlowKey, ActiveFlow]:
+        """Return what is active of a source's flows, tombstones too; of some namespaces or all."""
         query = select(_ACTIVE).where(_ACTIVE.c.source_id == source_id)
+        if namespaces is not None and len(namespaces) <= _NARROW:
+            query = query.where(
+                _ACTIVE.c.tenant.in_(sorted({tenant for tenant, _ in namespaces})),
+                _ACTIVE.c.namespace.in_(sorted({namespace for _, namespace in namespaces})),
+            )
         found = [_active(row) for row in await self._database.fetch(query)]
         return {each.key: each for each in found}
 

@@ -21,7 +21,7 @@ async def plan(parts: Parts, now: Pass) -> None:
         found=now.found,
     )
     now.plan = make_plan(basis, Activation(now.source.id, parts.clock.now()))
-    await _compare_findings(parts, now, now.plan)
+    _compare_findings(now, now.plan)
 
 
 async def gate(parts: Parts, now: Pass) -> None:
@@ -29,12 +29,11 @@ async def gate(parts: Parts, now: Pass) -> None:
     tip = now.tip or ""
     if now.cause == "manual" and parts.held == tip:
         parts.approved.add(tip)
-    if now.plan is None or tip in parts.approved:
+    if now.plan is None or now.plan.deleted == 0 or tip in parts.approved:
         parts.held = None
         return
-    root = parts.repository.layout.root
-    active = sum(not flow.deleted for flow in now.active.values())
-    why = refusal(now.plan, active=active, root_missing=bool(root) and not now.entries)
+    active = sum(each.source_id == now.source.id for each in parts.flows.active())
+    why = refusal(now.plan, active=active, root_missing=now.root_missing)
     parts.held = tip if why else None
     if why:
         await parts.sources.activation.activate(_held(now.plan))
@@ -52,6 +51,7 @@ async def activate(parts: Parts, now: Pass) -> None:
     await parts.sources.activation.activate(new)
     await parts.flows.refresh(now.plan.keys)
     parts.done = now.seen, now.tip or ""
+    parts.base = now.tip
 
 
 def _held(plan: Plan) -> Activation:
@@ -67,11 +67,12 @@ def _held(plan: Plan) -> Activation:
     )
 
 
-async def _compare_findings(parts: Parts, now: Pass, plan: Plan) -> None:
-    before = await parts.sources.findings(now.source.id)
+def _compare_findings(now: Pass, plan: Plan) -> None:
     stamp = StoredFinding(
         "", now.source.id, now.id, now.tip or "", "", "", "", "", at=now.started_at
     )
     judged = [tree.key for tree in now.changed]
-    result = difference(before, now.found, judged=judged, kept=frozenset(now.kept), stamp=stamp)
+    result = difference(
+        now.open_findings, now.found, judged=judged, kept=frozenset(now.kept), stamp=stamp
+    )
     plan.activation.findings, plan.activation.resolved = result

@@ -44,6 +44,7 @@ class Follower:
         self._reconciler.source = source
         if source.last_applied is not None:
             self._parts.done = source.last_applied, source.last_applied
+            self._parts.base = source.last_applied
         self._parts.delivered = await self._parts.sources.deliveries.unfinished(source.id) > 0
         group = await self._stack.enter_async_context(asyncio.TaskGroup())
         self._tasks.append(group.create_task(self._loop.forever(), name="sync"))

@@ -5,7 +5,7 @@ its blob is another one; a deletion is a revision, a move of the file is none, a
 used twice.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from app.db.records import FlowKey, Head, NewRevision
@@ -35,7 +35,10 @@ class FlowIndex:
     def __init__(self, heads: Mapping[FlowKey, Head] | None = None) -> None:
         """Begin with no files; `heads` are the newest revisions so far."""
         self.files: dict[str, FlowFile] = {}
-        self.heads: dict[FlowKey, Head] = dict(heads or {})
+        self.heads: dict[FlowKey, Head] = {}
+        self._names: dict[tuple[str, str], list[FlowKey]] = {}
+        for key, head in (heads or {}).items():
+            self._set_head(key, head)
         self.owners: dict[FlowKey, str] = {}
         self._claims: dict[FlowKey, set[str]] = {}
 
@@ -82,9 +85,14 @@ class FlowIndex:
                 owner = self.owners[key]
                 yield from ((path, owner) for path in sorted(paths) if path != owner)
 
-    def of_namespace(self, tenant: str, namespace: str) -> Iterator[FlowKey]:
-        """Yield the identities that a namespace ever had."""
-        return (key for key in self.heads if key[0] == tenant and key[1] == namespace)
+    def of_namespace(self, tenant: str, namespace: str) -> Sequence[FlowKey]:
+        """Return the identities that a namespace ever had."""
+        return self._names.get((tenant, namespace), ())
+
+    def _set_head(self, key: FlowKey, head: Head) -> None:
+        if key not in self.heads:
+            self._names.setdefault(key[:2], []).append(key)
+        self.heads[key] = head
 
     def _place(self, path: str, before: FlowFile | None, file: FlowFile | None) -> None:
         if before is not None and before.key is not None:
@@ -128,7 +136,7 @@ class FlowIndex:
         )
 
     def _new(self, key: FlowKey, head: Head, kind: str) -> NewRevision:
-        self.heads[key] = head
+        self._set_head(key, head)
         return NewRevision(
             key, head.revision, head.commit, head.blob, head.path, kind, head.incarnation
         )

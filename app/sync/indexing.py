@@ -10,7 +10,14 @@ from itertools import islice
 
 from app.db.records import CommitRecord, FlowKey, NewRevision, Source
 from app.db.sources import SourceStore
-from app.git.history import SUBMODULE, Change, Commit, CommitChange, history
+from app.git.history import (
+    SUBMODULE,
+    Change,
+    Commit,
+    CommitChange,
+    changes_between,
+    history,
+)
 from app.git.layout import Kind, Place
 from app.git.mirror import Mirror
 from app.git.survey import shown
@@ -36,6 +43,10 @@ class Indexer:
         self._contents = contents
         self._index: FlowIndex | None = None
         self._at: str | None = None
+        """The commit whose files the index has."""
+        self._known: dict[str, int] = {}
+        self._is_exact = False
+        """Whether the newest revisions are known to be what the files say."""
 
     @property
     def index(self) -> FlowIndex:
@@ -50,21 +61,21 @@ class Indexer:
         self._at = None
 
     async def bring_up_to(
-        self, source: Source, origin: Origin, tip: str, entries: Sequence[Entry], at: int
+        self, source: Source, origin: Origin, tip: str, now: int
     ) -> list[NewRevision]:
-        """Count the revisions up to `tip`, whose tree has `entries`; return the new ones.
+        """Count the revisions up to the commit `tip` and return the new ones; `now` in µs.
 
-        After an error the index in memory is dropped.
+        After an error what is in memory is dropped.
         """
         try:
             if self._index is None or self._at != source.last_attempted:
                 await self._load(source, origin)
-            made = await self._walk(source, origin, tip, at)
-            made += await self._finish(origin, tip, entries, at)
+            made = await self._walk(source, origin, tip, now)
+            made += await self._finish(source, origin, tip, now)
         except BaseException:
             self.forget()
             raise
-        self._at = tip
+        self._at, self._is_exact = tip, True
         return made
 
     # -- from the database -----------------------------------------------------------------------
@@ -76,7 +87,7 @@ class Indexer:
         if commit is not None and await asyncio.to_thread(origin.mirror.has, commit):
             known = await revisions.flow_ids(self.source_id)
             entries = await asyncio.to_thread(tree_entries, origin, commit)
-            files = flow_files(entries, origin)
+            files = _flow_files(entries, origin)
             unknown = [
                 entry.oid
                 for entry, place in files
@@ -90,31 +101,30 @@ class Indexer:
                 loaded[entry.path] = FlowFile(entry.oid, _key(place, flow_id))
             active = await self._sources.activation.flows(self.source_id)
             index.load(loaded, {key: flow.path for key, flow in active.items()})
-        self._index, self._at = index, commit
+        else:
+            commit = None
+        self._known = await revisions.known_commits(self.source_id)
+        self._index, self._at, self._is_exact = index, commit, False
 
     # -- from history ----------------------------------------------------------------------------
 
-    async def _walk(self, source: Source, origin: Origin, tip: str, at: int) -> list[NewRevision]:
+    async def _walk(self, source: Source, origin: Origin, tip: str, now: int) -> list[NewRevision]:
         """Process the commits that are new on the way to the tip."""
         if source.last_attempted == tip:
             return []
         base = await asyncio.to_thread(_base, origin.mirror, source.last_attempted, tip)
-        known = await self._sources.revisions.known_commits(self.source_id)
-        seq = max(known.values(), default=0)
         commits = history(origin.mirror.disk.launcher, tip, base=base, root=origin.layout.root)
-        fresh = (each for each in commits if each.commit.sha not in known)
+        chunks = _chunks(each for each in commits if each.commit.sha not in self._known)
         made: list[NewRevision] = []
-        chunks = _chunks(fresh)
         try:
             while chunk := await asyncio.to_thread(next, chunks, None):
-                made += await self._process(origin, chunk, seq, at)
-                seq += len(chunk)
+                made += await self._process(origin, chunk, now)
         finally:
-            await asyncio.to_thread(commits.close)  # type: ignore[attr-defined]  # a generator
+            await asyncio.to_thread(commits.close)
         return made
 
     async def _process(
-        self, origin: Origin, chunk: Sequence[CommitChange], seq: int, at: int
+        self, origin: Origin, chunk: Sequence[CommitChange], now: int
     ) -> list[NewRevision]:
         """Index one chunk of commits in one transaction."""
         place_of = origin.layout.place
@@ -122,17 +132,19 @@ class Indexer:
             change.new_blob
             for _, changes in chunk
             for change in changes
-            if change.new_blob and _is_flow(place_of(change.path), change.mode)
+            if _has_blob(change) and _is_flow(place_of(change.path))
         ]
         await self._read(origin.mirror, wanted)
         made: list[NewRevision] = []
         records = []
-        for number, (commit, changes) in enumerate(chunk, start=seq + 1):
+        first = max(self._known.values(), default=0) + 1
+        for number, (commit, changes) in enumerate(chunk, start=first):
             records.append(_record(self.source_id, commit, number))
             made += self.index.apply(commit.sha, self._file_changes(changes, place_of))
         await self._sources.revisions.add(
-            self.source_id, records, _storable(made), attempted=records[-1].sha, at=at
+            self.source_id, records, _storable(made), attempted=records[-1].sha, at=now
         )
+        self._known.update((record.sha, record.seq) for record in records)
         return made
 
     def _file_changes(
@@ -140,64 +152,71 @@ class Indexer:
     ) -> Iterator[FileChange]:
         for change in changes:
             place = place_of(change.path)
-            if place is None or place.kind is not Kind.FLOW or not is_ours(place):
+            if place is None or not _is_flow(place):
                 continue
-            if change.new_blob is None or change.mode == SUBMODULE:
+            if change.new_blob is None or not _has_blob(change):
                 yield FileChange(change.path, None)
             else:
                 key = _key(place, self._contents.flow_id(change.new_blob))
                 yield FileChange(change.path, FlowFile(change.new_blob, key))
 
     async def _finish(
-        self, origin: Origin, tip: str, entries: Sequence[Entry], at: int
+        self, source: Source, origin: Origin, tip: str, now: int
     ) -> list[NewRevision]:
         """Make the index equal to the tree at the tip.
 
         What history does not explain (it was rewritten, or merged the other way round) becomes a
         revision of kind `reset`.
         """
-        files = {entry.path: (entry, place) for entry, place in flow_files(entries, origin)}
         index = self.index
-        other = [
-            path
-            for path, (entry, _) in files.items()
-            if path not in index.files or index.files[path].blob != entry.oid
+        place_of = origin.layout.place
+        changes = [
+            change
+            for change in await asyncio.to_thread(self._left_open, origin, tip)
+            if _is_flow(place_of(change.path)) and not _is_in(index, change)
         ]
-        await self._read(origin.mirror, [files[path][0].oid for path in other])
-        changes = [FileChange(path, None) for path in index.files if path not in files]
-        for path in other:
-            entry, place = files[path]
-            key = _key(place, self._contents.flow_id(entry.oid))
-            changes.append(FileChange(path, FlowFile(entry.oid, key)))
-        made = index.apply(tip, changes, kind="reset") + index.sweep(tip)
-        if made or self._at != tip:
+        await self._read(origin.mirror, [each.new_blob for each in changes if _has_blob(each)])
+        made = index.apply(tip, self._file_changes(changes, place_of), kind="reset")
+        if not self._is_exact:
+            made += index.sweep(tip)
+        if made or source.last_attempted != tip:
             await self._sources.revisions.add(
-                self.source_id, [], _storable(made), attempted=tip, at=at
+                self.source_id, [], _storable(made), attempted=tip, at=now
             )
         return made
 
-    async def _read(self, mirror: Mirror, oids: Sequence[str]) -> None:
+    def _left_open(self, origin: Origin, tip: str) -> list[Change]:
+        """Return every path in which the tip may differ from the index (blocking)."""
+        if self._at is not None:
+            launcher = origin.mirror.disk.launcher
+            return changes_between(launcher, self._at, tip, root=origin.layout.root)
+        entries = {entry.path: entry for entry in tree_entries(origin, tip)}
+        gone = [
+            Change("D", path, None, None, 0) for path in self.index.files if path not in entries
+        ]
+        there = [Change("A", each.path, None, each.oid, each.mode) for each in entries.values()]
+        return gone + there
+
+    async def _read(self, mirror: Mirror, oids: Sequence[str | None]) -> None:
         """Read the blobs that are not known, and store them."""
-        unknown = [oid for oid in dict.fromkeys(oids) if not self._contents.is_known(oid)]
+        unknown = [oid for oid in dict.fromkeys(oids) if oid and not self._contents.is_known(oid)]
         reading = self._contents.read(mirror.objects, unknown)
         while part := await asyncio.to_thread(lambda: list(islice(reading, _BLOBS))):
             await self._sources.revisions.add_blobs([(each.oid, each.data) for each in part])
 
 
 def tree_entries(origin: Origin, commit: str) -> list[Entry]:
-    """Return the files of a commit below the root, with their sizes (blocking)."""
-    launcher = origin.mirror.disk.launcher
-    return ls_tree(launcher, commit, origin.layout.root, sizes=True)
+    """Return the files of a commit below the root, with their sizes; none without it (blocking)."""
+    root = origin.layout.root
+    if root and origin.mirror.objects.info(f"{commit}:{root}") is None:
+        return []
+    return ls_tree(origin.mirror.disk.launcher, commit, root, sizes=True)
 
 
-def flow_files(entries: Sequence[Entry], origin: Origin) -> list[tuple[Entry, Place]]:
+def _flow_files(entries: Sequence[Entry], origin: Origin) -> list[tuple[Entry, Place]]:
     """Return the entries that are flow files of possible namespaces."""
     found = ((entry, origin.layout.place(entry.path)) for entry in entries if entry.kind == "blob")
-    return [
-        (entry, place)
-        for entry, place in found
-        if place is not None and place.kind is Kind.FLOW and is_ours(place)
-    ]
+    return [(entry, place) for entry, place in found if place is not None and _is_flow(place)]
 
 
 def _base(mirror: Mirror, old: str | None, new: str) -> str | None:
@@ -220,8 +239,18 @@ def _chunks(commits: Iterator[CommitChange]) -> Iterator[list[CommitChange]]:
         yield chunk
 
 
-def _is_flow(place: Place | None, mode: int) -> bool:
-    return place is not None and place.kind is Kind.FLOW and is_ours(place) and mode != SUBMODULE
+def _is_flow(place: Place | None) -> bool:
+    return place is not None and place.kind is Kind.FLOW and is_ours(place)
+
+
+def _has_blob(change: Change) -> bool:
+    return change.new_blob is not None and change.mode != SUBMODULE
+
+
+def _is_in(index: FlowIndex, change: Change) -> bool:
+    """Return whether the index has a file already as a change leaves it."""
+    file = index.files.get(change.path)
+    return (file.blob if file else None) == (change.new_blob if _has_blob(change) else None)
 
 
 def _key(place: Place, flow_id: str | None) -> FlowKey | None:

@@ -4,14 +4,13 @@ from dataclasses import dataclass, field
 
 from app.config import Settings
 from app.db.flows import FlowStore
-from app.db.records import ActiveFlow, FlowKey, NewRevision, Snapshot, Source
+from app.db.records import ActiveFlow, FlowKey, NewRevision, Snapshot, Source, StoredFinding
 from app.db.sources import SourceStore
 from app.errors import Unavailable
 from app.executions import execution_id
 from app.flows.typenames import Types
 from app.git.survey import Survey
 from app.git.tips import TipChange
-from app.git.trees import Entry
 from app.ports import Clock
 from app.sync.contents import Contents
 from app.sync.findings import Found, NamespaceKey
@@ -46,6 +45,8 @@ class Parts:
     """The repository; opened by the first run that can."""
     done: tuple[str, str] | None = None
     """The ref's object id and the commit that the last run saw through, whatever its outcome."""
+    base: str | None = None
+    """The commit up to which every namespace is active, or known not to be."""
     held: str | None = None
     """The commit that the gate holds."""
     delivered: bool = False
@@ -73,8 +74,11 @@ class Pass:
     """The object id that the followed ref has at the remote."""
     tip: str | None = None
     moved: TipChange | None = None
-    entries: list[Entry] = field(default_factory=list)
+    root_missing: bool = False
+    """Whether the tip does not have the folder that the source reads."""
     revisions: list[NewRevision] = field(default_factory=list)
+    open_findings: list[StoredFinding] = field(default_factory=list)
+    """What was wrong before this run."""
     survey: Survey = field(default_factory=Survey)
     snapshots: dict[NamespaceKey, Snapshot] = field(default_factory=dict)
     active: dict[FlowKey, ActiveFlow] = field(default_factory=dict)

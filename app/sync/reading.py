@@ -1,18 +1,16 @@
 """The phases that read: RESOLVE, FETCH, VERIFY, DIFF, LOAD and VALIDATE. Nothing becomes active."""
 
 import asyncio
-from collections.abc import Sequence
 from itertools import islice
 
 from app.errors import ObjectMissing
 from app.git.layout import Kind
-from app.git.survey import Located, shown, survey
-from app.git.trees import Entry
-from app.sync.findings import Found, NamespaceKey, is_ours, of_layout, of_rival
-from app.sync.indexing import tree_entries
+from app.git.survey import Located, shown
+from app.git.trees import Entry, tree_of
+from app.sync.findings import Found, of_layout, of_rival
+from app.sync.loading import load_tip
 from app.sync.origin import Origin
 from app.sync.passes import Parts, Pass, Settled
-from app.sync.plan import Tree
 from app.sync.validation import Verdict, validate
 
 _BATCH = 32
@@ -49,34 +47,45 @@ async def fetch(parts: Parts, now: Pass) -> None:
 
 
 async def verify(parts: Parts, now: Pass) -> None:
-    """List the tree of the tip: whatever cannot be read fails here, before anything is written."""
-    assert now.tip is not None  # noqa: S101 - set by fetch
-    try:
-        now.entries = await asyncio.to_thread(tree_entries, parts.repository, now.tip)
-    except ObjectMissing:
-        if parts.repository.layout.root == "":
-            raise
-        now.notes.append(f"there is no folder {parts.repository.layout.root!r}")
+    """Look at the tip: a commit that cannot be read fails here, before anything is written."""
+    origin = parts.repository
+    now.root_missing = await asyncio.to_thread(_is_root_missing, origin, now.tip or "")
+    if now.root_missing:
+        now.notes.append(f"there is no folder {origin.layout.root!r}")
+
+
+def _is_root_missing(origin: Origin, tip: str) -> bool:
+    objects = origin.mirror.objects
+    if tree_of(objects, tip) is None:
+        raise ObjectMissing(f"the tree of commit {tip[:12]} cannot be read")
+    root = origin.layout.root
+    return bool(root) and tree_of(objects, tip, root) is None
 
 
 async def diff(parts: Parts, now: Pass) -> None:
     """Count the revisions that the new commits make."""
-    assert now.tip is not None  # noqa: S101 - set by fetch
     now.revisions = await parts.indexer.bring_up_to(
-        now.source, parts.repository, now.tip, now.entries, parts.clock.now()
+        now.source, parts.repository, now.tip or "", parts.clock.now()
     )
 
 
 async def load(parts: Parts, now: Pass) -> None:
     """Find out which namespaces are another folder than the one that is active."""
-    origin = parts.repository
-    now.survey = survey(now.entries, origin.layout, limits=origin.limits)
-    now.found = [of_layout(each, origin.layout) for each in now.survey.findings]
-    now.snapshots = await parts.sources.activation.snapshots(now.source.id)
-    now.active = await parts.sources.activation.flows(now.source.id)
-    names = _namespaces(now.entries, origin) | set(now.snapshots)
-    trees = await asyncio.to_thread(_trees, origin, now.tip or "", sorted(names))
-    now.changed = [tree for tree in trees if _is_changed(now, tree)]
+    activation = parts.sources.activation
+    now.snapshots = await activation.snapshots(now.source.id)
+    now.open_findings = await parts.sources.findings(now.source.id)
+    loaded = await asyncio.to_thread(
+        load_tip,
+        parts.repository,
+        now.tip or "",
+        base=parts.base,
+        snapshots=now.snapshots,
+        outside=any(not each.namespace for each in now.open_findings),
+    )
+    layout = parts.repository.layout
+    now.changed, now.survey = loaded
+    now.found = [of_layout(each, layout) for each in now.survey.findings]
+    now.active = await activation.flows(now.source.id, {tree.key for tree in now.changed})
 
 
 async def validate_flows(parts: Parts, now: Pass) -> None:
@@ -134,22 +143,3 @@ def _is_active(parts: Parts, now: Pass, entry: Entry) -> bool:
     if active is None or active.deleted:
         return False
     return (active.blob, active.path) == (entry.oid, entry.path)
-
-
-def _namespaces(entries: Sequence[Entry], origin: Origin) -> set[NamespaceKey]:
-    places = (origin.layout.place(entry.path) for entry in entries)
-    return {(each.tenant, each.namespace) for each in places if each and is_ours(each)}
-
-
-def _trees(origin: Origin, tip: str, names: Sequence[NamespaceKey]) -> list[Tree]:
-    """Return the folders of the namespaces at the tip."""
-    asked = {f"{tip}:{origin.layout.namespace_folder(*name)}": name for name in names}
-    found = origin.mirror.objects.infos(asked)
-    return [
-        Tree(asked[text], info.oid if info and info.kind == "tree" else "") for text, info in found
-    ]
-
-
-def _is_changed(now: Pass, tree: Tree) -> bool:
-    snapshot = now.snapshots.get(tree.key)
-    return snapshot is None or snapshot.tree != tree.oid or snapshot.state != "active"

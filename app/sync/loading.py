@@ -1,0 +1,107 @@
+"""LOAD: which namespaces the tip has as another folder than the active one, and their files.
+
+Only what was touched since the last run is listed; the whole tree where that is not known, or where
+something lies outside of all namespaces that a person should hear of.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from app.db.records import Snapshot
+from app.git.history import Change, changes_between
+from app.git.layout import Place
+from app.git.survey import Survey, survey
+from app.git.trees import Entry, ls_tree
+from app.sync.findings import NamespaceKey, is_ours
+from app.sync.indexing import tree_entries
+from app.sync.origin import Origin
+from app.sync.plan import Tree
+
+_NARROW = 64
+"""Namespaces that are listed one by one; more of them are cheaper all at once."""
+
+
+class Loaded(NamedTuple):
+    """What LOAD found."""
+
+    changed: list[Tree]
+    survey: Survey
+
+
+def load_tip(
+    origin: Origin,
+    tip: str,
+    *,
+    base: str | None,
+    snapshots: dict[NamespaceKey, Snapshot],
+    outside: bool,
+) -> Loaded:
+    """Return the changed namespaces and the files of (at least) these (blocking).
+
+    `base` is the commit since which nothing else was touched, None: not known. `outside`: look
+    outside of namespaces in any case.
+    """
+    touched = None if outside else _touched(origin, base, tip)
+    if touched is not None:
+        touched |= {key for key, each in snapshots.items() if each.state != "active"}
+    if touched is None or len(touched) > _NARROW:
+        return _whole(origin, tip, snapshots)
+    changed = _changed(origin, tip, touched, snapshots)
+    entries: list[Entry] = []
+    for tree in changed:
+        if tree.oid:
+            folder = origin.layout.namespace_folder(*tree.key)
+            entries += ls_tree(origin.mirror.disk.launcher, tip, folder, sizes=True)
+    return Loaded(changed, survey(entries, origin.layout, limits=origin.limits))
+
+
+def _whole(origin: Origin, tip: str, snapshots: dict[NamespaceKey, Snapshot]) -> Loaded:
+    entries = tree_entries(origin, tip)
+    names = _namespaces(entries, origin) | set(snapshots)
+    changed = _changed(origin, tip, names, snapshots)
+    return Loaded(changed, survey(entries, origin.layout, limits=origin.limits))
+
+
+def _touched(origin: Origin, base: str | None, tip: str) -> set[NamespaceKey] | None:
+    """Return the namespaces that differ from `base`; None when more than namespaces may."""
+    if base is None or not origin.mirror.has(base):
+        return None
+    launcher = origin.mirror.disk.launcher
+    touched: set[NamespaceKey] = set()
+    for change in changes_between(launcher, base, tip, root=origin.layout.root):
+        place = origin.layout.place(change.path)
+        if place is not None and is_ours(place):
+            touched.add((place.tenant, place.namespace))
+        elif _matters(origin, change, place):
+            return None
+    return touched
+
+
+def _matters(origin: Origin, change: Change, place: Place | None) -> bool:
+    """Return whether a path outside of all namespaces may be worth a finding."""
+    layout = origin.layout
+    if place is not None or layout.misplaced(change.path) is not None:
+        return True
+    return layout.is_folder_of_ours(change.path)
+
+
+def _namespaces(entries: Sequence[Entry], origin: Origin) -> set[NamespaceKey]:
+    places = (origin.layout.place(entry.path) for entry in entries)
+    return {(each.tenant, each.namespace) for each in places if each and is_ours(each)}
+
+
+def _changed(
+    origin: Origin,
+    tip: str,
+    names: Iterable[NamespaceKey],
+    snapshots: dict[NamespaceKey, Snapshot],
+) -> list[Tree]:
+    """Return those of the namespaces whose folder at the tip is not what is active."""
+    asked = {f"{tip}:{origin.layout.namespace_folder(*name)}": name for name in sorted(names)}
+    changed = []
+    for text, info in origin.mirror.objects.infos(asked):
+        tree = Tree(asked[text], info.oid if info and info.kind == "tree" else "")
+        snapshot = snapshots.get(tree.key)
+        if snapshot is None or (snapshot.tree, snapshot.state) != (tree.oid, "active"):
+            changed.append(tree)
+    return changed
