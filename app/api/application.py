@@ -15,6 +15,7 @@ from app import __version__
 from app.api import (
     actions,
     executions,
+    flow_bulk,
     flow_pins,
     flow_writes,
     flows,
@@ -52,6 +53,7 @@ _ROUTERS = (
     validation.router,
     flow_pins.router,
     flow_pins.pins,
+    flow_bulk.router,
     flow_writes.router,
     flows.router,
     sources.router,

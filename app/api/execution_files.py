@@ -21,7 +21,8 @@ def readable(execution: Execution, uri: str) -> str:
     """
     full = uri if uri.startswith(SCHEME) else f"{SCHEME}{uri}"
     folder = files_of(execution.namespace, execution.flow_id, execution.id)
-    if not full.startswith(f"{folder}/") or ".." in full.split("/"):
+    inside = full.removeprefix(f"{folder}/")
+    if inside == full or not {"", ".", ".."}.isdisjoint(inside.split("/")):
         message = f"{uri} is no file of execution {execution.id}"
         raise NotFound(message)
     return full

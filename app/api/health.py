@@ -90,11 +90,20 @@ async def _storage(node: Services) -> str:
     return ""
 
 
+async def _git(node: Services) -> str:
+    source = node.sync.source
+    condition = source.condition("Ready")
+    if source.last_applied is not None or (condition is not None and condition.status):
+        return ""  # what was applied once goes on, also while the remote does not answer
+    return condition.message if condition is not None else "the repository was not read yet"
+
+
 _CHECKS: dict[str, _Check] = {
     "node": _node,
     "database": _database,
     "executions": _recovery,
     "storage": _storage,
+    "git": _git,
 }
 
 

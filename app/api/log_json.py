@@ -20,8 +20,7 @@ def log_json(row: Any, execution: Execution) -> dict[str, Any]:
         "taskId": row.task_id,
         "executionId": row.execution_id,
         "taskRunId": row.task_run_id,
-        # Kestra counts attempts from 0; a line of a flowable belongs to none.
-        "attemptNumber": max(row.attempt - 1, 0),
+        "attemptNumber": row.attempt,
         "timestamp": instant(row.at),
         "level": LEVEL_NAMES.get(row.level, "INFO"),
         "message": row.message,

@@ -95,7 +95,7 @@ async def _rows(
             least=number_of(least),
             task_run_id=task_run_id,
             task_id=task_id,
-            attempt=None if attempt is None else attempt + 1,
+            attempt=attempt,
             after=rows[-1].seq if rows else -1,
         )
         if not more:

@@ -108,6 +108,8 @@ def answer(error: BaseException, scope: Scope) -> Response:
     match error:
         case HeadwaterError():
             return problem(error, scope)
+        case HTTPException(__cause__=HeadwaterError() as cause):
+            return problem(cause, scope)  # FastAPI wraps what stops it from reading a body
         case HTTPException():
             return _refusal(error, scope)
         case RequestValidationError():

@@ -39,7 +39,7 @@ def _shown(name: str, value: Any) -> Any:
 
 
 def _is_time(name: str) -> bool:
-    return name == "at" or name.endswith("_at")
+    return name in ("at", "last_transition") or name.endswith("_at")
 
 
 def _is_record(value: Any) -> bool:

@@ -7,14 +7,15 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from app.cli.check_formats import FORMATS
+from app.cli.check_formats import FORMATS, Finding
 from app.cli.outcome import FAILED, OK, USAGE, CommandError
 from app.cli.printing import progress
+from app.errors import ExpressionError
+from app.expressions import compile_template
+from app.flows.parse import parse_flow
 from app.flows.typenames import Types
 from app.git.layout import Kind, Layout, Place
 from app.plugins.registry import Registry
-from app.sync.findings import NOWHERE, Found, of_problem, of_rival
-from app.sync.validation import parse
 
 _LAYOUT = Layout()
 _YAML = (".yaml", ".yml")
@@ -91,15 +92,15 @@ def _concerns(inside: str | None) -> bool:
     return (place is not None and place.kind is Kind.FLOW) or _LAYOUT.misplaced(inside) is not None
 
 
-def _checked(files: Sequence[Path], types: Types) -> Iterator[Found]:
+def _checked(files: Sequence[Path], types: Types) -> Iterator[Finding]:
     owners: dict[tuple[str, str, str], Path] = {}
     for file in files:
         inside = _inside(file)
         misplaced = _LAYOUT.misplaced(inside) if inside else None
         if misplaced is not None:
-            message = f"a namespace is one folder; {misplaced.folder} is nested"
+            message = f"a namespace is one folder, but {misplaced.folder} is nested"
             fix = f"git mv {misplaced.folder} {misplaced.fixed}"
-            yield Found(NOWHERE, str(file), "NESTED_NAMESPACE_DIR", "error", message, fix)
+            yield Finding(file, "NESTED_NAMESPACE_DIR", "error", message, fix)
             continue
         place = _LAYOUT.place(inside) if inside else None
         yield from _of_file(file, place, types, owners)
@@ -107,20 +108,35 @@ def _checked(files: Sequence[Path], types: Types) -> Iterator[Found]:
 
 def _of_file(
     file: Path, place: Place | None, types: Types, owners: dict[tuple[str, str, str], Path]
-) -> Iterator[Found]:
+) -> Iterator[Finding]:
     try:
         source = file.read_bytes()
     except OSError as error:
-        yield Found(NOWHERE, str(file), "UNREADABLE", "error", str(error.strerror))
+        yield Finding(file, "UNREADABLE", "error", str(error.strerror))
         return
     tenant, namespace = (place.tenant, place.namespace) if place else ("main", None)
-    parsed = parse(source, types, tenant, namespace, str(file))
-    flow = parsed.flow
-    key = (tenant, flow.namespace if flow else namespace or "", flow.id if flow else "")
-    for problem in parsed.problems:
-        yield of_problem(problem, str(file), key)
-    if flow is None:
+    parsed = parse_flow(
+        source,
+        types=types,
+        tenant=tenant,
+        namespace=namespace,
+        path=str(file),
+        check=_template_error,
+    )
+    for each in parsed.problems:
+        place_of = (each.path, each.line, each.column)
+        yield Finding(file, each.code, each.severity, each.message, each.fix, *place_of)
+    if parsed.flow is None:
         return
-    owner = owners.setdefault(key, file)
+    owner = owners.setdefault((tenant, parsed.flow.namespace, parsed.flow.id), file)
     if owner != file:
-        yield of_rival(str(file), str(owner), key)
+        message = f"{parsed.flow.namespace}.{parsed.flow.id} is already defined in {owner}"
+        yield Finding(file, "DUPLICATE_ID", "error", message, "give it another id", "id")
+
+
+def _template_error(text: str) -> ExpressionError | None:
+    try:
+        compile_template(text)
+    except ExpressionError as error:
+        return error
+    return None

@@ -1,45 +1,68 @@
 """What `headwater check` prints: for people, for programs, for GitHub, for code scanners."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import orjson
 
 from app import __version__
 from app.cli.printing import clean
-from app.sync.findings import Found
-
-Printer = Callable[[Sequence[Found]], None]
 
 
-def text(found: Sequence[Found]) -> None:
+class Finding(NamedTuple):
+    """Something wrong in a file. Line and column count from 1; 0 is unknown."""
+
+    path: Path
+    code: str
+    severity: str
+    message: str
+    fix: str = ""
+    pointer: str = ""
+    line: int = 0
+    column: int = 0
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the file cannot be used."""
+        return self.severity == "error"
+
+    @property
+    def text(self) -> str:
+        """What is wrong with what, and the way out."""
+        head = f"{self.pointer}: {self.message}" if self.pointer else self.message
+        return f"{head} ({self.fix})" if self.fix else head
+
+
+Printer = Callable[[Sequence[Finding]], None]
+
+
+def text(found: Sequence[Finding]) -> None:
     """Print a line each: `path:line:column: error CODE: message (fix)`."""
     for each in found:
         place = f"{each.path}:{each.line}:{each.column}" if each.line else each.path
-        fix = f" ({each.fix})" if each.fix else ""
-        print(clean(f"{place}: {each.severity} {each.code}: {each.message}{fix}"))
+        print(clean(f"{place}: {each.severity} {each.code}: {each.text}"))
 
 
-def json(found: Sequence[Found]) -> None:
+def json(found: Sequence[Finding]) -> None:
     """Print a list of maps."""
     _print_json([_map(each) for each in found])
 
 
-def _map(found: Found) -> dict[str, Any]:
-    names = ("path", "line", "column", "severity", "code", "pointer", "message", "fix")
-    return {name: getattr(found, name) for name in names}
+def _map(found: Finding) -> dict[str, Any]:
+    names = ("line", "column", "severity", "code", "pointer", "message", "fix")
+    return {"path": str(found.path), **{name: getattr(found, name) for name in names}}
 
 
-def github(found: Sequence[Found]) -> None:
+def github(found: Sequence[Finding]) -> None:
     """Print commands of a GitHub workflow, which become annotations of the files."""
     for each in found:
         level = "error" if each.is_error else "warning"
-        properties = {"file": each.path, "title": each.code}
+        properties = {"file": str(each.path), "title": each.code}
         if each.line:
             properties |= {"line": str(each.line), "col": str(each.column)}
         listed = ",".join(f"{name}={_escaped(value)}" for name, value in properties.items())
-        message = f"{each.message} ({each.fix})" if each.fix else each.message
-        print(f"::{level} {listed}::{_escaped(message, ':,')}")
+        print(f"::{level} {listed}::{_escaped(each.text, ':,')}")
 
 
 def _escaped(value: str, kept: str = "") -> str:
@@ -50,7 +73,7 @@ def _escaped(value: str, kept: str = "") -> str:
     return value
 
 
-def sarif(found: Sequence[Found]) -> None:
+def sarif(found: Sequence[Finding]) -> None:
     """Print SARIF 2.1.0, which code scanners read."""
     codes = sorted({each.code for each in found})
     driver = {
@@ -62,14 +85,14 @@ def sarif(found: Sequence[Found]) -> None:
     _print_json({"version": "2.1.0", "runs": [run]})
 
 
-def _result(found: Found) -> dict[str, Any]:
-    location: dict[str, Any] = {"artifactLocation": {"uri": found.path.replace("\\", "/")}}
+def _result(found: Finding) -> dict[str, Any]:
+    location: dict[str, Any] = {"artifactLocation": {"uri": found.path.as_posix()}}
     if found.line:
         location["region"] = {"startLine": found.line, "startColumn": max(found.column, 1)}
     return {
         "ruleId": found.code,
         "level": "error" if found.is_error else "warning",
-        "message": {"text": f"{found.message} ({found.fix})" if found.fix else found.message},
+        "message": {"text": found.text},
         "locations": [{"physicalLocation": location}],
     }
 

@@ -12,10 +12,7 @@ from app.cli.printing import Table, moment, progress, show
 
 app = App(name="flow", help="List, read, run, pin and roll back flows.")
 
-Name = Annotated[
-    tuple[str, ...],
-    Parameter(help="The flow: NAMESPACE ID, or NAMESPACE.ID.", allow_leading_hyphen=False),
-]
+Name = Annotated[str, Parameter(help="The flow: NAMESPACE ID, or NAMESPACE.ID.")]
 Revision = Annotated[int | None, Parameter(help="The number of a revision.")]
 Commit = Annotated[str | None, Parameter(help="A commit, or how its id begins.")]
 
@@ -64,7 +61,7 @@ def get(
     """Show a flow as it runs now, or as it was."""
     query = {"revision": revision, "commit": commit}
     with Client(options) as client:
-        namespace, flow_id = client.flow(_words(name))
+        namespace, flow_id = client.flow(name)
         if source:
             print(client.text(client.path("flows", namespace, flow_id, "source"), query), end="")
             return
@@ -102,7 +99,7 @@ def run(
     labels = [f"{key}:{value}" for key, value in pairs(label, "--label")]
     query = {"labels": labels or None, "revision": revision, "commit": commit}
     with Client(options) as client:
-        namespace, flow_id = client.flow(_words(name))
+        namespace, flow_id = client.flow(name)
         path = client.path("executions", namespace, flow_id)
         execution = client.send_form(path, pairs(inputs, "--input"), query)
         progress(f"execution {execution['id']} of {namespace}.{flow_id}, {_made_by(execution)}")
@@ -125,7 +122,7 @@ def _made_by(execution: dict[str, Any]) -> str:
 def history(*name: Name, options: Options = DEFAULTS) -> None:
     """List the revisions of a flow, newest first."""
     with Client(options) as client:
-        namespace, flow_id = client.flow(_words(name))
+        namespace, flow_id = client.flow(name)
         found = client.get(client.path("flows", namespace, flow_id, "revisions"))[::-1]
         running = client.get(client.path("flows", namespace, flow_id), {"allowDeleted": True})
     rows = [
@@ -154,7 +151,7 @@ def diff(
 ) -> None:
     """Show what changed between two revisions: by default the newest and the one before."""
     with Client(options) as client:
-        namespace, flow_id = client.flow(_words(name))
+        namespace, flow_id = client.flow(name)
         if old is None or new is None:
             path = client.path("flows", namespace, flow_id, "revisions")
             numbers = [str(each["revision"]) for each in client.get(path)]
@@ -175,7 +172,7 @@ def rollback(
 ) -> None:
     """Let new executions run an earlier revision, at once. Git stays as it is."""
     with Client(options) as client:
-        namespace, flow_id = client.flow(_words(name))
+        namespace, flow_id = client.flow(name)
         path = client.path("flows", namespace, flow_id, "rollback")
         pin = client.post(path, {"to": to, "reason": reason})
     _show_pin(pin, f"{namespace}.{flow_id}", options)
@@ -193,7 +190,7 @@ def pin(
     """Hold a flow at a revision, whatever Git says."""
     body = {"revision": revision, "commit": commit, "reason": reason, "until": until}
     with Client(options) as client:
-        namespace, flow_id = client.flow(_words(name))
+        namespace, flow_id = client.flow(name)
         made = client.post(client.path("flows", namespace, flow_id, "pin"), body)
     _show_pin(made, f"{namespace}.{flow_id}", options)
 
@@ -212,10 +209,6 @@ def _show_pin(pin: dict[str, Any], flow: str, options: Options) -> None:
 def unpin(*name: Name, options: Options = DEFAULTS) -> None:
     """Let a flow run again what Git says."""
     with Client(options) as client:
-        namespace, flow_id = client.flow(_words(name))
+        namespace, flow_id = client.flow(name)
         client.ask("DELETE", client.path("flows", namespace, flow_id, "pin"))
     progress(f"{namespace}.{flow_id} runs what Git says")
-
-
-def _words(name: tuple[Any, ...]) -> list[str]:
-    return [str(each) for each in name]

@@ -1,6 +1,7 @@
 """Printing: data to stdout as table, JSON, YAML or names; progress to stderr."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -98,12 +99,16 @@ class Table:
         Console().print(table)
 
 
+_PART = re.compile(r"([\d.]+)([HMS])")
+
+
 def seconds(duration: str) -> str:
-    """Return a duration of the API (`PT1M2.5S`) as people read it."""
-    text = duration.removeprefix("PT").lower()
-    for unit in "hm":
-        text = text.replace(unit, f"{unit} ")
-    return text.strip()
+    """Return a duration of the API (`PT1M2.504117S`) as people read it (`1m 2.504s`)."""
+    parts = [
+        f"{float(number):.3f}s" if unit == "S" else f"{number}{unit.lower()}"
+        for number, unit in _PART.findall(duration)
+    ]
+    return " ".join(parts)
 
 
 def moment(text: str | None) -> str:

@@ -1,6 +1,7 @@
 """`headwater dev` and `headwater server`: the service in the foreground."""
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -93,6 +94,7 @@ def serve(settings: Settings) -> int:
     """
     telemetry = settings.telemetry
     configure_logging(telemetry.log_level, telemetry.log_format)
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every job it adds
     listener = bind(settings.server.host, settings.server.port)
     config = uvicorn.Config(
         create_app(settings),

@@ -1,0 +1,100 @@
+"""Server-sent events: executions and logs as they go on."""
+
+import asyncio
+from typing import Any
+
+import orjson
+import pytest
+
+from app.api.feeds import Feeds
+from app.errors import TooMany
+from tests.api.conftest import PAUSE, RETURN, SLEEP, Api, form
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def events(text: str) -> list[tuple[str, Any]]:
+    """Read a feed: the name (id) and the data of each event."""
+    found = []
+    for block in text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if line[:1] != ":")
+        if fields:
+            found.append((fields["id"], orjson.loads(fields["data"])))
+    return found
+
+
+async def test_an_execution_that_ended(api: Api, ns: str) -> None:
+    await api.flow(ns, RETURN)
+    execution = await api.run(f"{ns}/f")
+    answer = await api.answer("GET", f"executions/{execution['id']}/follow")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    ((name, last),) = events(answer.text)
+    assert name == "end"
+    assert last["state"]["current"] == "SUCCESS"
+    assert last["commit"] == execution["commit"]
+
+
+async def test_an_execution_that_runs(api: Api, ns: str) -> None:
+    await api.flow(ns, SLEEP.format(seconds=0.1))
+    execution = await api.post(f"executions/{ns}/f")
+    feed = events(await api.get(f"executions/{execution['id']}/follow"))
+    assert [name for name, _ in feed] == ["progress"] * (len(feed) - 1) + ["end"]
+    assert len(feed) > 1
+    counts = [len(each["taskRunList"]) for _, each in feed]
+    assert counts == sorted(counts)
+    assert feed[-1][1] == await api.get(f"executions/{execution['id']}")
+    assert api.node.executor.listeners == {}
+
+
+async def test_an_execution_that_is_parked(api: Api, ns: str) -> None:
+    await api.flow(ns, PAUSE)
+    execution = await api.post(f"executions/{ns}/f")
+    wanted = execution["id"]
+    await api.until(wanted, "PAUSED")
+    async with asyncio.timeout(5):
+        while api.node.executor.find(wanted) is not None:  # it leaves memory
+            await asyncio.sleep(0.01)
+    following = asyncio.ensure_future(api.get(f"executions/{wanted}/follow"))
+    async with asyncio.timeout(5):
+        while wanted not in api.node.executor.listeners:
+            await asyncio.sleep(0.01)
+    await api.post(f"executions/{wanted}/resume", 204, files=form({"approved": "true"}))
+    feed = events(await following)
+    assert feed[0][0] == "progress"
+    assert feed[0][1]["state"]["current"] == "PAUSED"
+    assert feed[-1][0] == "end"
+    assert feed[-1][1] == await api.get(f"executions/{wanted}")
+
+
+async def test_an_execution_that_is_killed(api: Api, ns: str) -> None:
+    await api.flow(ns, SLEEP.format(seconds=30))
+    execution = await api.post(f"executions/{ns}/f")
+    wanted = execution["id"]
+    following = asyncio.ensure_future(api.get(f"executions/{wanted}/follow"))
+    await api.until(wanted, "RUNNING")
+    await api.ask("DELETE", f"executions/{wanted}/kill", 202)
+    name, last = events(await following)[-1]
+    assert (name, last["state"]["current"]) == ("end", "KILLED")
+
+
+async def test_what_does_not_exist(api: Api) -> None:
+    await api.get("executions/0notThere/follow", 404)
+    await api.get("logs/0notThere/follow", 404)
+
+
+async def test_a_log(api: Api, ns: str) -> None:
+    await api.flow(ns, SLEEP.format(seconds=0.2))
+    execution = await api.post(f"executions/{ns}/f")
+    feed = events(await api.get(f"logs/{execution['id']}/follow?minLevel=INFO"))
+    assert [each["message"] for _, each in feed] == ["before", "after"]
+    assert feed[0][1]["taskId"] == "first"
+    again = events(await api.get(f"logs/{execution['id']}/follow"))
+    assert [each for _, each in again] == await api.get(f"logs/{execution['id']}")
+    assert api.node.sink.listeners == {}
+
+
+async def test_followers_are_limited() -> None:
+    feeds = Feeds(limit=1)
+    with feeds.one(), pytest.raises(TooMany):
+        feeds.check()
+    feeds.check()
