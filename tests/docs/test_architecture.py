@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ROW = re.compile(r"^\| (\d) \| (.+?) \| .+ \|$", re.MULTILINE)
+ROW = re.compile(r"^\| (\d+) \| (.+?) \| .+ \|$", re.MULTILINE)
 NAME = re.compile(r"`(\w+)`( \(later\))?")
 
 
