@@ -146,6 +146,7 @@ def engine_limits(settings: Settings) -> Limits:
         task_runs=engine.max_task_runs,
         loop_values=engine.foreach_items,
         subflow_depth=engine.subflow_depth,
+        descendants=engine.child_executions,
         tries=engine.retries,
         inline_outputs=engine.output_inline_bytes,
         inputs=engine.execution_bytes,

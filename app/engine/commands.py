@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from app.plugins.api import SubflowCall
 from app.ports import Claim, Clock, Executions, FlowSource, LoadedFlow
 
 MAX_LABELS = 64
+_ROOTS = 10_000
+"""Roots whose descendants are counted; the oldest are forgotten."""
 CORRELATION = "system.correlationId"
 _SUBFLOW_TYPE = "io.kestra.plugin.core.flow.Subflow"
 
@@ -61,6 +64,7 @@ class Commands:
         self._executions = executions
         self._clock = clock
         self._limits = limits or Limits()
+        self._descendants: Counter[str] = Counter()
 
     async def create(self, new: NewExecution) -> Execution:
         """Start an execution; return it once it is durable (contract D1).
@@ -232,8 +236,19 @@ class Commands:
         child = task_run_id(execution.id, f"{parent.path}#{attempt}")
         if await self._executor.exists(child):
             return child
+        self._count(execution)
         await self.create(self._child(parent.task, execution, call, child))
         return child
+
+    def _count(self, parent: Execution) -> None:
+        """Count one more execution below the root of `parent`."""
+        root = dict(parent.labels).get(CORRELATION, parent.id)
+        if self._descendants[root] >= self._limits.descendants:
+            message = f"{self._limits.descendants} executions were started below {root} already"
+            raise Invalid(message)
+        self._descendants[root] += 1
+        if len(self._descendants) > _ROOTS:
+            del self._descendants[next(iter(self._descendants))]
 
     def _child(self, task: Task, parent: Execution, call: SubflowCall, child: str) -> NewExecution:
         labels = [

@@ -26,6 +26,8 @@ class Limits:
     loop_values: int = 100_000
     """Rounds of one loop."""
     subflow_depth: int = 16
+    descendants: int = 10_000
+    """Executions started below one root, counted since this process started."""
     tries: int = 100
     """Attempts of one task run, whatever its policy says."""
     inline_outputs: int = 64 * KIB

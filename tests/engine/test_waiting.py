@@ -117,6 +117,26 @@ async def test_a_failed_subflow_is_started_anew() -> None:
     assert len(engine.journal.events) == 3
 
 
+async def test_subflows_are_limited_in_depth_and_number() -> None:
+    loop = flow("""
+        id: loop
+        tasks:
+          - {id: sub, type: core.flow.Subflow, namespace: tests, flowId: other}
+    """)
+    other = flow("""
+        id: other
+        tasks:
+          - {id: sub, type: core.flow.Subflow, namespace: tests, flowId: loop}
+    """)
+    async with Engine(loop, other, subflow_depth=3) as engine:
+        execution = await engine.run("loop")
+        assert execution.state is State.FAILED
+        assert len(engine.journal.events) == 4
+    async with Engine(loop, other, descendants=2) as engine:
+        await engine.run("loop")
+        assert len(engine.journal.events) == 3
+
+
 async def test_a_timeout_fails_the_attempt() -> None:
     loaded = flow("""
         id: slow
