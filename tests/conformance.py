@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from app.expressions import UNKNOWN, Environment, compile_template, render_deep
@@ -40,7 +40,7 @@ def render(
     environment = Environment(
         host=_Host(context.get("storage_files", {}), context.get("logs", [])),
         recursive=bool(config.get("recursive-rendering")),
-        zone=datetime.now().astimezone().tzinfo,
+        zone=datetime.now().astimezone().tzinfo or UTC,
     )
     if not isinstance(template, str):
         return render_deep(template, vars, environment)

@@ -62,9 +62,13 @@ class Meter:
         Raises:
             ExpressionError: when steps, characters or time are used up.
         """
-        self.step()
+        self.steps_left -= 1
+        if self.steps_left < 0:
+            raise self._exhausted()
         if self.chars_left < 0:
             self.grow(0)
+        if not self.steps_left % _CLOCK_EVERY:
+            self._look_at_clock()
 
     def joined(self, parts: list[str]) -> str:
         """Return parts of output, already counted one by one, as one text.

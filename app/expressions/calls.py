@@ -33,8 +33,8 @@ def compile_call(node: Call, unit: Unit, compile_: Compile) -> Evaluate:
     def run(evaluation: Evaluation) -> Any:
         evaluation.meter.step()
         function = evaluation.environment.function(name)
-        given = [argument(evaluation) for argument in positional]
-        keywords = {key: argument(evaluation) for key, argument in named}
+        given = [argument(evaluation) for argument in positional] if positional else []
+        keywords = {key: argument(evaluation) for key, argument in named} if named else {}
         if function is not None:
             return function.invoke(evaluation, (), given, keywords)
         macro = evaluation.unit.macros.get(name)
@@ -63,8 +63,8 @@ def compile_filter(node: Filter, unit: Unit, compile_: Compile) -> Evaluate:
             if not found.catches_missing:
                 raise
             value = None
-        given = [argument(evaluation) for argument in positional]
-        keywords = {key: argument(evaluation) for key, argument in named}
+        given = [argument(evaluation) for argument in positional] if positional else []
+        keywords = {key: argument(evaluation) for key, argument in named} if named else {}
         result = found.invoke(evaluation, (value,), given, keywords)
         if type(result) is str:
             meter.grow(len(result))
@@ -90,8 +90,8 @@ def compile_test(node: Test, unit: Unit, compile_: Compile) -> Evaluate:
             if not found.catches_missing:
                 raise
             value = None
-        given = [argument(evaluation) for argument in positional]
-        keywords = {key: argument(evaluation) for key, argument in named}
+        given = [argument(evaluation) for argument in positional] if positional else []
+        keywords = {key: argument(evaluation) for key, argument in named} if named else {}
         return bool(found.invoke(evaluation, (value,), given, keywords)) is not negated
 
     return run
@@ -127,8 +127,8 @@ def _rendering(
         function = evaluation.environment.function(name)
         if function is None:
             raise _unknown_function(evaluation, name)
-        given = [argument(evaluation) for argument in positional]
-        keywords = {key: argument(evaluation) for key, argument in named}
+        given = [argument(evaluation) for argument in positional] if positional else []
+        keywords = {key: argument(evaluation) for key, argument in named} if named else {}
         before = evaluation.trusted
         evaluation.trusted = before and trusted
         try:

@@ -64,9 +64,10 @@ class Environment:
             Pending: when the answer is not known yet.
             ExpressionError: when there is no host, or it refuses.
         """
-        known = self.answers.get(question(name, arguments), UNKNOWN)
-        if known is not UNKNOWN:
-            return known
+        if self.answers:
+            known = self.answers.get(question(name, arguments), UNKNOWN)
+            if known is not UNKNOWN:
+                return known
         if self.host is None:
             message = f"{name} is not available here: it needs a running execution"
             raise ExpressionError(message)

@@ -75,6 +75,8 @@ def whole_text(value: int) -> str:
 
 def double_text(value: float) -> str:
     """Return a double (or `Float32`) as Java's `Double.toString` writes it."""
+    if type(value) is float and 1e-3 <= value < 1e7:
+        return repr(value)
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):

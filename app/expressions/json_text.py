@@ -3,10 +3,10 @@
 Source: Kestra's JSON mapper (reference §5.9); `1.0E7` and the like are valid JSON numbers.
 """
 
-import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date, time, timedelta
+from json.encoder import encode_basestring
 from typing import Any, Final
 
 from app.expressions.budget import Meter
@@ -14,12 +14,13 @@ from app.expressions.dates import temporal_json
 from app.expressions.java_numbers import is_number, number_text
 from app.expressions.values import LISTS, Entry, java_text, nest, scalar_text
 
-_quote: Final[Callable[[str], str]] = json.JSONEncoder(ensure_ascii=False).encode
 _CONTROL: Final = re.compile(r'[\x00-\x1f"\\]')
 _SHORT: Final = {"\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t", '"': '"', "\\": "\\"}
 _NOT_A_NUMBER: Final = frozenset({"NaN", "Infinity", "-Infinity"})
 
-Write = Callable[[str], object]
+_PLAIN_INT = 2**63
+_LARGE_TEXT = 65_536
+_CONTAINERS: Final = (dict, *LISTS, Mapping)
 
 
 def write_json(value: Any, meter: Meter) -> str:
@@ -28,14 +29,14 @@ def write_json(value: Any, meter: Meter) -> str:
     Raises:
         ExpressionError: when it is too long, nested too deeply, or holds what JSON cannot.
     """
-    parts: list[str] = []
-    _emit(value, parts.append, meter, 0)
-    return "".join(parts)
+    writer = _Writer(meter)
+    writer.emit(value, 0)
+    return meter.joined(writer.parts)
 
 
 def quoted(text: str) -> str:
     """Return a text as a JSON string; only control characters, quotes, backslashes are escaped."""
-    encoded = _quote(text)
+    encoded = encode_basestring(text)
     # Jackson writes the hexadecimal digits of a control character in upper case.
     return f'"{_CONTROL.sub(_escape, text)}"' if "\\u00" in encoded else encoded
 
@@ -50,7 +51,7 @@ def to_text(value: Any, meter: Meter) -> str:
         return value
     if value is None:
         return ""
-    if isinstance(value, (Mapping, *LISTS)):
+    if isinstance(value, _CONTAINERS):
         return write_json(value, meter)
     return java_text(value, meter)
 
@@ -60,49 +61,71 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\{_SHORT[character]}" if character in _SHORT else f"\\u{ord(character):04X}"
 
 
-def _emit(value: Any, write: Write, meter: Meter, depth: int) -> None:
-    kind = type(value)
-    if kind is str:
-        meter.grow(len(value) + 2)
-        write(quoted(value))
-    elif value is None:
-        write("null")
-    elif isinstance(value, Mapping):
-        _emit_map(value.items(), write, meter, depth)
-    elif isinstance(value, LISTS):
-        _emit_list(value, write, meter, depth)
-    elif isinstance(value, Entry):
-        _emit_map(((value.key, value.value),), write, meter, depth)
-    else:
-        text = _scalar(value)
-        meter.grow(len(text))
-        write(text)
+class _Writer:
+    """Collects the parts of one JSON text. Characters are counted at every item."""
 
+    __slots__ = ("_meter", "_names", "parts")
 
-def _emit_map(items: Any, write: Write, meter: Meter, depth: int) -> None:
-    nest(depth)
-    opening = "{"
-    for key, item in items:
-        if item is None:
-            continue
-        meter.step()
-        name = key if type(key) is str else java_text(key, meter)
-        meter.grow(len(name) + 4)
-        write(f"{opening}{quoted(name)}:")
-        opening = ","
-        _emit(item, write, meter, depth + 1)
-    write("}" if opening == "," else "{}")
+    def __init__(self, meter: Meter) -> None:
+        self.parts: list[str] = []
+        self._meter = meter
+        self._names: dict[str, str] = {}
 
+    def emit(self, value: Any, depth: int) -> None:
+        kind = type(value)
+        if kind is str:
+            self._text(value)
+        elif value is None:
+            self.parts.append("null")
+        elif kind is int and -_PLAIN_INT < value < _PLAIN_INT:
+            self.parts.append(str(value))
+        elif kind is bool:
+            self.parts.append("true" if value else "false")
+        elif kind is dict:
+            self._map(value, depth)
+        elif kind is list or isinstance(value, LISTS):
+            self._list(value, depth)
+        elif isinstance(value, Mapping):
+            self._map(value, depth)
+        elif isinstance(value, Entry):
+            self._map({value.key: value.value}, depth)
+        else:
+            self.parts.append(_scalar(value))
 
-def _emit_list(items: Any, write: Write, meter: Meter, depth: int) -> None:
-    nest(depth)
-    opening = "["
-    for item in items:
-        meter.step()
-        write(opening)
-        opening = ","
-        _emit(item, write, meter, depth + 1)
-    write("]" if opening == "," else "[]")
+    def _text(self, value: str) -> None:
+        self._meter.chars_left -= len(value) + 2
+        if len(value) > _LARGE_TEXT:
+            self._meter.grow(0)
+        self.parts.append(quoted(value))
+
+    def _map(self, value: Mapping[Any, Any], depth: int) -> None:
+        nest(depth)
+        opening = "{"
+        for key, item in value.items():
+            if item is None:
+                continue
+            self._meter.turn()
+            name = self._names.get(key) if type(key) is str else None
+            self.parts += (opening, name or self._name(key))
+            opening = ","
+            self.emit(item, depth + 1)
+        self.parts.append("}" if opening == "," else "{}")
+
+    def _list(self, items: Any, depth: int) -> None:
+        nest(depth)
+        opening = "["
+        for item in items:
+            self._meter.turn()
+            self.parts.append(opening)
+            opening = ","
+            self.emit(item, depth + 1)
+        self.parts.append("]" if opening == "," else "[]")
+
+    def _name(self, key: Any) -> str:
+        name = key if type(key) is str else java_text(key, self._meter)
+        self._meter.grow(len(name))
+        self._names[name] = written = f"{quoted(name)}:"
+        return written
 
 
 def _scalar(value: Any) -> str:

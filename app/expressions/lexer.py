@@ -59,6 +59,7 @@ _TOKEN: Final = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
+_PART_CLOSE: Final = re.compile(r"\s*\}")
 _DOUBLE_QUOTED_PART: Final = re.compile(r'[^#"\\]*(?:(?:\\.|#(?!\{))[^#"\\]*)*', re.DOTALL)
 _NOT: Final = re.compile(r" not(?!\w)")
 _PAIRS: Final = {")": "(", "]": "[", "}": "{"}
@@ -261,7 +262,7 @@ class _Lexer:
         self._tokens.append(Token(PART_END, "}", self._position - 1))
 
     def _at_part_end(self) -> bool:
-        match = re.compile(r"\s*\}").match(self._source, self._position)
+        match = _PART_CLOSE.match(self._source, self._position)
         if match:
             self._position = match.end()
         return match is not None

@@ -67,7 +67,7 @@ def deeply(value: Any, change: Callable[[str], Any], meter: Meter, depth: int = 
         nest(depth)
         result: dict[Any, Any] = {}
         for key, item in value.items():
-            name = deeply(key, change, meter, depth + 1)
+            name = change(key) if isinstance(key, str) else key
             result.setdefault(name, deeply(item, change, meter, depth + 1))
         return result
     if isinstance(value, LISTS):

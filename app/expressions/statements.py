@@ -1,7 +1,7 @@
 """Compiler of statements: each becomes a closure that writes text."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from app.errors import ExpressionError
 from app.expressions import operators
@@ -42,12 +42,16 @@ def compile_body(body: Body, unit: Unit) -> list[Run]:
     return [_COMPILERS[type(statement)](statement, unit) for statement in body]
 
 
-def located(error: ExpressionError, source: str, at: int) -> ExpressionError:
-    """Return the error with a place, if it has none yet."""
+def raise_located(error: ExpressionError, source: str, at: int) -> NoReturn:
+    """Raise an error, with a place if it has none yet.
+
+    Raises:
+        ExpressionError: always, of the same class.
+    """
     if error.line:
-        return error
+        raise error
     line, column = place(source, at)
-    return type(error)(error.message, line=line, column=column)
+    raise type(error)(error.message, line=line, column=column) from error
 
 
 def _survey(node: Any, unit: Unit) -> None:
@@ -110,7 +114,7 @@ def _print(node: Print, unit: Unit) -> Run:
             else:
                 text = to_text(value, evaluation.meter)
         except ExpressionError as error:
-            raise located(error, source, at) from error
+            raise_located(error, source, at)
         evaluation.meter.chars_left -= len(text)  # looked at by loops, and at the end
         write(text)
 
@@ -134,7 +138,7 @@ def _if(node: If, unit: Unit) -> Run:
                     chosen = body
                     break
         except ExpressionError as error:
-            raise located(error, source, at) from error
+            raise_located(error, source, at)
         chosen(evaluation, write)
 
     return run
@@ -155,7 +159,7 @@ def _for(node: For, unit: Unit) -> Run:
                 return
             items = _items(value)
         except ExpressionError as error:
-            raise located(error, source, at) from error
+            raise_located(error, source, at)
         if not items:
             otherwise(evaluation, write)
             return
@@ -206,7 +210,7 @@ def _set(node: Set, unit: Unit) -> Run:
         try:
             evaluation.assign(name, expression(evaluation))
         except ExpressionError as error:
-            raise located(error, source, at) from error
+            raise_located(error, source, at)
 
     return run
 
@@ -239,7 +243,7 @@ def _filter_block(node: FilterBlock, unit: Unit) -> Run:
             filtered = to_text(chain(evaluation), evaluation.meter)
             evaluation.meter.grow(len(filtered))
         except ExpressionError as error:
-            raise located(error, source, at) from error
+            raise_located(error, source, at)
         finally:
             evaluation.pop()
         write(filtered)

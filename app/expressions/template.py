@@ -12,17 +12,19 @@ from app.expressions.evaluation import Evaluate, Evaluation, Run, Unit
 from app.expressions.host import Pending
 from app.expressions.nodes import Body, Node, Print, Text
 from app.expressions.passes import render_until_stable
-from app.expressions.statements import compile_template_body, located
+from app.expressions.statements import compile_template_body, raise_located
 from app.expressions.tags import parse
 
 Expression = Node
 """The syntax tree of one expression."""
 
-_CACHED_TEMPLATES = 4_096
-_LARGEST_CACHED = 65_536
+# Compiled templates take some hundred bytes a character: few long ones are kept, many short ones.
+_SHORT_CHARS, _SHORT_KEPT = 512, 4_096
+_LONG_CHARS, _LONG_KEPT = 32_768, 32
 _OPENINGS: Final = ("{{", "{%", "{#")
 _PLAIN_INT = 2**63
 _STEPS_PER_CHAR = 4
+_RENDERED = "in the rendered text: "
 
 Path = tuple[str, ...]
 
@@ -56,7 +58,7 @@ class Template:
             except ExpressionError:
                 raise
             except Exception as error:
-                raise unexpected(error) from error
+                raise unexpected(error, line=1, column=1) from error
 
     def render(self, context: Mapping[str, Any], environment: Environment) -> str:
         """Return the template's text; null prints nothing (reference §5.9).
@@ -77,10 +79,12 @@ class Template:
             if environment.recursive:
                 return render_until_stable(self.source, evaluation, render_in)
             return self.run(evaluation)
-        except (ExpressionError, Pending):
+        except ExpressionError as error:
+            raise_located(error, self.source, 0)
+        except Pending:
             raise
         except Exception as error:
-            raise unexpected(error) from error
+            raise unexpected(error, line=1, column=1) from error
 
     def value(self, context: Mapping[str, Any], environment: Environment) -> Any:
         """Return the native value of a single `{{ … }}`, otherwise the text (`renderTyped`).
@@ -100,11 +104,11 @@ class Template:
         try:
             return expression(Evaluation(context, environment, self.unit))
         except ExpressionError as error:
-            raise located(error, self.source, self._at) from error
+            raise_located(error, self.source, self._at)
         except Pending:
             raise
         except Exception as error:
-            raise unexpected(error) from error
+            raise unexpected(error, line=1, column=1) from error
 
     def run(self, evaluation: Evaluation) -> str:
         """Return the text, in an evaluation that was started for this template."""
@@ -135,14 +139,13 @@ def compile_template(text: str) -> Template:
     Raises:
         ExpressionError: with line and column, when the template cannot be read.
     """
-    if "{" not in text or len(text) > _LARGEST_CACHED:
+    if "{" not in text or len(text) > _LONG_CHARS:
         return Template(text)
-    return _cached(text)
+    return _short(text) if len(text) <= _SHORT_CHARS else _long(text)
 
 
-@functools.lru_cache(maxsize=_CACHED_TEMPLATES)
-def _cached(text: str) -> Template:
-    return Template(text)
+_short = functools.lru_cache(maxsize=_SHORT_KEPT)(Template)
+_long = functools.lru_cache(maxsize=_LONG_KEPT)(Template)
 
 
 def render_in(text: str, evaluation: Evaluation, with_secrets: bool) -> str:
@@ -150,24 +153,26 @@ def render_in(text: str, evaluation: Evaluation, with_secrets: bool) -> str:
     if not has_tags(text):
         return text
     evaluation.meter.spend(_STEPS_PER_CHAR * len(text))  # reading a template costs time too
-    template = compile_template(text)
-    inner = Evaluation(
-        evaluation.variables(),
-        evaluation.environment,
-        template.unit,
-        evaluation.meter,
-        trusted=evaluation.trusted and with_secrets,
-    )
-    return template.run(inner)
+    trusted = evaluation.trusted and with_secrets
+    try:
+        template = compile_template(text)
+        variables, environment = evaluation.variables(), evaluation.environment
+        inner = Evaluation(variables, environment, template.unit, evaluation.meter, trusted=trusted)
+        return template.run(inner)
+    except ExpressionError as error:
+        # Its place is one in `text`; the error gets the place of the call instead.
+        note = "" if error.message.startswith(_RENDERED) else _RENDERED
+        raise type(error)(f"{note}{error.message}") from error
 
 
-def unexpected(error: Exception) -> ExpressionError:
+def unexpected(error: Exception, *, line: int = 0, column: int = 0) -> ExpressionError:
     """Return the error of ours for one that nobody foresaw: nothing else leaves the package."""
+    message = f"cannot evaluate the expression: {error}"
     if isinstance(error, RecursionError):
-        return ExpressionError("the expression or a value in it is nested too deeply")
-    if isinstance(error, MemoryError):
-        return ExpressionError("the expression needs too much memory")
-    return ExpressionError(f"cannot evaluate the expression: {error}")
+        message = "the expression or a value in it is nested too deeply"
+    elif isinstance(error, MemoryError):
+        message = "the expression needs too much memory"
+    return ExpressionError(message, line=line, column=column)
 
 
 def _plain(body: Body, unit: Unit) -> list[str | Path] | None:

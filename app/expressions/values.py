@@ -89,8 +89,9 @@ def java_text(value: Any, meter: Meter, depth: int = 0) -> str:
     Raises:
         ExpressionError: when it is too long or nested too deeply.
     """
-    if type(value) is str:
-        return value
+    writer = _SCALARS.get(type(value))
+    if writer is not None:
+        return writer(value)
     if isinstance(value, Mapping):
         pairs = (
             f"{java_text(key, meter, depth + 1)}={java_text(item, meter, depth + 1)}"

@@ -35,7 +35,7 @@ CASES = [
     ("{% for x in none %}x{% else %}none{% endfor %}", ""),
     ("{% for x in 1..3 %}{% for y in 1..2 %}{{ x * y }}{% endfor %} {% endfor %}", "12 24 36 "),
     (
-        "{% for x in two %}{% for y in two %}{{ loop.index }}{% endfor %}{{ loop.last }}{% endfor %}",
+        "{% for a in two %}{% for b in two %}{{ loop.index }}{% endfor %}{{ loop.last }}{%endfor%}",
         "01false01true",
     ),
     ("{% set a = 1 %}{{ a }}{% set a = a + 1 %}{{ a }}", "12"),
