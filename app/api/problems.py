@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-import structlog
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,8 +14,9 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from app.errors import BadRequest, HeadwaterError, Invalid, NotFound
+from app.telemetry import get_logger
 
-_LOG = structlog.get_logger(__name__)
+_LOG = get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 

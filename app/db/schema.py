@@ -12,7 +12,7 @@ from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from app.db.sql import Query, Row
-from app.db.tables import metadata
+from app.db.tables import metadata, partial_indexes
 from app.errors import Conflict, HeadwaterError
 
 HEAD = "0001"
@@ -57,6 +57,7 @@ async def prepare(driver: SchemaDriver, url: str) -> None:
 
 def creation(dialect: Dialect) -> list[str]:
     """Return the statements that make the newest schema from nothing."""
+    partial_indexes(dialect.name)
     script = [_VERSION_TABLE]
     for table in metadata.sorted_tables:
         script.append(str(CreateTable(table).compile(dialect=dialect)))

@@ -9,6 +9,13 @@ from typing import ClassVar
 from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, Text, text
 from sqlmodel import Field, SQLModel
 
+PARTIAL = "where"
+"""Key of an index's `info`: the condition of a partial index.
+
+The dialect's own argument would load the dialect of every database, used or not; `partial_indexes`
+of a driver passes it on.
+"""
+
 
 def _big(*, nullable: bool = False) -> Column[int]:
     return Column(BigInteger, nullable=nullable)
@@ -20,24 +27,9 @@ class ExecutionRow(SQLModel, table=True):
     __tablename__ = "execution"
     __table_args__: ClassVar = (
         Index("ix_execution_flow", "tenant", "namespace", "flow_id", "id"),
-        Index(
-            "ix_execution_open",
-            "id",
-            sqlite_where=text("open = 1"),
-            postgresql_where=text("open = 1"),
-        ),
-        Index(
-            "ix_execution_wake",
-            "wake_at",
-            sqlite_where=text("parked = 1"),
-            postgresql_where=text("parked = 1"),
-        ),
-        Index(
-            "ix_execution_parent",
-            "parent_id",
-            sqlite_where=text("parent_id is not null"),
-            postgresql_where=text("parent_id is not null"),
-        ),
+        Index("ix_execution_open", "id", info={PARTIAL: "open = 1"}),
+        Index("ix_execution_wake", "wake_at", info={PARTIAL: "parked = 1"}),
+        Index("ix_execution_parent", "parent_id", info={PARTIAL: "parent_id is not null"}),
         {"sqlite_with_rowid": False},
     )
     id: str = Field(primary_key=True)
@@ -316,3 +308,11 @@ class DeliveryRow(SQLModel, table=True):
 
 
 metadata = SQLModel.metadata
+
+
+def partial_indexes(dialect: str) -> None:
+    """Make the partial indexes partial on this dialect (`sqlite` or `postgresql`)."""
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            if PARTIAL in index.info:
+                index.dialect_options[dialect]["where"] = text(index.info[PARTIAL])

@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator, Callable, Container, Coroutine, Seque
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-import structlog
-
 from app.engine.finished import Finished
 from app.engine.live import Listener, Live
 from app.engine.outputs import hydrated
@@ -23,8 +21,9 @@ from app.errors import Conflict, HeadwaterError, NotFound
 from app.executions import ROOT, Event, Execution, Kind, State
 from app.expressions import Environment
 from app.ports import Clock, LoadedFlow
+from app.telemetry import get_logger
 
-_LOG = structlog.get_logger(__name__)
+_LOG = get_logger(__name__)
 _MICROSECONDS = 1_000_000
 
 

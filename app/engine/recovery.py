@@ -5,13 +5,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-import structlog
-
 from app.engine.limits import Limits
 from app.errors import Conflict, HeadwaterError, NotFound
 from app.ports import Clock, Executions
+from app.telemetry import get_logger
 
-_LOG = structlog.get_logger(__name__)
+_LOG = get_logger(__name__)
 _MICROSECONDS = 1_000_000
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-import structlog
 
 from app.engine.context import TaskContext, execution_prefix
 from app.engine.interpreter import Place, retrying, running_again
@@ -24,8 +23,9 @@ from app.errors import HeadwaterError
 from app.executions import Event, Kind, State
 from app.flows.model import Task
 from app.plugins.api import Runnable, TaskFailed
+from app.telemetry import get_logger
 
-_LOG = structlog.get_logger(__name__)
+_LOG = get_logger(__name__)
 
 Variables = Callable[[Place], Mapping[str, Any]]
 """Makes the variables that expressions see at a place."""

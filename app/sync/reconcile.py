@@ -7,15 +7,14 @@ at RESOLVE again and finds done what is done.
 import time
 from collections.abc import Awaitable, Callable
 
-import structlog
-
 from app.db.records import Condition, Source, SyncRun
 from app.errors import HeadwaterError
 from app.sync import activating, reading
 from app.sync.conditions import Failure, Next, after_failure, after_success, failure_of
 from app.sync.passes import Parts, Pass, Settled
+from app.telemetry import get_logger
 
-_LOG = structlog.get_logger(__name__)
+_LOG = get_logger(__name__)
 _KEPT_RUNS = 500
 
 Phase = Callable[[Parts, Pass], Awaitable[None]]

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-import structlog
 from watchfiles import Change, DefaultFilter, awatch
 
-_LOG = structlog.get_logger(__name__)
+from app.telemetry import get_logger
+
+_LOG = get_logger(__name__)
 _AGAIN_SECONDS = 5.0
 
 
