@@ -21,7 +21,7 @@ UNKNOWN: Final = _Unknown()
 """What `Host.answer` returns when it would have to do I/O."""
 
 
-class Pending(Exception):  # noqa: N818 - not an error: a question on its way out
+class Pending(Exception):
     """An evaluation needs an answer from outside. Never caught inside of expressions."""
 
     def __init__(self, name: str, arguments: tuple[Any, ...]) -> None:

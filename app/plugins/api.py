@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-class TaskFailed(Exception):  # noqa: N818 - it is a result that travels, not a fault of the program
+class TaskFailed(Exception):
     """The task failed: a result, never a fault of ours.
 
     `definite` is False when nobody knows whether the effect happened (a time-out, a reset): then

@@ -19,7 +19,7 @@ GROUP = "headwater.plugins"
 T = TypeVar("T", bound=Typed)
 
 
-class BrokenPlugin(HeadwaterError):  # noqa: N818 - as the others of the tree
+class BrokenPlugin(HeadwaterError):
     """A plugin cannot be loaded."""
 
     code = "BROKEN_PLUGIN"

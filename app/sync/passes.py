@@ -20,7 +20,7 @@ from app.sync.plan import Plan, Tree
 from app.sync.validation import Facts
 
 
-class Settled(Exception):  # noqa: N818 - an early end, not an error
+class Settled(Exception):
     """The run needs no further phase."""
 
     def __init__(self, outcome: str, reason: str = "") -> None:

@@ -250,5 +250,5 @@ def _sockets(port: int) -> list[object]:
 async def until(true: Callable[[], bool], seconds: float = 5) -> None:
     """Wait until something is true."""
     async with asyncio.timeout(seconds):
-        while not true():  # noqa: ASYNC110 - what is waited for happens on the other side of a socket
+        while not true():
             await asyncio.sleep(0.005)

@@ -3,7 +3,7 @@
 from app.errors import HeadwaterError
 
 
-class HttpFailure(HeadwaterError):  # noqa: N818 - named as the others of the tree
+class HttpFailure(HeadwaterError):
     """The HTTP service gave no complete answer."""
 
     code = "HTTP_FAILURE"
