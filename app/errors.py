@@ -135,7 +135,7 @@ class ExpressionError(Invalid):
 
 
 class MissingVariable(ExpressionError):
-    """A variable, attribute or item that is not there; `??`, `default` and `is defined` catch it."""
+    """A variable, attribute or item is not there; `??`, `default` and `is defined` catch it."""
 
     code = "EXPRESSION_MISSING"
 

@@ -68,7 +68,8 @@ def task(draw: st.DrawFn, names: Names, depth: int) -> dict[str, Any]:
         case "if":
             condition = draw(st.sampled_from(["0", "1"]))
             own |= {"type": "core.flow.If", "condition": condition,
-                    "then": draw(tasks(names, depth - 1)), "else": draw(tasks(names, 0))}  # fmt: skip
+                    "then": draw(tasks(names, depth - 1)),
+                    "else": draw(tasks(names, 0))}  # fmt: skip
         case "switch":
             own |= {"type": "core.flow.Switch", "value": "a",
                     "cases": {"a": draw(tasks(names, depth - 1))}}  # fmt: skip
