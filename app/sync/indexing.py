@@ -127,7 +127,7 @@ class Indexer:
         self, origin: Origin, chunk: Sequence[CommitChange], now: int
     ) -> list[NewRevision]:
         """Index one chunk of commits in one transaction."""
-        place_of = origin.layout.place
+        place_of = origin.file_at
         wanted = [
             change.new_blob
             for _, changes in chunk
@@ -169,7 +169,7 @@ class Indexer:
         revision of kind `reset`.
         """
         index = self.index
-        place_of = origin.layout.place
+        place_of = origin.file_at
         changes = [
             change
             for change in await asyncio.to_thread(self._left_open, origin, tip)
@@ -215,7 +215,7 @@ def tree_entries(origin: Origin, commit: str) -> list[Entry]:
 
 def _flow_files(entries: Sequence[Entry], origin: Origin) -> list[tuple[Entry, Place]]:
     """Return the entries that are flow files of possible namespaces."""
-    found = ((entry, origin.layout.place(entry.path)) for entry in entries if entry.kind == "blob")
+    found = ((entry, origin.file_at(entry.path)) for entry in entries if entry.kind == "blob")
     return [(entry, place) for entry, place in found if place is not None and _is_flow(place)]
 
 

@@ -14,7 +14,7 @@ from app.git.survey import Survey, survey
 from app.git.trees import Entry, ls_tree
 from app.sync.findings import NamespaceKey, is_ours
 from app.sync.indexing import tree_entries
-from app.sync.origin import Origin
+from app.sync.origin import IGNORE_FILE, Origin
 from app.sync.plan import Tree
 
 _NARROW = 64
@@ -52,14 +52,18 @@ def load_tip(
         if tree.oid:
             folder = origin.layout.namespace_folder(*tree.key)
             entries += ls_tree(origin.mirror.disk.launcher, tip, folder, sizes=True)
-    return Loaded(changed, survey(entries, origin.layout, limits=origin.limits))
+    return Loaded(changed, _surveyed(entries, origin))
 
 
 def _whole(origin: Origin, tip: str, snapshots: dict[NamespaceKey, Snapshot]) -> Loaded:
     entries = tree_entries(origin, tip)
     names = _namespaces(entries, origin) | set(snapshots)
     changed = _changed(origin, tip, names, snapshots)
-    return Loaded(changed, survey(entries, origin.layout, limits=origin.limits))
+    return Loaded(changed, _surveyed(entries, origin))
+
+
+def _surveyed(entries: Sequence[Entry], origin: Origin) -> Survey:
+    return survey(entries, origin.layout, limits=origin.limits, ignored=origin.is_ignored)
 
 
 def _touched(origin: Origin, base: str | None, tip: str) -> set[NamespaceKey] | None:
@@ -69,7 +73,7 @@ def _touched(origin: Origin, base: str | None, tip: str) -> set[NamespaceKey] | 
     launcher = origin.mirror.disk.launcher
     touched: set[NamespaceKey] = set()
     for change in changes_between(launcher, base, tip, root=origin.layout.root):
-        place = origin.layout.place(change.path)
+        place = origin.file_at(change.path)
         if place is not None and is_ours(place):
             touched.add((place.tenant, place.namespace))
         elif _matters(origin, change, place):
@@ -80,13 +84,17 @@ def _touched(origin: Origin, base: str | None, tip: str) -> set[NamespaceKey] | 
 def _matters(origin: Origin, change: Change, place: Place | None) -> bool:
     """Return whether a path outside of all namespaces may be worth a finding."""
     layout = origin.layout
-    if place is not None or layout.misplaced(change.path) is not None:
+    if (
+        change.path.endswith(IGNORE_FILE)
+        or place is not None
+        or layout.misplaced(change.path) is not None
+    ):
         return True
     return layout.is_folder_of_ours(change.path)
 
 
 def _namespaces(entries: Sequence[Entry], origin: Origin) -> set[NamespaceKey]:
-    places = (origin.layout.place(entry.path) for entry in entries)
+    places = (origin.file_at(entry.path) for entry in entries)
     return {(each.tenant, each.namespace) for each in places if each and is_ours(each)}
 
 
@@ -99,8 +107,11 @@ def _changed(
     """Return those of the namespaces whose folder at the tip is not what is active."""
     asked = {f"{tip}:{origin.layout.namespace_folder(*name)}": name for name in sorted(names)}
     changed = []
+    # Where files are ignored, another rule makes another namespace of the same folder.
+    rules = f"-{origin.rules}" if origin.rules else ""
     for text, info in origin.mirror.objects.infos(asked):
-        tree = Tree(asked[text], info.oid if info and info.kind == "tree" else "")
+        oid = f"{info.oid}{rules}" if info and info.kind == "tree" else ""
+        tree = Tree(asked[text], oid)
         snapshot = snapshots.get(tree.key)
         if snapshot is None or (snapshot.tree, snapshot.state) != (tree.oid, "active"):
             changed.append(tree)

@@ -11,21 +11,25 @@ from pathlib import Path
 from app.config import Settings
 from app.errors import BadRequest, RefNotFound
 from app.git.draft import Draft, Person
-from app.git.layout import Layout
+from app.git.ignore import Ignored
+from app.git.layout import Layout, Place
 from app.git.location import Credentials, Location, SshKey, local, own, remote
 from app.git.mirror import Mirror
 from app.git.process import Limits
 from app.git.survey import SizeLimits
 from app.git.tips import TipChange
+from app.git.trees import blob_of
 from app.git.worktree import WorkingFolder
 from app.git.writer import Writer
 from app.sync.folder import write_files
 
+IGNORE_FILE = ".headwaterignore"
+_MOST_RULES = 1 << 16
 BOT = Person("Headwater", "headwater@localhost")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Site:
     """Where the repository is, and where our copy of it is kept."""
 
     location: Location
@@ -33,7 +37,7 @@ class Place:
     working_folder: Path | None = None
 
 
-def locate(settings: Settings) -> Place:
+def locate(settings: Settings) -> Site:
     """Return where the settings say that the repository is.
 
     Raises:
@@ -41,29 +45,29 @@ def locate(settings: Settings) -> Place:
     """
     git, folder = settings.git, settings.data_dir / "git"
     if git.repo is None:
-        return Place(own(git.ref), folder / "flows.git")
+        return Site(own(git.ref), folder / "flows.git")
     if "://" in git.repo and not git.repo.startswith("file://"):
-        return Place(remote(git.repo, allow_http=True), folder / _name(git.repo))
+        return Site(remote(git.repo, allow_http=True), folder / _name(git.repo))
     path = Path(git.repo.removeprefix("file://")).expanduser().absolute()
     if not path.exists() and "@" in git.repo:
-        return Place(remote(git.repo), folder / _name(git.repo))
+        return Site(remote(git.repo), folder / _name(git.repo))
     return _on_disk(settings, path, folder)
 
 
-def _on_disk(settings: Settings, path: Path, folder: Path) -> Place:
+def _on_disk(settings: Settings, path: Path, folder: Path) -> Site:
     is_dev = settings.server.mode == "dev"
     if not path.is_dir():
         raise BadRequest(f"There is no repository at {path}; set git.repo to one")
     bare = (path / "HEAD").is_file() and (path / "objects").is_dir()
     if is_dev and not bare:
-        return Place(own(settings.git.ref), folder / _name(f"folder:{path}"), path)
+        return Site(own(settings.git.ref), folder / _name(f"folder:{path}"), path)
     if not bare and not (path / ".git").exists():
         raise BadRequest(f"{path} is no Git repository; working folders are for dev mode")
     if not (is_dev or settings.git.allow_file_protocol):
         raise BadRequest(
             f"git.repo is the path {path}: set git.allow_file_protocol, or give an address"
         )
-    return Place(local(path), folder / _name(str(path)))
+    return Site(local(path), folder / _name(str(path)))
 
 
 def _name(address: str) -> str:
@@ -80,26 +84,51 @@ class Origin:
             GitError: when a remote that is new here does not answer.
         """
         git = settings.git
-        self.place = locate(settings)
+        self.site = locate(settings)
         self.ref = git.ref
         self.layout = Layout(git.layout, git.root.strip("/"))
         self.limits = SizeLimits(git.max_flow_bytes, git.max_file_bytes)
         self.mirror = Mirror(
-            self.place.mirror,
-            self.place.location,
+            self.site.mirror,
+            self.site.location,
             credentials=lambda: _credentials(settings),
             ssh_key=_ssh_key(settings),
             limits=Limits(network_seconds=git.fetch_timeout_seconds),
             clock=clock,
         )
         self._folder = self._working_folder()
+        self._ignored = Ignored("")
+        self.rules = ""
+        """The blob of `.headwaterignore`, "" for none."""
         self.clock = clock
 
     def _working_folder(self) -> WorkingFolder | None:
-        folder = self.place.working_folder
+        folder = self.site.working_folder
         if folder is None:
             return None
         return WorkingFolder(folder, self.mirror, self.layout, limits=self.limits)
+
+    def follow_rules(self, tip: str) -> bool:
+        """Read `.headwaterignore` at the tip; return whether it is another one than before."""
+        root = self.layout.root
+        path = f"{root}/{IGNORE_FILE}" if root else IGNORE_FILE
+        blob = blob_of(self.mirror.objects, tip, path) or ""
+        if blob == self.rules:
+            return False
+        text = self.mirror.objects.read(blob, limit=_MOST_RULES) if blob else b""
+        self._ignored = Ignored(text.decode("utf-8", "replace"))
+        self.rules = blob
+        return True
+
+    def is_ignored(self, path: str) -> bool:
+        """Return whether a path of the repository is nothing to us, by the rules at the tip."""
+        inside = self.layout.inside(path)
+        return inside is not None and self._ignored(inside)
+
+    def file_at(self, path: str) -> Place | None:
+        """Return what the file at a path is, None when it is nothing to us."""
+        place = self.layout.place(path)
+        return None if place is None or self.is_ignored(path) else place
 
     def look(self) -> str | None:
         """Return the object id of the followed ref as the repository has it now, fetching nothing.
@@ -116,14 +145,14 @@ class Origin:
         for name in (f"refs/heads/{self.ref}", f"refs/tags/{self.ref}", self.ref):
             if name in listing:
                 return listing[name]
-        if self.place.location.is_own:
+        if self.site.location.is_own:
             return None
-        raise RefNotFound(f"{self.place.location} has no branch or tag {self.ref!r}")
+        raise RefNotFound(f"{self.site.location} has no branch or tag {self.ref!r}")
 
     def fetch(self, seen: str) -> tuple[str, TipChange | None]:
         """Bring our copy up to what was seen; return the tip and, if it moved here, its change."""
         change = None
-        if not self.place.location.is_own and self._local() != seen:
+        if not self.site.location.is_own and self._local() != seen:
             changes = self.mirror.fetch()
             change = next((each for each in changes if each.branch == self.ref), None)
         return self.mirror.tip(self.ref), change
@@ -142,9 +171,9 @@ class Origin:
         Raises:
             Conflict, PushRefused, AuthFailed, RemoteUnreachable: as `Writer.change`.
         """
-        if self._folder is not None and self.place.working_folder is not None:
+        if self._folder is not None and self.site.working_folder is not None:
             draft = make(self._folder.snapshot()).check()
-            write_files(self.place.working_folder, draft.changes)
+            write_files(self.site.working_folder, draft.changes)
             return self._folder.snapshot() or ""
         return self._writer().change(self.ref, make)
 

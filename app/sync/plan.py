@@ -13,7 +13,7 @@ from app.sync.validation import Facts
 
 
 class Tree(NamedTuple):
-    """A namespace at the tip: its folder's id ("" when it is not there)."""
+    """A namespace at the tip: what identifies its folder, "" when there is none."""
 
     key: NamespaceKey
     oid: str

@@ -50,6 +50,9 @@ async def verify(parts: Parts, now: Pass) -> None:
     """Look at the tip: a commit that cannot be read fails here, before anything is written."""
     origin = parts.repository
     now.root_missing = await asyncio.to_thread(_is_root_missing, origin, now.tip or "")
+    if await asyncio.to_thread(origin.follow_rules, now.tip or ""):
+        parts.indexer.forget()
+        parts.base = None
     if now.root_missing:
         now.notes.append(f"there is no folder {origin.layout.root!r}")
 
@@ -120,7 +123,7 @@ def _take(parts: Parts, now: Pass, verdict: Verdict) -> None:
     file = parts.indexer.index.files.get(verdict.path)
     key = file.key if file else None
     if verdict.flow_id is not None and (key is None or key[2] != verdict.flow_id):
-        place = parts.repository.layout.place(verdict.path)
+        place = parts.repository.file_at(verdict.path)
         message = f"The id {verdict.flow_id!r} cannot be told from the lines of the file"
         now.found.append(
             Found(
@@ -137,9 +140,15 @@ def _take(parts: Parts, now: Pass, verdict: Verdict) -> None:
 
 
 def _is_active(parts: Parts, now: Pass, entry: Entry) -> bool:
-    """Return whether a file is what runs already, so that it was judged before."""
-    file = parts.indexer.index.files.get(entry.path)
-    active = now.active.get(file.key) if file and file.key else None
-    if active is None or active.deleted:
+    """Return whether a file is what runs already, so that it was judged when it came."""
+    index = parts.indexer.index
+    file = index.files.get(entry.path)
+    if file is None or file.key is None or file.key not in now.active:
         return False
-    return (active.blob, active.path) == (entry.oid, entry.path)
+    active, head = now.active[file.key], index.heads[file.key]
+    # The same text again after another one is another revision: what was found meanwhile is over.
+    return not active.deleted and (active.revision, active.path, active.blob) == (
+        head.revision,
+        entry.path,
+        entry.oid,
+    )

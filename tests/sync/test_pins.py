@@ -1,0 +1,185 @@
+"""Pins and rollbacks."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.errors import BadRequest, Conflict, Gone, NotFound
+from tests.git.scratch import Scratch
+from tests.sync.rig import ANN, BROKEN, Rig, flow, path, until
+
+A = ("main", "shop", "a")
+
+
+async def three(rig: Rig, scratch: Scratch) -> list[str]:
+    commits = [scratch.commit({path("a"): flow("a", str(n))}) for n in (1, 2, 3)]
+    await rig.outcome()
+    return commits
+
+
+async def test_a_pinned_flow_runs_its_revision_at_once(rig: Rig, scratch: Scratch) -> None:
+    commits = await three(rig, scratch)
+    pin = await rig.sync.pin(*A, revision=1, reason="look", actor=ANN)
+    assert (pin.revision, pin.commit, pin.actor, pin.reason) == (1, commits[0], "Ann", "look")
+    assert rig.runs("a").revision == 1
+    assert (await rig.flows.current(*A)).source == flow("a", "1").decode()
+    assert await rig.sync.pins("main") == [pin]
+    assert await rig.sync.pins("other") == []
+    await rig.sync.unpin(*A, ANN)
+    assert rig.runs("a").revision == 3
+    assert await rig.sync.pins() == []
+    with pytest.raises(NotFound, match="not pinned"):
+        await rig.sync.unpin(*A, ANN)
+
+
+async def test_a_rollback_goes_to_the_revision_before(rig: Rig, scratch: Scratch) -> None:
+    await three(rig, scratch)
+    pin = await rig.sync.rollback(*A, reason="bad", actor=ANN)
+    assert (pin.revision, pin.quarantined) == (2, (await rig.history("a"))[2].blob)
+    assert rig.runs("a").revision == 2
+    again = await rig.sync.rollback(*A, reason="bad, too", actor=ANN)
+    assert again.revision == 1
+    assert [each.id for each in await rig.sync.pins()] == [again.id]
+    with pytest.raises(Conflict, match="no valid revision before 1"):
+        await rig.sync.rollback(*A, reason="further", actor=ANN)
+
+
+@pytest.mark.parametrize("to", ["1", 1, "commit"])
+async def test_a_rollback_to_a_revision_or_commit(
+    rig: Rig, scratch: Scratch, to: str | int
+) -> None:
+    commits = await three(rig, scratch)
+    wanted = commits[0][:9] if to == "commit" else to
+    pin = await rig.sync.rollback(*A, to=wanted, reason="", actor=ANN)
+    assert (pin.revision, rig.runs("a").revision) == (1, 1)
+
+
+async def test_it_ends_when_git_makes_the_flow_another_one(rig: Rig, scratch: Scratch) -> None:
+    await three(rig, scratch)
+    pin = await rig.sync.rollback(*A, reason="bad", actor=ANN)
+    scratch.commit({path("b"): flow("b"), path("a"): None, path("moved"): flow("a", "3")})
+    await rig.outcome()
+    assert rig.runs("a").revision == 2
+    scratch.commit({path("moved"): b"id: a\ntasks: 3\n"})
+    await rig.outcome()
+    assert rig.runs("a").revision == 2, "an invalid flow mends nothing"
+    fixed = scratch.commit({path("moved"): flow("a", "4")})
+    await rig.outcome()
+    assert (rig.runs("a").revision, rig.runs("a").commit) == (5, fixed)
+    assert await rig.sync.pins() == []
+    ended = await rig.database.fetch_sql("SELECT ended_by FROM pin WHERE id = ?", pin.id)
+    assert ended[0].ended_by == f"commit {fixed}"
+
+
+async def test_a_revert_in_git_ends_it(rig: Rig, scratch: Scratch) -> None:
+    await three(rig, scratch)
+    await rig.sync.rollback(*A, reason="bad", actor=ANN)
+    scratch.commit({path("a"): flow("a", "2")})
+    await rig.outcome()
+    assert await rig.sync.pins() == []
+    assert rig.runs("a").revision == 4
+
+
+async def test_a_manual_pin_holds_until_somebody_ends_it(rig: Rig, scratch: Scratch) -> None:
+    await three(rig, scratch)
+    await rig.sync.pin(*A, revision=1, reason="", actor=ANN, until="manual")
+    scratch.commit({path("a"): flow("a", "4")})
+    await rig.outcome()
+    assert rig.runs("a").revision == 1
+    active = rig.flows.in_git(*A)
+    assert active is not None
+    assert active.revision == 4
+
+
+async def test_a_pin_until_a_time(rig: Rig, scratch: Scratch) -> None:
+    await three(rig, scratch)
+    end = datetime.now(UTC) + timedelta(seconds=0.4)
+    await rig.sync.pin(*A, revision=1, reason="", actor=ANN, until=end.isoformat())
+    assert rig.runs("a").revision == 1
+    await until(lambda: rig.runs("a").revision == 3)
+    assert await rig.sync.pins() == []
+
+
+async def test_pins_survive_a_restart_and_end_while_nothing_runs(
+    rig: Rig, scratch: Scratch
+) -> None:
+    await three(rig, scratch)
+    scratch.commit({path("b"): flow("b", "1")})
+    scratch.commit({path("b"): flow("b", "2")})
+    await rig.outcome()
+    await rig.sync.pin(*A, revision=1, reason="", actor=ANN)
+    end = datetime.now(UTC) + timedelta(seconds=0.2)
+    await rig.sync.pin("main", "shop", "b", revision=1, reason="", actor=ANN, until=f"{end}")
+    await rig.stop()
+    await until(lambda: datetime.now(UTC) > end)
+    await rig.start()
+    assert rig.runs("a").revision == 1
+    assert rig.runs("b").revision == 2
+
+
+async def test_a_deleted_flow_ends_its_pin(rig: Rig, scratch: Scratch) -> None:
+    await three(rig, scratch)
+    await rig.sync.pin(*A, revision=1, reason="", actor=ANN, until="manual")
+    scratch.commit({path("a"): None})
+    await rig.outcome()
+    assert await rig.sync.pins() == []
+    with pytest.raises(Gone):
+        rig.runs("a")
+    with pytest.raises(Gone):
+        await rig.sync.pin(*A, revision=1, reason="", actor=ANN)
+
+
+async def test_what_cannot_run_cannot_be_pinned(rig: Rig, scratch: Scratch) -> None:
+    commits = [
+        scratch.commit({path("a"): flow("a", "1")}),
+        scratch.commit({path("a"): None}),
+        scratch.commit({path("a"): BROKEN.replace(b"broken", b"a")}),
+        scratch.commit({path("a"): flow("a", "2")}),
+    ]
+    await rig.outcome()
+    for wrong in (2, 3):
+        with pytest.raises(Conflict, match=f"revision {wrong}"):
+            await rig.sync.pin(*A, revision=wrong, reason="", actor=ANN)
+        with pytest.raises(Conflict):
+            await rig.sync.pin(*A, commit=commits[wrong - 1], reason="", actor=ANN)
+    pin = await rig.sync.rollback(*A, reason="", actor=ANN)
+    assert pin.revision == 1, "what cannot run is passed over"
+
+
+async def test_redacted_revisions_cannot_be_pinned(rig: Rig, scratch: Scratch) -> None:
+    await three(rig, scratch)
+    scratch.commit({path("a"): flow("a", "4")})
+    await rig.outcome()
+    await rig.stop()
+    await rig.open()
+    from sqlalchemy import text
+
+    await rig.database.transact(
+        text("UPDATE flow_revision SET state = 'redacted' WHERE revision = 2")
+    )
+    await rig.sync.start()
+    with pytest.raises(Conflict, match="was redacted"):
+        await rig.sync.pin(*A, revision=2, reason="", actor=ANN)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"revision": 9}, NotFound),
+        ({"commit": "feedfeed"}, NotFound),
+        ({}, BadRequest),
+        ({"revision": 1, "commit": "abcd"}, BadRequest),
+        ({"revision": 1, "until": "soon"}, BadRequest),
+        ({"revision": 1, "until": "2999-01-01T00:00:00"}, BadRequest),
+        ({"revision": 1, "until": "2001-01-01T00:00:00Z"}, BadRequest),
+    ],
+)
+async def test_requests_that_are_refused(
+    rig: Rig, scratch: Scratch, wrong: dict[str, object], error: type[Exception]
+) -> None:
+    await three(rig, scratch)
+    with pytest.raises(error):
+        await rig.sync.pin(*A, reason="", actor=ANN, **wrong)  # type: ignore[arg-type]
+    with pytest.raises(NotFound):
+        await rig.sync.pin("main", "shop", "none", revision=1, reason="", actor=ANN)
+    assert rig.runs("a").revision == 3
