@@ -128,9 +128,6 @@ class Metrics:
         self.executions_in_memory = Gauge(
             "executions_in_memory", "Executions driven now, parked ones excluded", registry=registry
         )
-        self.executions_queued = Gauge(
-            "executions_queued", "Executions waiting to be driven", registry=registry
-        )
         self.task_runs_ended = Counter(
             "task_runs_ended", "Task runs that ended", ["type", "state"], registry=registry
         )
@@ -167,18 +164,13 @@ class Metrics:
         self.git_sync_age_seconds = Gauge(
             "git_sync_age_seconds", "Time since the remote last answered", registry=registry
         )
-        self.git_sync_lag_seconds = Gauge(
-            "git_sync_lag_seconds",
-            "Time from a commit's arrival to its activation, of the last one",
-            registry=registry,
-        )
         self.git_webhook = Counter(
             "git_webhook", "Deliveries received", ["provider", "result"], registry=registry
         )
         self.git_findings = Gauge(
             "git_findings", "Open findings in the followed branch", ["severity"], registry=registry
         )
-        self.flows = Gauge("flows", "Flows by state of their sync", ["sync"], registry=registry)
+        self.flows = Gauge("flows", "Flows that can be started now", registry=registry)
 
     def _outside(self, registry: CollectorRegistry) -> None:
         self.http_calls = Counter(

@@ -1,6 +1,7 @@
 """What operators and probes ask: health, metrics, version, configuration. Never secrets."""
 
 import platform
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
 from fastapi import APIRouter
@@ -111,8 +112,19 @@ _CHECKS: dict[str, _Check] = {
 async def metrics(node: Node) -> Response:
     """Answer with every figure in Prometheus' text format."""
     METRICS.executions_in_memory.set(node.executor.count())
+    METRICS.flows.set(len(node.flows.active()))
+    await _git_figures(node)
     content, media_type = METRICS.render()
     return Response(content, headers={"Content-Type": media_type})
+
+
+async def _git_figures(node: Services) -> None:
+    source = node.sync.source
+    if source.last_sync_at is not None:
+        METRICS.git_sync_age_seconds.set((node.clock.now() - source.last_sync_at) / 1_000_000)
+    counts = Counter(each.severity for each in await node.sync.findings())
+    for severity in ("error", "warning"):
+        METRICS.git_findings.labels(severity).set(counts[severity])
 
 
 @router.get("/version", summary="The version")

@@ -176,9 +176,9 @@ class ExpressionSettings(Section):
     """The budget of one evaluation of one template."""
 
     max_steps: int = Field(1_000_000, gt=0, description="Most evaluation steps.")
-    max_depth: int = Field(64, gt=0, description="Deepest nesting.")
+    max_depth: int = Field(16, gt=0, description="Deepest nesting of calls.")
     max_output_chars: int = Field(10 * MIB, gt=0, description="Longest result, in characters.")
-    max_seconds: float = Field(5.0, gt=0, description="Longest evaluation.")
+    max_seconds: float = Field(1.0, gt=0, description="Longest evaluation.")
 
 
 class LogSettings(Section):

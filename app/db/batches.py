@@ -12,6 +12,7 @@ from typing import Protocol
 
 from app.db.sql import Write
 from app.errors import Fenced, Unavailable
+from app.telemetry import METRICS
 
 
 class Subject(Protocol):
@@ -91,7 +92,9 @@ class Batches:
     async def _drain(self) -> None:
         while self._pending:
             batch, self._pending = self._pending[: self._most], self._pending[self._most :]
-            await self._commit([unit for unit in batch if not _stale(unit)])
+            with METRICS.journal_commit_seconds.time():
+                await self._commit([unit for unit in batch if not _stale(unit)])
+            METRICS.journal_batch.observe(len(batch))
             for unit in batch:
                 _settle(unit)
         self._task = None

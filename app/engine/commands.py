@@ -22,6 +22,7 @@ from app.executions.ids import task_run_id
 from app.flows.model import Task, label_map
 from app.plugins.api import SubflowCall
 from app.ports import Claim, Clock, Executions, FlowSource, LoadedFlow
+from app.telemetry import METRICS
 
 MAX_LABELS = 64
 _ROOTS = 10_000
@@ -115,6 +116,7 @@ class Commands:
     async def _make(self, new: NewExecution, loaded: LoadedFlow) -> Live:
         if self._executor.count() >= self._limits.executions and new.parent is None:
             message = f"{self._limits.executions} executions are running; try again in a moment"
+            METRICS.limits_reached.labels("executions").inc()
             raise TooMany(message, retry_after=1)
         made_id = new.id or execution_id()
         inputs = await resolve(loaded, new.inputs)
@@ -123,11 +125,13 @@ class Commands:
                 f"the inputs have {size} bytes, the limit is {self._limits.inputs}: pass large data"
                 " as a FILE input"
             )
+            METRICS.limits_reached.labels("inputs").inc()
             raise TooLarge(message)
         event = self._created(new, loaded, made_id, inputs)
         live = self._executor.make(Execution.created(made_id, event), loaded)
         live.create(event, new.claim)
         self._executor.begin(live)
+        METRICS.executions_created.inc()
         return live
 
     def _created(
@@ -231,6 +235,7 @@ class Commands:
         execution = parent.live.execution
         if execution.depth + 1 > self._limits.subflow_depth:
             message = f"subflows are nested more than {self._limits.subflow_depth} deep"
+            METRICS.limits_reached.labels("subflow_depth").inc()
             raise Invalid(message)
         attempt = execution.task_runs[parent.path].attempts[-1].number
         child = task_run_id(execution.id, f"{parent.path}#{attempt}")
@@ -245,6 +250,7 @@ class Commands:
         root = dict(parent.labels).get(CORRELATION, parent.id)
         if self._descendants[root] >= self._limits.descendants:
             message = f"{self._limits.descendants} executions were started below {root} already"
+            METRICS.limits_reached.labels("descendants").inc()
             raise Invalid(message)
         self._descendants[root] += 1
         if len(self._descendants) > _ROOTS:

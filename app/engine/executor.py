@@ -21,7 +21,7 @@ from app.errors import Conflict, HeadwaterError, NotFound
 from app.executions import ROOT, Event, Execution, Kind, State
 from app.expressions import Environment
 from app.ports import Clock, LoadedFlow
-from app.telemetry import get_logger
+from app.telemetry import METRICS, get_logger
 
 _LOG = get_logger(__name__)
 _MICROSECONDS = 1_000_000
@@ -110,6 +110,7 @@ class Executor:
         """Let go of an execution whose events were refused; the sweep brings it back."""
         if live.left:
             return
+        METRICS.late_results.inc()
         _LOG.warning("an execution was not written and is read again", execution=live.id)
         self._leave(live)
 
@@ -277,6 +278,7 @@ class Executor:
         if done.cancelled() or done.exception() is not None:
             return
         self.finished.add(live.execution)
+        METRICS.executions_ended.labels(live.execution.state.value).inc()
         if live.execution.parent_id and not self._stopping:
             self._spawn(self._wake_parent(live.execution))
 

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from tzlocal import get_localzone
+
 from app.config import ExpressionSettings
 from app.engine.context import may_read
 from app.engine.live import Live
@@ -123,7 +125,9 @@ def environment_for(
         seconds=settings.max_seconds,
     )
 
+    zone = get_localzone()
+
     def environment(live: Live) -> Environment:
-        return Environment(budget=budget, host=ExecutionHost(live, storage, logs))
+        return Environment(budget=budget, zone=zone, host=ExecutionHost(live, storage, logs))
 
     return environment

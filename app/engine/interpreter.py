@@ -21,6 +21,7 @@ from app.executions.states import worst
 from app.expressions import references, truthy
 from app.flows.model import Task
 from app.plugins.api import Flowable, Runnable, TaskFailed
+from app.telemetry import METRICS
 
 _STOPS = frozenset({State.FAILED, State.KILLED})
 
@@ -140,6 +141,7 @@ class Interpreter:
         """
         if len(values) > self._loop_values:
             message = f"{len(values)} values are more than the limit of {self._loop_values}"
+            METRICS.limits_reached.labels("loop_values").inc()
             raise Invalid(message)
         halt = Halt()
         makes = []

@@ -8,7 +8,7 @@ from typing import Protocol
 from app.engine.limits import Limits
 from app.errors import Conflict, HeadwaterError, NotFound
 from app.ports import Clock, Executions
-from app.telemetry import get_logger
+from app.telemetry import METRICS, get_logger
 
 _LOG = get_logger(__name__)
 _MICROSECONDS = 1_000_000
@@ -115,4 +115,5 @@ class Recovery:
         open_ids = await self._executions.unfinished()
         lost = [each for each in open_ids if not self._loader.known(each)]
         self.repairs += len(lost)
+        METRICS.sweeper_repairs.labels("not in memory").inc(len(lost))
         await self._take_up(lost)

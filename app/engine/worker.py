@@ -7,6 +7,7 @@ travel in one commit.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import orjson
@@ -20,10 +21,10 @@ from app.engine.parts import Parts
 from app.engine.policies import Try, after_success, allowed, next_try, retry_due
 from app.engine.rendering import Renderer, reason
 from app.errors import HeadwaterError
-from app.executions import Event, Kind, State
+from app.executions import Event, Kind, State, TaskRun
 from app.flows.model import Task
 from app.plugins.api import Runnable, TaskFailed
-from app.telemetry import get_logger
+from app.telemetry import METRICS, get_logger
 
 _LOG = get_logger(__name__)
 
@@ -135,6 +136,7 @@ class Worker:
         if outcome.outputs:
             await self._put_outputs(place, event, without_nulls(dict(outcome.outputs)))
         place.live.record(event)
+        _count(task.type, place.live.execution.task_runs[place.path])
         return state
 
     async def _put_outputs(self, place: Place, event: Event, outputs: dict[str, Any]) -> None:
@@ -173,6 +175,19 @@ class Worker:
         return TaskContext(
             place, upcoming, self._parts, log, renderer, variables, shared_key=shared
         )
+
+
+@cache
+def _figures(task_type: str, state: State) -> tuple[Any, Any]:
+    """Return the counter and the histogram of a type: looked up once, used for every run."""
+    counter = METRICS.task_runs_ended.labels(task_type, state.value)
+    return counter, METRICS.task_run_seconds.labels(task_type)
+
+
+def _count(task_type: str, run: TaskRun) -> None:
+    counter, seconds = _figures(task_type, run.state)
+    counter.inc()
+    seconds.observe((run.histories[-1].at - run.histories[0].at) / 1_000_000)
 
 
 def _small(outputs: Mapping[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from app.errors import HeadwaterError
 from app.sync import activating, reading
 from app.sync.conditions import Failure, Next, after_failure, after_success, failure_of
 from app.sync.passes import Parts, Pass, Settled
-from app.telemetry import get_logger
+from app.telemetry import METRICS, get_logger
 
 _LOG = get_logger(__name__)
 _KEPT_RUNS = 500
@@ -67,7 +67,9 @@ class Reconciler:
         try:
             await phase(self.parts, now)
         finally:
-            now.phases[name] = round((time.perf_counter() - begun) * 1000, 3)
+            took = time.perf_counter() - begun
+            METRICS.git_sync_duration_seconds.labels(name).observe(took)
+            now.phases[name] = round(took * 1000, 3)
 
     async def _report(self, now: Pass, outcome: str, reason: str) -> SyncRun:
         """Write the run and the source's conditions."""

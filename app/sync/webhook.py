@@ -13,6 +13,7 @@ from app.errors import NotFound, TooLarge
 from app.ports import Clock
 from app.sync.forges import Call, check_signature, concern, read_headers, read_payload
 from app.sync.model import Delivery
+from app.telemetry import METRICS
 
 _MAX_ID = 128
 _KEPT_PAYLOAD = 16_384
@@ -54,7 +55,10 @@ class Webhook:
         if call.event == "ping":
             return Delivery(200, {"ping": True})
         ignored = concern(payload, call.event, url=git.repo or "", ref=git.ref)
-        return await self._store(call, body, ignored)
+        delivery = await self._store(call, body, ignored)
+        result = "ignored" if ignored else "taken" if delivery.status == 202 else "duplicate"
+        METRICS.git_webhook.labels(call.forge, result).inc()
+        return delivery
 
     async def _store(self, call: Call, body: bytes, ignored: str | None) -> Delivery:
         delivery_id = call.delivery_id[:_MAX_ID] or hashlib.sha256(body).hexdigest()

@@ -15,6 +15,7 @@ from app.plugins.core.http_call import build_call
 from app.plugins.http import HttpFailure
 from app.plugins.http.bodies import chained
 from app.ports import HttpAnswer
+from app.telemetry import METRICS
 
 SHOWN_CHARS = 500
 """How much of the body the message of a failed call shows."""
@@ -53,8 +54,10 @@ class Request(HttpCall, Runnable):
         try:
             call = await build_call(self, ctx)
             async with ctx.http.send(call) as answer:
+                METRICS.http_calls.labels("answered").inc()
                 return await self._outputs(ctx, answer, call.url)
         except HttpFailure as failure:
+            METRICS.http_calls.labels("failed" if failure.definite else "unknown").inc()
             message = f"{self.uri.strip()}: {failure.reason}"
             raise TaskFailed(message, definite=failure.definite) from failure
 
