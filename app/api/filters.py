@@ -21,6 +21,9 @@ OPERATIONS = frozenset(
     }
 )  # fmt: skip
 
+_DEPTH = 4
+"""Names and numbers in a place: one group inside another, each with the number of a member."""
+
 _LOGICAL = frozenset({"and", "or"})
 _KEY = re.compile(r"filters((?:\[[^\[\]]*\])+)")
 _STEP = re.compile(r"\[([^\[\]]*)\]")
@@ -76,23 +79,17 @@ def _add(groups: dict[tuple[str, ...], Group], key: str, value: str) -> None:
     steps = _STEP.findall(match.group(1)) if match else []
     place: tuple[str, ...] = ()
     while len(steps) > 2 and steps[0] in _LOGICAL:
-        place = _enter(groups, place, steps[0], steps[1])
+        outer, place = place, (*place, steps[0])
+        if place not in groups:
+            groups[place] = Group(steps[0], [])
+            groups[outer].children.append(groups[place])
+        place = (*place, steps[1])  # which member: another group there is another one
+        groups.setdefault(place, groups[place[:-1]])
         del steps[:2]
-    if not 2 <= len(steps) <= 3 or len(place) > 4:
+    if not 2 <= len(steps) <= 3 or len(place) > _DEPTH:
         message = f"{key!r} is no filter; write filters[field][OPERATION]=value"
         raise BadRequest(message)
     groups[place].children.append(_leaf(key, value, *steps))
-
-
-def _enter(
-    groups: dict[tuple[str, ...], Group], place: tuple[str, ...], logical: str, index: str
-) -> tuple[str, ...]:
-    """Return where the members of a group go; `and` and `or` beside each other are two groups."""
-    inner = (*place, logical) if not place else (*place, index, logical)
-    if inner not in groups:
-        groups[inner] = Group(logical, [])
-        groups[place].children.append(groups[inner])
-    return inner
 
 
 def _leaf(key: str, value: str, field: str, operation: str, part: str | None = None) -> Leaf:

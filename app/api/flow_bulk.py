@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -34,9 +34,7 @@ _SEVERAL = answers_with(list[FlowDocument])
 
 
 class FlowName(BaseModel):
-    """The name of a flow."""
-
-    model_config = ConfigDict(extra="forbid")
+    """The name of a flow. Further members are passed over: Kestra's Python SDK sends some."""
 
     namespace: Annotated[str, Field(pattern=NAMESPACE_RULE)]
     id: Annotated[str, Field(pattern=FLOW_RULE)]

@@ -11,7 +11,6 @@ from app.errors import BadRequest, TooLarge
 
 MAX_PARTS = 1_000
 MAX_TEXT = 1024 * 1024
-MAX_HEADERS = 16 * 1024
 
 _BEGIN, _DATA, _END = "begin", "data", "end"
 
@@ -62,9 +61,8 @@ class MultipartReader:
         self._disposition = b""
         self._header_name = bytearray()
         self._header_value = bytearray()
-        self._header_bytes = 0
         self._parts = 0
-        self._open = False
+        self._begun = False
         self._finished = False
         self._parser = MultipartParser(
             boundary,
@@ -114,10 +112,12 @@ class MultipartReader:
             if chunk is None:
                 self._check_end()
                 return None
-            self._feed(chunk)
+            if chunk:
+                self._feed(chunk)
         return self._events.popleft()
 
     def _feed(self, chunk: bytes) -> None:
+        self._begun = True
         try:
             self._parser.write(chunk)
         except FormParserError as error:
@@ -125,7 +125,7 @@ class MultipartReader:
             raise BadRequest(message) from None
 
     def _check_end(self) -> None:
-        if self._open or (self._parts and not self._finished):
+        if self._begun and not self._finished:
             message = "the multipart body ends before its last boundary"
             raise BadRequest(message)
 
@@ -136,23 +136,13 @@ class MultipartReader:
         if self._parts > MAX_PARTS:
             message = f"the body has more than {MAX_PARTS} parts"
             raise TooLarge(message)
-        self._open = True
         self._disposition = b""
-        self._header_bytes = 0
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
-        self._count_header(end - start)
         self._header_name += data[start:end]
 
     def _header_field_value(self, data: bytes, start: int, end: int) -> None:
-        self._count_header(end - start)
         self._header_value += data[start:end]
-
-    def _count_header(self, size: int) -> None:
-        self._header_bytes += size
-        if self._header_bytes > MAX_HEADERS:
-            message = f"the headers of a part are larger than {MAX_HEADERS} bytes"
-            raise TooLarge(message)
 
     def _header_ends(self) -> None:
         if self._header_name.lower() == b"content-disposition":
@@ -167,7 +157,6 @@ class MultipartReader:
         self._events.append((_DATA, data[start:end]))
 
     def _part_ends(self) -> None:
-        self._open = False
         self._events.append((_END, b""))
 
     def _body_ends(self) -> None:

@@ -12,7 +12,7 @@ from app.api.paths import PREFIX, RunId, SourceId
 from app.api.query import known_keys
 from app.api.records import record_json
 from app.api.services import Node
-from app.errors import BadRequest, Invalid, NotFound
+from app.errors import BadRequest, Invalid, NotFound, Unavailable
 from app.sync.model import FlowKey
 
 router = APIRouter(
@@ -58,7 +58,10 @@ async def sync(source_id: SourceId, node: Node, wish: SyncWish | None = None) ->
     if asked.dry_run:
         message = "dryRun: a sync cannot be tried yet; leave it out"
         raise Invalid(message)
-    run = await node.sync.sync(source_id, wait=asked.wait, timeout=asked.timeout)
+    try:
+        run = await node.sync.sync(source_id, wait=asked.wait, timeout=asked.timeout)
+    except Unavailable as error:
+        return Json({"accepted": True, "message": error.message}, 202)  # it goes on without us
     return Json({"accepted": True}, 202) if run is None else Json(record_json(run))
 
 

@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 from app.cli.client import Client
 from app.cli.options import DEFAULTS, Options
 from app.cli.outcome import FAILED, OK
-from app.cli.printing import Table, moment, show
+from app.cli.printing import Table, moment, progress, show
 
 app = App(name="git", help="The repository that flows come from.")
 
@@ -70,8 +70,9 @@ def sync(
     """Look for new commits now and activate them; exit 1 when that fails."""
     with Client(options) as client:
         run = client.post(f"{_SOURCES}/{source}/sync", {"wait": wait})
-    if not wait:
-        return OK
+    if run.get("accepted"):
+        progress(run.get("message") or f"source {source} is synced now")
+        return FAILED if wait else OK
     facts = {
         "outcome": run["outcome"],
         "reason": run.get("reason"),

@@ -118,6 +118,7 @@ async def _serve(config: uvicorn.Config, listener: socket.socket, settings: Sett
     server = _Server(config, application.state.stopping)
     try:
         async with application.router.lifespan_context(application):
+            listener.listen(config.backlog)  # whoever reads the address can connect at once
             address = listener.getsockname()
             progress(
                 f"Headwater {__version__} on http://{address[0]}:{address[1]}"
@@ -145,7 +146,6 @@ def bind(host: str, port: int) -> socket.socket:
         reason = error.strerror or str(error)
         message = f"cannot listen on {host}:{port}: {reason}; choose another port with --port"
         raise CommandError(message, FAILED) from None
-    listener.set_inheritable(True)
     return listener
 
 
