@@ -4,24 +4,29 @@
 precedence are one node (`Chain`), so that long sums do not nest.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
 
 
-class Literal(NamedTuple):
+@dataclass(slots=True)
+class Literal:
     """A constant."""
 
     value: Any
     at: int
 
 
-class Name(NamedTuple):
+@dataclass(slots=True)
+class Name:
     """A variable."""
 
     name: str
     at: int
 
 
-class Attribute(NamedTuple):
+@dataclass(slots=True)
+class Attribute:
     """`target.key` (then `key` is a literal) or `target[key]`."""
 
     target: "Node"
@@ -29,14 +34,16 @@ class Attribute(NamedTuple):
     at: int
 
 
-class Arguments(NamedTuple):
+@dataclass(slots=True)
+class Arguments:
     """Arguments of a call: by position, then by name."""
 
     positional: tuple["Node", ...]
     named: tuple[tuple[str, "Node"], ...]
 
 
-class Method(NamedTuple):
+@dataclass(slots=True)
+class Method:
     """`target.name(…)`."""
 
     target: "Node"
@@ -45,7 +52,8 @@ class Method(NamedTuple):
     at: int
 
 
-class Call(NamedTuple):
+@dataclass(slots=True)
+class Call:
     """`name(…)`: a function or a macro."""
 
     name: str
@@ -53,7 +61,8 @@ class Call(NamedTuple):
     at: int
 
 
-class Filter(NamedTuple):
+@dataclass(slots=True)
+class Filter:
     """`target | name(…)`."""
 
     target: "Node"
@@ -62,7 +71,8 @@ class Filter(NamedTuple):
     at: int
 
 
-class Test(NamedTuple):
+@dataclass(slots=True)
+class Test:
     """`target is name(…)`, or `is not`."""
 
     target: "Node"
@@ -72,7 +82,8 @@ class Test(NamedTuple):
     at: int
 
 
-class Unary(NamedTuple):
+@dataclass(slots=True)
+class Unary:
     """`not`, `-` or `+` before an operand."""
 
     operator: str
@@ -80,7 +91,8 @@ class Unary(NamedTuple):
     at: int
 
 
-class Chain(NamedTuple):
+@dataclass(slots=True)
+class Chain:
     """`first op operand op operand …`, from left to right."""
 
     first: "Node"
@@ -88,7 +100,8 @@ class Chain(NamedTuple):
     at: int
 
 
-class Ternary(NamedTuple):
+@dataclass(slots=True)
+class Ternary:
     """`condition ? yes : no`."""
 
     condition: "Node"
@@ -97,14 +110,16 @@ class Ternary(NamedTuple):
     at: int
 
 
-class ListOf(NamedTuple):
+@dataclass(slots=True)
+class ListOf:
     """`[a, b]`."""
 
     items: tuple["Node", ...]
     at: int
 
 
-class MapOf(NamedTuple):
+@dataclass(slots=True)
+class MapOf:
     """`{key: value}`; keys are expressions."""
 
     pairs: tuple[tuple["Node", "Node"], ...]
@@ -128,21 +143,24 @@ Node = (
 """Any expression."""
 
 
-class Text(NamedTuple):
+@dataclass(slots=True)
+class Text:
     """Text as it stands."""
 
     text: str
     at: int
 
 
-class Print(NamedTuple):
+@dataclass(slots=True)
+class Print:
     """`{{ expression }}`."""
 
     expression: Node
     at: int
 
 
-class If(NamedTuple):
+@dataclass(slots=True)
+class If:
     """`{% if %}` with its `elseif`s, and what stands after `else`."""
 
     branches: tuple[tuple[Node, "Body"], ...]
@@ -150,7 +168,8 @@ class If(NamedTuple):
     at: int
 
 
-class For(NamedTuple):
+@dataclass(slots=True)
+class For:
     """`{% for variable in items %}`, and what stands after `else`."""
 
     variable: str
@@ -160,7 +179,8 @@ class For(NamedTuple):
     at: int
 
 
-class Set(NamedTuple):
+@dataclass(slots=True)
+class Set:
     """`{% set name = value %}`."""
 
     name: str
@@ -168,7 +188,8 @@ class Set(NamedTuple):
     at: int
 
 
-class Macro(NamedTuple):
+@dataclass(slots=True)
+class Macro:
     """`{% macro name(parameter, parameter=default) %}`."""
 
     name: str
@@ -177,7 +198,8 @@ class Macro(NamedTuple):
     at: int
 
 
-class Block(NamedTuple):
+@dataclass(slots=True)
+class Block:
     """`{% block name %}`: printed where it stands and by `block(name)`."""
 
     name: str
@@ -185,7 +207,8 @@ class Block(NamedTuple):
     at: int
 
 
-class FilterBlock(NamedTuple):
+@dataclass(slots=True)
+class FilterBlock:
     """`{% filter upper | trim %}`: filters over a printed body; `chain` has the hole `HOLE`."""
 
     chain: Node
@@ -198,3 +221,12 @@ Body = tuple[Statement, ...]
 
 HOLE = "\0body"
 """Name of the variable that stands for the body in the chain of a `FilterBlock`; not writable."""
+
+
+def inside(one: Any) -> Iterable[Any]:
+    """Return what a node, or a tuple of nodes, consists of; nothing for anything else."""
+    if isinstance(one, tuple):
+        return one
+    if is_dataclass(one) and not isinstance(one, type):
+        return [getattr(one, each.name) for each in fields(one)]
+    return ()

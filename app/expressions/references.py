@@ -15,6 +15,7 @@ from app.expressions.nodes import (
     Name,
     Node,
     Set,
+    inside,
 )
 from app.expressions.tags import parse
 from app.expressions.values import LISTS
@@ -104,13 +105,12 @@ def _note_call(node: Call, found: References) -> None:
 
 
 def _nodes(body: Any) -> Iterator[Any]:
-    """Give all nodes of a syntax tree; nodes are tuples, so everything inside is reached."""
+    """Give all nodes of a syntax tree."""
     pending = [body]
     while pending:
         one = pending.pop()
-        if isinstance(one, tuple):
-            yield one
-            pending.extend(one)
+        yield one
+        pending.extend(inside(one))
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -23,6 +23,7 @@ from app.expressions.nodes import (
     Print,
     Set,
     Text,
+    inside,
 )
 from app.expressions.values import LISTS, Entry, kind
 
@@ -59,12 +60,12 @@ def _survey(node: Any, unit: Unit) -> None:
     pending = [node]
     while pending:
         one = pending.pop()
-        if not isinstance(one, tuple):
-            continue
-        pending.extend(one)
+        pending.extend(inside(one))
         match one:
-            case Set(name=name) | For(variable=name):
-                unit.assigned.add(name)
+            case Set():
+                unit.assigned.add(one.name)
+            case For():
+                unit.assigned.add(one.variable)
             case Macro(parameters=parameters):
                 unit.assigned.update(name for name, _ in parameters)
             case Name(name="loop"):
