@@ -50,7 +50,7 @@ class Node:
         self.registry = Registry.load()
         url = settings.database.url
         self.database = Database.at(
-            url and url.get_secret_value(), settings.data_dir, settings.database
+            url.get_secret_value() if url else None, settings.data_dir, settings.database
         )
         self.scheduler = AsyncIOScheduler(timezone=UTC)
         self.storage = LocalStorage(settings.data_dir / "storage")

@@ -6,7 +6,7 @@ on the tracked one. Renames are a deletion and an addition: identity is in the c
 
 import subprocess
 import tempfile
-from collections.abc import Container, Iterator
+from collections.abc import Container, Generator, Iterator
 from dataclasses import dataclass
 from typing import IO, NamedTuple
 
@@ -66,7 +66,7 @@ class CommitChange(NamedTuple):
 
 def history(
     launcher: Launcher, tip: str, *, base: str | None = None, root: str = ""
-) -> Iterator[CommitChange]:
+) -> Generator[CommitChange, None, None]:
     """Yield the first-parent commits in `base..tip`, oldest first; all of them without `base`.
 
     With `root` only changes below that folder are listed; commits without one come with none.
