@@ -130,16 +130,23 @@ def history(*name: Name, options: Options = DEFAULTS) -> None:
             "*" if each["revision"] == running["revision"] else "",
             each["revision"],
             each["commit"][:8],
-            each["kind"] if each["kind"] != "commit" else each["state"],
+            _remark(each),
             each["author"],
             moment(each["updated"]),
             each["subject"],
         )
         for each in found
     ]
-    headings = ("", "REVISION", "COMMIT", "STATE", "AUTHOR", "AT", "SUBJECT")
+    headings = ("", "REVISION", "COMMIT", "REMARK", "AUTHOR", "AT", "SUBJECT")
     names = [str(each["revision"]) for each in found]
     show(found, options.output, names=names, table=Table(headings, rows))
+
+
+def _remark(revision: dict[str, Any]) -> str:
+    """Return what is unusual about a revision."""
+    usual = ("active", "superseded")
+    kind = revision["kind"] if revision["kind"] != "commit" else ""
+    return kind or (revision["state"] if revision["state"] not in usual else "")
 
 
 @app.command
