@@ -5,7 +5,7 @@ a contract: its tests run on every implementation and on the fake.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -81,6 +81,10 @@ class Journal(Protocol):
 
     async def read(self, execution_id: str) -> list[Event]:
         """Return the committed events of an execution, empty if there is none."""
+        ...
+
+    async def read_many(self, ids: Sequence[str]) -> Mapping[str, list[Event]]:
+        """Return the committed events of several executions, by id."""
         ...
 
 

@@ -137,6 +137,10 @@ class FlowStore:
         commit: str | None = None,
     ) -> LoadedFlow:
         """Return the flow at a revision, or as a commit says (see the port)."""
+        running = self._pins.get((tenant, namespace, flow_id))
+        running = running or self._active.get((tenant, namespace, flow_id))
+        if running is not None and commit is None and running.revision == revision:
+            return await self.load(running)  # what runs now is known without asking the database
         return await self.load(
             await self.find(tenant, namespace, flow_id, revision=revision, commit=commit)
         )

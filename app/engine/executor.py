@@ -147,6 +147,15 @@ class Executor:
             loading.add_done_callback(lambda _: self._loading.pop(execution_id, None))
         return await asyncio.shield(loading)
 
+    async def load_all(self, ids: Sequence[str]) -> None:
+        """Bring in executions with one look at the journal (see `Loader`)."""
+        missing = [each for each in ids if not self.known(each)]
+        journals = await self._parts.journal.read_many(missing)
+        for each, events in journals.items():
+            if events and not self.known(each):
+                with suppress(NotFound, Conflict):
+                    await self._start_at(await self._folded(each, events))
+
     @asynccontextmanager
     async def holding(self, execution_id: str) -> AsyncIterator[Live]:
         """Have the execution in memory for as long as the block lasts: it does not park meanwhile.
@@ -171,14 +180,18 @@ class Executor:
     async def _bring_in(self, execution_id: str) -> Live:
         if leaving := self._leaving.get(execution_id):
             await leaving
-        execution = await self._read(execution_id)
+        return await self._start_at(await self._read(execution_id))
+
+    async def _start_at(self, execution: Execution) -> Live:
         if execution.state.terminal:
             raise Conflict(_ended_message(execution))
         loaded = await self._flow_of(execution)
-        if self._suspects is not None and self._suspects.poisonous(execution_id, execution.version):
+        if self._suspects is not None and self._suspects.poisonous(execution.id, execution.version):
             await self._condemn(
                 execution, f"quarantined: the process died {DEATHS} times at this step"
             )
+        if (other := self._live.get(execution.id)) is not None:
+            return other  # somebody else was faster while the flow was read
         live = self.make(execution, loaded, stored=True)
         self.begin(live)
         return live
@@ -310,6 +323,9 @@ class Executor:
         if not events:
             message = f"there is no execution {execution_id}"
             raise NotFound(message)
+        return await self._folded(execution_id, events)
+
+    async def _folded(self, execution_id: str, events: Sequence[Event]) -> Execution:
         execution = Execution.fold(execution_id, events)
         await hydrated(execution, self._read_file)
         return execution

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from app.engine.limits import Limits
-from app.errors import Conflict, HeadwaterError, NotFound
+from app.errors import HeadwaterError
 from app.ports import Clock, Executions
 from app.telemetry import METRICS, get_logger
 
@@ -17,8 +17,8 @@ _MICROSECONDS = 1_000_000
 class Loader(Protocol):
     """Brings executions into memory."""
 
-    async def load(self, execution_id: str) -> object:
-        """Bring one in and drive it; `NotFound` or `Conflict` when there is nothing to drive."""
+    async def load_all(self, ids: Sequence[str]) -> None:
+        """Bring in what is not in memory yet and drive it; what has ended meanwhile is left."""
         ...
 
     def known(self, execution_id: str) -> bool:
@@ -89,19 +89,14 @@ class Recovery:
     async def _recover(self) -> None:
         after = ""
         while ids := await self._executions.unfinished(after, _BATCH):
-            await self._take_up(ids)
+            await self._loader.load_all(ids)
             after = ids[-1]
-        await self._take_up(await self._executions.parents_of_ended())
+        await self._loader.load_all(await self._executions.parents_of_ended())
         self._repair_later()
         await self._sweep()
 
-    async def _take_up(self, ids: Sequence[str]) -> None:
-        for each in ids:
-            with suppress(NotFound, Conflict):  # it has ended meanwhile
-                await self._loader.load(each)
-
     async def _sweep(self) -> None:
-        await self._take_up(await self._executions.due(self._clock.now()))
+        await self._loader.load_all(await self._executions.due(self._clock.now()))
         self._wake_at = await self._executions.next_wake()
         if self._clock.now() >= self._repair_at:
             self._repair_later()
@@ -116,4 +111,4 @@ class Recovery:
         lost = [each for each in open_ids if not self._loader.known(each)]
         self.repairs += len(lost)
         METRICS.sweeper_repairs.labels("not in memory").inc(len(lost))
-        await self._take_up(lost)
+        await self._loader.load_all(lost)

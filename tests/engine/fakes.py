@@ -110,6 +110,9 @@ class MemoryJournal:
         await asyncio.sleep(0)
         return list(self.events.get(execution_id, ()))
 
+    async def read_many(self, ids: Sequence[str]) -> dict[str, list[Event]]:
+        return {each: await self.read(each) for each in ids}
+
     async def unfinished(self, after: str = "", limit: int = 1000) -> list[str]:
         await asyncio.sleep(0)
         return self._ids(lambda row: row["open"] and not row["parked"], after)[:limit]
