@@ -56,13 +56,6 @@ class RevisionStore:
         rows = await self._database.fetch(select(_REVISION).join(newest, same))
         return {(row.tenant, row.namespace, row.flow_id): _head(row) for row in rows}
 
-    async def flow_ids(self, source_id: str) -> dict[tuple[str, str, str], str]:
-        """Return (tenant, namespace, blob) -> flow id: what flow each blob is."""
-        columns = (_REVISION.c.tenant, _REVISION.c.namespace, _REVISION.c.blob)
-        query = select(*columns, _REVISION.c.flow_id).distinct()
-        rows = await self._database.fetch(query.where(_REVISION.c.source_id == source_id))
-        return {(row.tenant, row.namespace, row.blob): row.flow_id for row in rows}
-
     async def known_commits(self, source_id: str) -> dict[str, int]:
         """Return sha -> seq of the commits that were processed."""
         query = select(_COMMIT.c.sha, _COMMIT.c.seq).where(_COMMIT.c.source_id == source_id)
@@ -94,15 +87,6 @@ class RevisionStore:
         """Store packed sources by object id; those that are there stay as they are."""
         if blobs:
             await self._database.submit([Write(_ADD_BLOB, blobs)])
-
-    async def missing_blobs(self, oids: Sequence[str]) -> list[str]:
-        """Return those of the object ids that are not stored, in their order."""
-        found: set[str] = set()
-        for start in range(0, len(oids), 500):
-            part = oids[start : start + 500]
-            rows = await self._database.fetch(select(_BLOB.c.oid).where(_BLOB.c.oid.in_(part)))
-            found.update(row.oid for row in rows)
-        return [oid for oid in oids if oid not in found]
 
     async def add(
         self,

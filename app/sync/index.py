@@ -51,8 +51,14 @@ class FlowIndex:
             if file.key is not None:
                 self._claims.setdefault(file.key, set()).add(path)
         for key, paths in self._claims.items():
-            wanted = preferred.get(key)
-            self.owners[key] = wanted if wanted in paths else self._successor(key, paths)
+            head, wanted = self.heads.get(key), preferred.get(key)
+            owner = self._successor(key, paths)
+            # Whose blob is the newest revision owns the identity: `wanted` may be older than that.
+            if wanted in paths and (head is None or files[wanted].blob == head.blob):
+                owner = wanted
+            self.owners[key] = owner
+            if head is not None:
+                self.heads[key] = head._replace(path=owner)
 
     def apply(
         self, commit: str, changes: Iterable[FileChange], *, kind: str = "commit"
@@ -61,7 +67,7 @@ class FlowIndex:
         touched: dict[FlowKey, None] = {}
         for path, content in changes:
             before = self.files.get(path)
-            file = _sticky(content, before)
+            file = self._sticky(path, content, before)
             for key in (before.key if before else None, file.key if file else None):
                 if key is not None:
                     touched[key] = None
@@ -135,6 +141,12 @@ class FlowIndex:
             key, Head(head.revision + 1, blob, owner, False, incarnation, commit), kind
         )
 
+    def _sticky(self, path: str, file: FlowFile | None, before: FlowFile | None) -> FlowFile | None:
+        """Return a file that cannot be read as still being the flow that it was."""
+        if file is None or file.key is not None or before is None or before.key is None:
+            return file
+        return file._replace(key=before.key) if self.owners.get(before.key) == path else file
+
     def _new(self, key: FlowKey, head: Head, kind: str) -> NewRevision:
         self._set_head(key, head)
         return NewRevision(
@@ -149,10 +161,3 @@ class FlowIndex:
         if head is not None and head.path in same:
             return head.path
         return (same or ordered)[0]
-
-
-def _sticky(file: FlowFile | None, before: FlowFile | None) -> FlowFile | None:
-    """Return a file that cannot be read as still being the flow that it was."""
-    if file is not None and file.key is None and before is not None:
-        return file._replace(key=before.key)
-    return file

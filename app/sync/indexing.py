@@ -81,24 +81,24 @@ class Indexer:
     # -- from the database -----------------------------------------------------------------------
 
     async def _load(self, source: Source, origin: Origin) -> None:
+        """Take up where the database is; files that make a newest revision are not read again."""
         revisions = self._sources.revisions
         index = FlowIndex(await revisions.heads(self.source_id))
         commit = source.last_attempted
         if commit is not None and await asyncio.to_thread(origin.mirror.has, commit):
-            known = await revisions.flow_ids(self.source_id)
+            known = _flow_ids(index)
             entries = await asyncio.to_thread(tree_entries, origin, commit)
-            files = _flow_files(entries, origin)
-            unknown = [
-                entry.oid
-                for entry, place in files
-                if (place.tenant, place.namespace, entry.oid) not in known
+            files = [
+                (entry, place, _known_id(known, entry, place))
+                for entry, place in _flow_files(entries, origin)
             ]
-            await self._read(origin.mirror, unknown)
-            loaded = {}
-            for entry, place in files:
-                flow_id = known.get((place.tenant, place.namespace, entry.oid))
-                flow_id = flow_id or self._contents.flow_id(entry.oid)
-                loaded[entry.path] = FlowFile(entry.oid, _key(place, flow_id))
+            await self._read(origin.mirror, [entry.oid for entry, _, name in files if not name])
+            loaded = {
+                entry.path: FlowFile(
+                    entry.oid, _key(place, name or self._contents.flow_id(entry.oid))
+                )
+                for entry, place, name in files
+            }
             active = await self._sources.activation.flows(self.source_id)
             index.load(loaded, {key: flow.path for key, flow in active.items()})
         else:
@@ -217,6 +217,26 @@ def _flow_files(entries: Sequence[Entry], origin: Origin) -> list[tuple[Entry, P
     """Return the entries that are flow files of possible namespaces."""
     found = ((entry, origin.file_at(entry.path)) for entry in entries if entry.kind == "blob")
     return [(entry, place) for entry, place in found if place is not None and _is_flow(place)]
+
+
+_Known = dict[tuple[str, str, str], dict[str, str]]
+"""Tenant, namespace and blob -> path -> id of the flow whose newest revision it is."""
+
+
+def _flow_ids(index: FlowIndex) -> _Known:
+    known: _Known = {}
+    for (tenant, namespace, flow_id), head in index.heads.items():
+        if not head.deleted:
+            known.setdefault((tenant, namespace, head.blob), {})[head.path] = flow_id
+    return known
+
+
+def _known_id(known: _Known, entry: Entry, place: Place) -> str | None:
+    """Return the flow that a file is known to be, also where its text does not tell (any more)."""
+    found = known.get((place.tenant, place.namespace, entry.oid))
+    if found is None:
+        return None
+    return found.get(shown(entry.path)) or next(iter(found.values()))
 
 
 def _base(mirror: Mirror, old: str | None, new: str) -> str | None:

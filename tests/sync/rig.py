@@ -1,4 +1,4 @@
-"""A sync service on real parts: a database, a store of flows, a repository that plain Git writes."""
+"""A sync service on real parts, following a repository that plain Git writes."""
 
 import asyncio
 import hashlib

@@ -39,7 +39,7 @@ async def test_lost_commits_stay_readable(rig: Rig, scratch: Scratch) -> None:
     loaded = await rig.flows.at("main", "shop", "a", commit=lost[:10])
     assert (loaded.revision.revision, loaded.source) == (2, flow("a", "2").decode())
     mirror = _mirror(rig)
-    assert [oid for oid in mirror.refs.below(KEEP).values()] == [lost]
+    assert list(mirror.refs.below(KEEP).values()) == [lost]
 
 
 def _mirror(rig: Rig) -> Mirror:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import Conflict, Gone, Invalid, NotFound, PushRefused
+from app.errors import AuthFailed, Conflict, Gone, Invalid, NotFound, PushRefused
 from app.sync.model import FlowWrite
 from tests.git.scratch import Scratch
 from tests.git.server import GitServer, serving
@@ -231,7 +231,7 @@ async def test_a_remote_by_http(start: Start, scratch: Scratch, tmp_path: Path) 
 async def _refused(rig: Rig, server: GitServer) -> None:
     server.users["ann"].can_push = False
     before = await rig.sync.commits()
-    with pytest.raises(Exception, match="refused|push"):
+    with pytest.raises(AuthFailed, match="refused"):
         await rig.sync.put_flow("main", "shop", "a", text(message="3"), actor=ANN)
     assert await rig.sync.commits() == before
     assert rig.runs("a").revision == 2

@@ -1,0 +1,208 @@
+"""Any history, however it is cut into syncs, crashed and repeated, ends at what its tip says."""
+
+import asyncio
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.ports import FlowRevision
+from app.sync import reconcile
+from tests.git.scratch import Content, Scratch
+from tests.sync.rig import Rig, flow
+
+NAMESPACES = ("shop", "other")
+PHASES = [name for name, _ in reconcile.PHASES]
+
+
+@dataclass(frozen=True)
+class File:
+    """The content of a file and what a reader makes of it."""
+
+    data: Content
+    flow_id: str | None
+    is_valid: bool = True
+
+
+def content(kind: str, flow_id: str, number: int) -> File:
+    if kind == "flow":
+        data = flow(flow_id, str(number))
+        return File(data, flow_id)
+    if kind == "wrong":
+        return File(f"id: {flow_id}\ntasks: {number}\n".encode(), flow_id, is_valid=False)
+    if kind == "unreadable":
+        return File(f"{number}\n\t: [".encode(), None, is_valid=False)
+    return File(("120000", b"elsewhere"), None, is_valid=False)
+
+
+ids = st.sampled_from("ab")
+kinds = st.sampled_from(["flow"] * 6 + ["wrong", "unreadable", "link"])
+files = st.none() | st.builds(content, kinds, ids, st.integers(1, 3))
+names = st.sampled_from(
+    [f"tenants/main/namespaces/{each}/flows/{name}.yaml" for each in NAMESPACES for name in "pqr"]
+)
+edits = st.dictionaries(names, files, min_size=1, max_size=3)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Edits as a commit (on an earlier commit: a force push), and what happens after it."""
+
+    edits: Mapping[str, File | None]
+    after: str
+    back: int = 0
+
+
+afters = st.sampled_from(["", "sync", "sync", "again", "restart", *PHASES])
+steps = st.builds(Step, edits, afters)
+forced_steps = st.builds(Step, edits, afters, st.sampled_from([0, 0, 0, 1, 2, 5]))
+
+
+@dataclass
+class Model:
+    """What should be active, from the rules alone."""
+
+    commits: list[tuple[str | None, dict[str, File]]] = field(default_factory=lambda: [(None, {})])
+    active: dict[str, dict[str, Content]] = field(default_factory=dict)
+    seen: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+
+    @property
+    def tip(self) -> dict[str, File]:
+        return self.commits[-1][1]
+
+    def settle(self) -> None:
+        """Move every namespace that is valid at the tip."""
+        for namespace in NAMESPACES:
+            inside = [f for path, f in self.tip.items() if f"/{namespace}/" in path]
+            named = [each.flow_id for each in inside]
+            if all(each.is_valid for each in inside) and len(set(named)) == len(named):
+                self.active[namespace] = {f"{each.flow_id}": each.data for each in inside}
+
+    def expected(self) -> dict[str, Content]:
+        return {
+            f"main/{namespace}/{flow_id}": data
+            for namespace, flows in self.active.items()
+            for flow_id, data in flows.items()
+        }
+
+
+def commit(scratch: Scratch, model: Model, step: Step) -> bool:
+    """Make the commit of a step; return whether there was anything to commit."""
+    at = max(0, len(model.commits) - 1 - step.back)
+    parent, tree = model.commits[at]
+    changed = {path: file for path, file in step.edits.items() if file != tree.get(path)}
+    if not changed:
+        return False
+    made = scratch.commit(
+        {path: file.data if file else None for path, file in changed.items()},
+        parents=[parent] if parent else [],
+    )
+    new = {path: file for path, file in {**tree, **changed}.items() if file is not None}
+    model.commits = [*model.commits[: at + 1], (made, new)]
+    return True
+
+
+async def act(rig: Rig, after: str) -> None:
+    if after == "restart":
+        await rig.restart()
+    elif after in PHASES:
+        await crash(rig, after)
+    await rig.sync.sync()
+    if after == "again":
+        run = await rig.sync.sync(cause="poll")
+        assert run is not None
+        assert run.outcome == "NOOP"
+
+
+async def crash(rig: Rig, phase: str) -> None:
+    """Die at the end of a phase: nothing that is in memory is left."""
+
+    async def dies(*arguments: Any) -> None:
+        await dict(phases)[phase](*arguments)
+        raise RuntimeError("died")
+
+    phases = reconcile.PHASES
+    try:
+        reconcile.PHASES = tuple((n, dies if n == phase else p) for n, p in phases)
+        run = await rig.sync.sync()
+        assert run is not None
+        assert run.outcome in ("FAILED", "NOOP")
+    finally:
+        reconcile.PHASES = phases
+    await rig.restart()
+
+
+def told(revision: FlowRevision) -> tuple[Any, ...]:
+    return (revision.revision, revision.commit, revision.blob, revision.kind, revision.path)
+
+
+async def index(rig: Rig) -> dict[str, list[tuple[Any, ...]]]:
+    found = {}
+    for namespace in NAMESPACES:
+        for flow_id in "ab":
+            revisions = await rig.flows.revisions("main", namespace, flow_id)
+            found[f"{namespace}/{flow_id}"] = [told(each) for each in revisions]
+            for each in revisions:
+                assert await rig.flows.source(each)
+    return found
+
+
+async def check(rig: Rig, model: Model) -> None:
+    """Compare the service with the model, and with what was there before."""
+    model.settle()
+    assert await rig.active() == model.expected()
+    now = await index(rig)
+    for name, revisions in now.items():
+        assert [each[0] for each in revisions] == list(range(1, len(revisions) + 1))
+        before = model.seen.get(name, [])
+        assert revisions[: len(before)] == before, "a revision vanished or changed"
+    model.seen = now
+
+
+async def play(folder: Path, history: list[Step], *, is_forced: bool) -> None:
+    scratch = Scratch(folder / "acme.git")
+    rig = Rig(folder / "data", repo=str(scratch.path))
+    model = Model()
+    async with rig.running():
+        for step in history:
+            if commit(scratch, model, step) and step.after:
+                await act(rig, step.after)
+                await check(rig, model)
+        if len(model.commits) > 1:
+            await rig.sync.sync()
+            await check(rig, model)
+            if not is_forced:
+                await compare_with_scratch(folder, scratch, rig, model)
+
+
+async def compare_with_scratch(folder: Path, scratch: Scratch, rig: Rig, model: Model) -> None:
+    """A fresh service on the same history counts the same revisions."""
+    async with Rig(folder / "fresh", repo=str(scratch.path)).running() as fresh:
+        assert await index(fresh) == await index(rig)
+        alone = Model(commits=model.commits)
+        alone.settle()
+        assert await fresh.active() == alone.expected()
+
+
+def run(history: list[Step], *, is_forced: bool) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        asyncio.run(play(Path(name), history, is_forced=is_forced))
+
+
+@pytest.mark.timeout(300)
+@settings(max_examples=20)
+@given(st.lists(steps, min_size=1, max_size=8))
+def test_any_linear_history(history: list[Step]) -> None:
+    run(history, is_forced=False)
+
+
+@pytest.mark.timeout(300)
+@settings(max_examples=20)
+@given(st.lists(forced_steps, min_size=2, max_size=8))
+def test_any_rewritten_history(history: list[Step]) -> None:
+    run(history, is_forced=True)
