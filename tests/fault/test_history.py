@@ -26,7 +26,7 @@ class History:
     def __init__(self, rows: list[Row], ids: dict[str, str], sent: list[str]) -> None:
         self.rows = rows
         self.ids = ids
-        self.sent = {key: 1 for key in sent}
+        self.sent = dict.fromkeys(sent, 1)
         self.deliveries = {key: [1] for key in sent}
 
     def faults(self) -> list[str]:
