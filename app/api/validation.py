@@ -50,30 +50,37 @@ async def flows(request: Request, tenant: Tenant, node: Node) -> Response:
 @router.post(
     "/validate/task",
     summary="Validate a task",
-    responses=answers_with(ValidationDocument),
+    responses=answers_with(list[ValidationDocument]),
     openapi_extra=yaml_body("A task, as YAML or JSON."),
 )
 async def task(
     request: Request,
     tenant: Tenant,
     node: Node,
-    section: Annotated[str | None, Query(max_length=50, description="Where it stands.")] = None,
+    section: Annotated[
+        str | None,
+        Query(max_length=50, description="Where it stands; with it the answer is no list."),
+    ] = None,
 ) -> Response:
-    """Tell what is wrong with a single task."""
-    del tenant, section  # a task is the same everywhere
-    return await _entry(request, node, Task)
+    """Tell what is wrong with a single task.
+
+    Clients that say where it stands expect the verdict itself, others a list of one.
+    """
+    del tenant  # a task is the same everywhere
+    verdict = await _entry(request, node, Task)
+    return Json([verdict] if section is None else verdict)
 
 
 @router.post(
     "/validate/trigger",
     summary="Validate a trigger",
-    responses=answers_with(ValidationDocument),
+    responses=answers_with(list[ValidationDocument]),
     openapi_extra=yaml_body("A trigger, as YAML or JSON."),
 )
 async def trigger(request: Request, tenant: Tenant, node: Node) -> Response:
-    """Tell what is wrong with a single trigger."""
+    """Tell what is wrong with a single trigger: a list of one verdict."""
     del tenant  # a trigger is the same everywhere
-    return await _entry(request, node, Trigger)
+    return Json([await _entry(request, node, Trigger)])
 
 
 def text_of(body: bytes) -> str:
@@ -166,9 +173,10 @@ def _placed(problem: Problem, line: int) -> dict[str, Any]:
     return body
 
 
-async def _entry(request: Request, node: Services, kind: type[Task] | type[Trigger]) -> Response:
-    body = await request.body()
+async def _entry(
+    request: Request, node: Services, kind: type[Task] | type[Trigger]
+) -> dict[str, Any]:
     parsed = await asyncio.to_thread(
-        parse_entry, body, kind, types=node.registry, check=check_template
+        parse_entry, await request.body(), kind, types=node.registry, check=check_template
     )
-    return Json(_verdict(0, parsed.problems))
+    return _verdict(0, parsed.problems)

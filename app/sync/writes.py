@@ -42,6 +42,7 @@ class Writes:
         """`sync` makes a run that begins after now and returns it."""
         self._parts = parts
         self._sync = sync
+        self._turn = asyncio.Lock()
 
     async def put(
         self,
@@ -156,7 +157,8 @@ class Writes:
                     _refuse_moved(origin.mirror.objects, tip, edit)
             return Draft(changes, message, author)
 
-        commit = await asyncio.to_thread(origin.write, make)
+        async with self._turn:  # or writers of this node would only move each other's branch
+            commit = await asyncio.to_thread(origin.write, make)
         self._parts.approved.add(commit)
         run = await self._sync("write")
         if run.outcome == "FAILED":

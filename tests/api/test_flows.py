@@ -252,13 +252,14 @@ async def test_validate(api: Api, ns: str) -> None:
 
 async def test_validate_a_part(api: Api) -> None:
     good = {"id": "t", "type": "io.kestra.plugin.core.log.Log", "message": "hi"}
-    result = await api.post("flows/validate/task?section=tasks", json=good)
-    assert "constraints" not in result
-    result = await api.post("flows/validate/task", json={**good, "type": "io.kestra.Unknown"})
-    assert "Invalid type: io.kestra.Unknown" in result["constraints"]
+    assert "constraints" not in await api.post("flows/validate/task?section=tasks", json=good)
+    (verdict,) = await api.post("flows/validate/task", json=good)
+    assert "constraints" not in verdict
+    (verdict,) = await api.post("flows/validate/task", json={**good, "type": "io.kestra.Unknown"})
+    assert "Invalid type: io.kestra.Unknown" in verdict["constraints"]
     cron = {"id": "s", "type": "io.kestra.plugin.core.trigger.Schedule"}
-    result = await api.post("flows/validate/trigger", json=cron)
-    assert "cron: must not be null" in result["constraints"]
+    (verdict,) = await api.post("flows/validate/trigger", json=cron)
+    assert "cron: must not be null" in verdict["constraints"]
 
 
 # -- pins and rollback ---------------------------------------------------------------------------
@@ -321,7 +322,8 @@ async def test_an_execution_goes_on_with_its_revision(api: Api, ns: str) -> None
 
 async def test_writes_at_the_same_time(api: Api, ns: str) -> None:
     made = await asyncio.gather(
-        *(api.post("flows", content=document(ns, f"f{number}")) for number in range(5))
+        *(api.post("flows", content=document(ns, f"f{number}")) for number in range(20))
     )
     assert {each["revision"] for each in made} == {1}
-    assert len(await api.get(f"flows/{ns}")) == 5
+    assert len({each["commit"] for each in made}) == 20
+    assert len(await api.get(f"flows/{ns}")) == 20

@@ -139,7 +139,8 @@ def test_validate(client: Any) -> None:
     result = client.flows.validate_task("tasks", "main", task)
     assert "message: must not be null" in result.constraints
     trigger = {"id": "t", "type": "io.kestra.plugin.core.trigger.Schedule", "cron": "* * * * *"}
-    assert client.flows.validate_trigger("main", trigger).constraints is None
+    (verdict,) = client.flows.validate_trigger("main", trigger)
+    assert "constraints" not in verdict
 
 
 def test_execute(client: Any, errors: Any, flow: tuple[str, str]) -> None:
