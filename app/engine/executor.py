@@ -263,7 +263,7 @@ class Executor:
             live.record(live.event(Kind.MOVED, ROOT, State.RUNNING))
         state = await steps.interpreter.flow()
         await live.gate()
-        live.record(await ending(live, state, steps.scope, renderer))
+        live.record(await ending(live, state, steps.scope, renderer, self._parts))
 
     async def _fail(self, live: Live, error: Exception) -> None:
         """End an execution that the engine itself could not step (contract D14)."""

@@ -7,11 +7,15 @@ from app.executions import Execution
 
 
 class Finished:
-    """Remembers the last executions that ended, as committed."""
+    """Remembers the last executions that ended, as committed.
+
+    Memory is bounded by their task runs, and by leaving out those with large outputs.
+    """
 
     def __init__(self, remembered: int) -> None:
-        """Keep as many as `remembered`."""
+        """Keep executions of `remembered` task runs in all (each counts one more for itself)."""
         self._remembered = remembered
+        self._weight = 0
         self._recent: OrderedDict[str, Execution] = OrderedDict()
         self._waiting: dict[str, list[asyncio.Future[Execution]]] = {}
 
@@ -25,12 +29,18 @@ class Finished:
 
     def add(self, execution: Execution) -> None:
         """Remember an execution whose end is durable; tell who waits for it."""
-        self._recent[execution.id] = execution
-        while len(self._recent) > self._remembered:
-            self._recent.popitem(last=False)
+        if not execution.large:
+            self._remember(execution)
         for future in self._waiting.pop(execution.id, ()):
             if not future.done():
                 future.set_result(execution)
+
+    def _remember(self, execution: Execution) -> None:
+        self._recent[execution.id] = execution
+        self._weight += _weight(execution)
+        while self._weight > self._remembered and len(self._recent) > 1:
+            _, oldest = self._recent.popitem(last=False)
+            self._weight -= _weight(oldest)
 
     def future(self, execution_id: str) -> asyncio.Future[Execution]:
         """Return a future that is done when the execution's end is durable."""
@@ -48,3 +58,7 @@ class Finished:
             waiting.remove(future)
         if not waiting:
             self._waiting.pop(execution_id, None)
+
+
+def _weight(execution: Execution) -> int:
+    return 1 + len(execution.task_runs)

@@ -40,6 +40,6 @@ class Limits:
     """How often the database is asked for executions that are due."""
     repair: float = 10.0
     """How often it is checked that what should run is in memory."""
-    remembered: int = 2_000
-    """Ended executions kept in memory for readers."""
+    remembered: int = 20_000
+    """Task runs of ended executions kept in memory for readers."""
     logs: LogLimits = field(default_factory=LogLimits)

@@ -4,12 +4,13 @@ A task run inside rounds is found under the values of the rounds, outermost firs
 `outputs.call['v'].body`. Maps are merged deeply, lists are concatenated.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
 
-from app.executions import ROOT, Execution, TaskRun
+from app.executions import ROOT, Event, Execution, TaskRun
+from app.ports import Storage
 
 URI_KEY = "$uri"
 """Marks outputs that are kept in storage: the journal holds `{"$uri": …}` in their place."""
@@ -84,8 +85,25 @@ async def hydrated(execution: Execution, read: Callable[[str], Awaitable[bytes]]
     for run in execution.task_runs.values():
         if run.outputs and URI_KEY in run.outputs:
             run.outputs = orjson.loads(await read(run.outputs[URI_KEY]))
-            found = True
+            found = execution.large = True
     if execution.outputs and URI_KEY in execution.outputs:
         execution.outputs = orjson.loads(await read(execution.outputs[URI_KEY]))
         found = True
     return found
+
+
+async def put_large(event: Event, uri: str, storage: Storage, limit: int) -> bool:
+    """Store the outputs of an event at `uri` when they have more than `limit` bytes.
+
+    The journal keeps their URI then; returns whether that is so.
+    """
+    text = orjson.dumps(event.data["outputs"])
+    if len(text) <= limit:
+        return False
+    await storage.put(uri, _once(text))
+    event.kept = {**event.data, "outputs": {URI_KEY: uri}}
+    return True
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data

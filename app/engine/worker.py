@@ -5,18 +5,16 @@ travel in one commit.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
-
-import orjson
 
 from app.engine.context import TaskContext, execution_prefix
 from app.engine.interpreter import Place, retrying, running_again
 from app.engine.json import as_json
 from app.engine.logs import LogOrigin, TaskRunLog
-from app.engine.outputs import URI_KEY, without_nulls
+from app.engine.outputs import put_large, without_nulls
 from app.engine.parts import Parts
 from app.engine.policies import Try, after_success, allowed, next_try, retry_due
 from app.engine.rendering import Renderer, reason
@@ -145,11 +143,9 @@ class Worker:
         if _small(outputs):
             return
         event.data["outputs"] = as_json(outputs)
-        text = orjson.dumps(event.data["outputs"])
-        if len(text) > self._limits.inline_outputs:
-            uri = f"{execution_prefix(place.live)}/outputs/{place.run_id}.json"
-            await self._parts.storage.put(uri, _once(text))
-            event.kept = {**event.data, "outputs": {URI_KEY: uri}}
+        uri = f"{execution_prefix(place.live)}/outputs/{place.run_id}.json"
+        if await put_large(event, uri, self._parts.storage, self._limits.inline_outputs):
+            place.live.execution.large = True
 
     def _log(self, place: Place, task: Task, attempt: int) -> TaskRunLog:
         live = place.live
@@ -196,7 +192,3 @@ def _small(outputs: Mapping[str, Any]) -> bool:
         len(value) < 1024 if isinstance(value, str) else isinstance(value, int | float)
         for value in outputs.values()
     )
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data

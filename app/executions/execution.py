@@ -111,6 +111,8 @@ class Execution:
     reason: str | None = None
     refused: bool = field(default=False, compare=False)
     """A write of this copy was refused: it has parted from the journal, and no more is written."""
+    large: bool = field(default=False, compare=False)
+    """Outputs too large for the journal are part of this copy."""
 
     @classmethod
     def fold(cls, execution_id: str, events: Iterable[Event]) -> Self:

@@ -123,3 +123,15 @@ async def test_what_is_wrong_is_refused_and_nothing_is_lost(settings: Settings) 
         assert await one.executions.claimed(claim) is not None
         assert (await run(one)).outputs == {"greeting": "hello world"}
         assert one.executor.recovery.repairs == 0
+
+
+async def test_large_outputs_are_read_back_from_storage(settings: Settings) -> None:
+    large = "y" * 70_000
+    async with node(settings) as one:
+        await put(one, FLOW.replace("GREETING", large))
+        execution = await run(one)
+        found = await one.executor.get(execution.id)
+        assert found.task_runs["/p/a"].outputs == {"value": f"{large} world"}
+        journal = await one.journal.read(execution.id)
+        assert found.outputs == {"greeting": f"{large} world"}
+        assert max(len(str(event.data)) for event in journal) < 1_000

@@ -47,6 +47,24 @@ def test_the_rate_is_a_token_bucket() -> None:
     assert not Budget(LogLimits(total_bytes=5)).take(6, 1)
 
 
+async def test_large_outputs_go_to_storage_and_come_back() -> None:
+    loaded = flow(
+        """
+        id: f
+        tasks:
+          - {id: a, type: core.debug.Return, format: "{{ 'x' * 0 }}"}
+    """.replace("{{ 'x' * 0 }}", "y" * 70_000)
+    )
+    async with Engine(loaded) as engine:
+        execution = await engine.run()
+        assert execution.id not in engine.executor.finished
+        assert len(engine.storage.files) == 1
+        kept = engine.journal.events[execution.id][-2]
+        assert kept.kept is not None
+        assert "yyy" not in str(kept.kept)
+        assert execution.task_runs["/a"].outputs == {"value": "y" * 70_000}
+
+
 async def test_levels_below_the_task_s_are_not_kept() -> None:
     loaded = flow("""
         id: f
