@@ -134,7 +134,9 @@ async def _answer(
 
 def _base(request: Request, node: Services) -> str:
     own = node.settings.server.url
-    return own.rstrip("/") if own else f"{request.url.scheme}://{request.headers.get('host', '')}"
+    if own:
+        return own.rstrip("/")
+    return f"{request.scope['scheme']}://{request.headers.get('host', '')}"
 
 
 def inputs_folder(namespace: str, flow_id: str, execution: str) -> str:

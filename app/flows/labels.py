@@ -54,5 +54,5 @@ Labels = Annotated[list[Label], _LabelForms()]
 
 
 def label_map(labels: list[Label]) -> dict[str, str]:
-    """Return labels as a map; the first of two with the same key counts."""
-    return {label.key: label.value for label in reversed(labels)}
+    """Return labels as a map, in their order; the first of two with the same key counts."""
+    return dict(reversed({label.key: label.value for label in reversed(labels)}.items()))
