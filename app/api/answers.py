@@ -1,6 +1,8 @@
 """Answers in JSON, encoded by orjson: what a handler returns is what is sent."""
 
+import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -12,7 +14,17 @@ _JSON = "application/json"
 
 def encoded(value: Any) -> bytes:
     """Return a value as JSON; moments in UTC with a `Z`."""
-    return orjson.dumps(value, default=str, option=_OPTIONS)
+    try:
+        return orjson.dumps(value, default=str, option=_OPTIONS)
+    except orjson.JSONEncodeError:
+        # An integer of more than 64 bits, or half of a surrogate pair: rare, and no fault.
+        return json.dumps(value, default=_plain).encode()
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return str(value)
 
 
 class Json(Response):

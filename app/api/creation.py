@@ -87,6 +87,7 @@ async def _declared(node: Services, names: _Names, wish: Wish) -> list[str]:
     if wish.revision is None and wish.commit is None:
         loaded = await node.flows.current(*names)
     else:
+        node.flows.effective(*names)  # what was deleted does not run again, at no revision
         loaded = await node.flows.at(*names, revision=wish.revision, commit=wish.commit)
     return [each.id for each in loaded.flow.inputs]
 

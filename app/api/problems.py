@@ -6,13 +6,13 @@ from dataclasses import asdict, is_dataclass
 from http import HTTPStatus
 from typing import Any
 
-import orjson
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
+from app.api.answers import encoded
 from app.errors import BadRequest, HeadwaterError, Invalid, NotFound
 from app.telemetry import get_logger
 
@@ -65,8 +65,7 @@ def _answer(
         "errors": errors or [],
         "request_id": scope.get("request_id", ""),
     }
-    content = orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS)
-    return Response(content, status, dict(headers or {}), MEDIA_TYPE)
+    return Response(encoded(body), status, dict(headers or {}), MEDIA_TYPE)
 
 
 def _headers(error: HeadwaterError) -> dict[str, str]:

@@ -154,8 +154,9 @@ async def test_a_revision_or_a_commit_can_be_chosen(api: Api, ns: str) -> None:
 async def test_a_deleted_flow_is_gone_and_an_unknown_one_not_found(api: Api, ns: str) -> None:
     await api.flow(ns, RETURN)
     await api.ask("DELETE", f"flows/{ns}/f", 204)
-    problem = await api.post(f"executions/{ns}/f", 410)
-    assert problem["code"] == "FLOW_DELETED"
+    for query in ("", "?revision=1"):
+        problem = await api.post(f"executions/{ns}/f{query}", 410)
+        assert problem["code"] == "FLOW_DELETED"
     await api.post(f"executions/{ns}/nothing", 404)
     await api.post(f"executions/{ns}/-wrong", 404)
 

@@ -1,10 +1,13 @@
 """The JSON of executions: built from any journal, and quick."""
 
+import json
+
 import orjson
 
 from app.api.answers import encoded
 from app.api.execution_json import Origin, created_json, execution_json
 from app.api.problems import pointer
+from app.api.times import instant
 from app.executions import ROOT, Event, Execution, Kind, State, TaskRunPath, task_run_id
 
 ORIGIN = Origin("c" * 40, "Ann", "Say hello")
@@ -76,6 +79,13 @@ def test_what_runs_is_measured_until_now() -> None:
     assert body["state"]["duration"] == "PT2S"
     assert "endDate" not in body["state"]
     assert created_json(execution, ORIGIN)["state"]["current"] is State.CREATED
+
+
+def test_values_that_are_hard_to_encode() -> None:
+    value = {"large": 10**30, "half": "\ud800", "at": instant(START), "nan": float("nan")}
+    assert json.loads(encoded(value))["large"] == 10**30
+    assert json.loads(encoded({"half": "\ud800"})) == {"half": "\ud800"}
+    assert b"2023-11-14T22:13:20Z" in encoded(value)
 
 
 def test_pointers() -> None:

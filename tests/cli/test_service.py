@@ -200,7 +200,8 @@ def test_a_port_in_use(server: str, tmp_path: Path) -> None:
 def test_a_folder_in_use(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with service(data):
-        ended = headwater("dev", "--port", "0", "--data", str(data))
+        # The address for other commands is none of this one's settings.
+        ended = headwater("dev", "--port", "0", "--data", str(data), server="http://127.0.0.1:1")
     assert ended.returncode == 1
     assert "cannot start" in ended.stderr
     assert "Traceback" not in ended.stderr
