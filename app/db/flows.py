@@ -8,7 +8,6 @@ import asyncio
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -164,41 +163,16 @@ class FlowStore:
         if revision is not None:
             query = query.where(_REVISION.c.revision == revision)
         elif commit is not None:
-            return await self._at_commit(key, await self._commit(commit))
+            found = await self._commit(commit)
+            source = _REVISION.c.source_id == found.source_id
+            query = query.where(source, _REVISION.c.seq <= found.seq)
         query = query.order_by(_REVISION.c.revision.desc()).limit(1)
         rows = await self._database.fetch(query)
         if not rows:
-            message = f"flow {namespace}.{flow_id} has no revision {revision or ''}".rstrip()
+            wanted = f"revision {revision}" if commit is None else f"commit {commit}"
+            message = f"flow {namespace}.{flow_id} has no {wanted}"
             raise NotFound(message)
         return _revision(rows[0])
-
-    async def _at_commit(self, key: FlowKey, commit: Row) -> FlowRevision:
-        query = _where(_revision_query(), _REVISION, key)
-        rows = await self._database.fetch(query.order_by(_REVISION.c.revision))
-        found = [row for row in rows if row.source_id == commit.source_id and row.seq is not None]
-        if all(one.seq <= other.seq for one, other in pairwise(found)):
-            found = [row for row in found if row.seq <= commit.seq]
-        else:
-            # History was rewritten, and a tip came back: only the chain of parents tells.
-            found = await self._on_chain(found, commit)
-        if not found:
-            message = f"there was no flow {key[1]}.{key[2]} at commit {commit.sha[:12]}"
-            raise NotFound(message)
-        return _revision(found[-1])
-
-    async def _on_chain(self, rows: Sequence[Row], commit: Row) -> list[Row]:
-        """Return the revisions that the nearest first-parent ancestor (or the commit) made."""
-        query = select(_COMMIT.c.sha, _COMMIT.c.first_parent).where(
-            _COMMIT.c.source_id == commit.source_id
-        )
-        parents = {row.sha: row.first_parent for row in await self._database.fetch(query)}
-        made: dict[str, list[Row]] = {}
-        for row in rows:
-            made.setdefault(row.commit_sha, []).append(row)
-        at: str | None = commit.sha
-        while at is not None and at not in made:
-            at = parents.get(at)
-        return made[at] if at is not None else []
 
     async def _commit(self, commit: str) -> Row:
         columns = (_COMMIT.c.source_id, _COMMIT.c.sha, _COMMIT.c.seq)
@@ -295,7 +269,6 @@ _COMMIT_COLUMNS = (
     _COMMIT.c.author_email,
     _COMMIT.c.authored_at,
     _COMMIT.c.subject,
-    _COMMIT.c.seq,
 )
 
 

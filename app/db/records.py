@@ -156,6 +156,8 @@ class NewRevision(NamedTuple):
     path: str
     kind: str
     incarnation: int
+    seq: int
+    """The place of the commit among those that were processed."""
 
 
 class ActiveFlow(NamedTuple):

@@ -22,7 +22,8 @@ _ADD_COMMIT = (
 )
 _ADD_REVISION = (
     "INSERT INTO flow_revision (tenant, namespace, flow_id, revision, source_id, commit_sha, blob,"
-    " path, kind, state, incarnation, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'superseded', ?, ?)"
+    " path, kind, state, incarnation, at, seq)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'superseded', ?, ?, ?)"
 )
 _ATTEMPTED = "UPDATE source SET last_attempted = ? WHERE id = ?"
 
@@ -56,10 +57,18 @@ class RevisionStore:
         rows = await self._database.fetch(select(_REVISION).join(newest, same))
         return {(row.tenant, row.namespace, row.flow_id): _head(row) for row in rows}
 
-    async def known_commits(self, source_id: str) -> dict[str, int]:
-        """Return sha -> seq of the commits that were processed."""
-        query = select(_COMMIT.c.sha, _COMMIT.c.seq).where(_COMMIT.c.source_id == source_id)
-        return {row.sha: row.seq for row in await self._database.fetch(query)}
+    async def known_commits(self, source_id: str) -> set[str]:
+        """Return the ids of the commits that were processed."""
+        query = select(_COMMIT.c.sha).where(_COMMIT.c.source_id == source_id)
+        return {row.sha for row in await self._database.fetch(query)}
+
+    async def last_seq(self, source_id: str) -> int:
+        """Return the last place that a commit or a revision took, 0 before the first."""
+        last = 0
+        for table in (_COMMIT, _REVISION):
+            query = select(func.max(table.c.seq)).where(table.c.source_id == source_id)
+            last = max(last, (await self._database.fetch(query))[0][0] or 0)
+        return last
 
     async def commits(
         self,
@@ -158,4 +167,5 @@ def _revision_row(source_id: str, new: NewRevision, at: int) -> tuple[Any, ...]:
         new.kind,
         new.incarnation,
         at,
+        new.seq,
     )

@@ -186,6 +186,8 @@ class FlowRevisionRow(SQLModel, table=True):
     state: str = "superseded"
     incarnation: int = 1
     at: int = Field(sa_column=_big())
+    seq: int = Field(sa_column=_big())
+    """Its place among the commits as they were processed: see `git_commit.seq`."""
 
 
 class ActiveFlowRow(SQLModel, table=True):

@@ -25,6 +25,13 @@ class FileChange(NamedTuple):
     file: FlowFile | None
 
 
+class Point(NamedTuple):
+    """Where the index goes: a commit, and its place among all that were processed."""
+
+    commit: str
+    seq: int
+
+
 class FlowIndex:
     """The flow files of the followed branch and the newest revision of every flow.
 
@@ -61,7 +68,7 @@ class FlowIndex:
                 self.heads[key] = head._replace(path=owner)
 
     def apply(
-        self, commit: str, changes: Iterable[FileChange], *, kind: str = "commit"
+        self, at: Point, changes: Iterable[FileChange], *, kind: str = "commit"
     ) -> list[NewRevision]:
         """Take the changes of a commit and return the revisions they make, in order of identity."""
         touched: dict[FlowKey, None] = {}
@@ -72,16 +79,16 @@ class FlowIndex:
                 if key is not None:
                     touched[key] = None
             self._place(path, before, file)
-        made = (self._settle(key, commit, kind) for key in sorted(touched))
+        made = (self._settle(key, at, kind) for key in sorted(touched))
         return [revision for revision in made if revision is not None]
 
-    def sweep(self, commit: str) -> list[NewRevision]:
+    def sweep(self, at: Point) -> list[NewRevision]:
         """Return revisions for flows whose newest one is not what the files say.
 
         There are none unless history was rewritten or an import was interrupted.
         """
         stale = sorted(key for key in {*self.heads, *self._claims} if self._is_stale(key))
-        made = (self._settle(key, commit, "reset") for key in stale)
+        made = (self._settle(key, at, "reset") for key in stale)
         return [revision for revision in made if revision is not None]
 
     def rivals(self) -> Iterator[tuple[str, str]]:
@@ -116,7 +123,7 @@ class FlowIndex:
             return head is not None and not head.deleted
         return head is None or head.deleted or head.blob != self.files[owner].blob
 
-    def _settle(self, key: FlowKey, commit: str, kind: str) -> NewRevision | None:
+    def _settle(self, key: FlowKey, at: Point, kind: str) -> NewRevision | None:
         """Compare what the files say of a flow with its newest revision."""
         paths = self._claims.get(key)
         head = self.heads.get(key)
@@ -125,21 +132,20 @@ class FlowIndex:
             self.owners.pop(key, None)
             if head is None or head.deleted:
                 return None
-            gone = Head(head.revision + 1, head.blob, head.path, True, head.incarnation, commit)
-            return self._new(key, gone, "delete")
+            gone = head._replace(revision=head.revision + 1, deleted=True)
+            return self._new(key, gone, at, "delete")
         owner = self.owners.get(key)
         if owner not in paths:
             owner = self.owners[key] = self._successor(key, paths)
         blob = self.files[owner].blob
         if head is None:
-            return self._new(key, Head(1, blob, owner, False, 1, commit), kind)
+            return self._new(key, Head(1, blob, owner, False, 1), at, kind)
         if not head.deleted and head.blob == blob:
             self.heads[key] = head._replace(path=owner)
             return None
         incarnation = head.incarnation + 1 if head.deleted else head.incarnation
-        return self._new(
-            key, Head(head.revision + 1, blob, owner, False, incarnation, commit), kind
-        )
+        new = Head(head.revision + 1, blob, owner, False, incarnation)
+        return self._new(key, new, at, kind)
 
     def _sticky(self, path: str, file: FlowFile | None, before: FlowFile | None) -> FlowFile | None:
         """Return a file that cannot be read as still being the flow that it was."""
@@ -147,10 +153,11 @@ class FlowIndex:
             return file
         return file._replace(key=before.key) if self.owners.get(before.key) == path else file
 
-    def _new(self, key: FlowKey, head: Head, kind: str) -> NewRevision:
+    def _new(self, key: FlowKey, head: Head, at: Point, kind: str) -> NewRevision:
+        head = head._replace(commit=at.commit)
         self._set_head(key, head)
         return NewRevision(
-            key, head.revision, head.commit, head.blob, head.path, kind, head.incarnation
+            key, head.revision, at.commit, head.blob, head.path, kind, head.incarnation, at.seq
         )
 
     def _successor(self, key: FlowKey, paths: Iterable[str]) -> str:

@@ -5,26 +5,25 @@ that a crash anywhere is continued from there.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from app.db.records import CommitRecord, FlowKey, NewRevision, Source
+from app.db.records import CommitRecord, NewRevision, Source
 from app.db.sources import SourceStore
-from app.git.history import (
-    SUBMODULE,
-    Change,
-    Commit,
-    CommitChange,
-    changes_between,
-    history,
-)
-from app.git.layout import Kind, Place
+from app.git.history import Change, Commit, CommitChange, changes_between, history
 from app.git.mirror import Mirror
 from app.git.survey import shown
-from app.git.trees import Entry, ls_tree
 from app.sync.contents import Contents
-from app.sync.findings import is_ours
-from app.sync.index import FileChange, FlowFile, FlowIndex
+from app.sync.flowfiles import (
+    flow_files,
+    flow_ids,
+    has_blob,
+    is_flow,
+    key_of,
+    known_id,
+    tree_entries,
+)
+from app.sync.index import FileChange, FlowFile, FlowIndex, Point
 from app.sync.origin import Origin
 
 _CHUNK = 2_000
@@ -44,7 +43,8 @@ class Indexer:
         self._index: FlowIndex | None = None
         self._at: str | None = None
         """The commit whose files the index has."""
-        self._known: dict[str, int] = {}
+        self._known: set[str] = set()
+        self._seq = 0
         self._is_exact = False
         """Whether the newest revisions are known to be what the files say."""
 
@@ -70,8 +70,9 @@ class Indexer:
         try:
             if self._index is None or self._at != source.last_attempted:
                 await self._load(source, origin)
+            was_known = tip in self._known
             made = await self._walk(source, origin, tip, now)
-            made += await self._finish(source, origin, tip, now)
+            made += await self._finish(source, origin, tip, now, was_known=was_known)
         except BaseException:
             self.forget()
             raise
@@ -86,16 +87,16 @@ class Indexer:
         index = FlowIndex(await revisions.heads(self.source_id))
         commit = source.last_attempted
         if commit is not None and await asyncio.to_thread(origin.mirror.has, commit):
-            known = _flow_ids(index)
+            known = flow_ids(index)
             entries = await asyncio.to_thread(tree_entries, origin, commit)
             files = [
-                (entry, place, _known_id(known, entry, place))
-                for entry, place in _flow_files(entries, origin)
+                (entry, place, known_id(known, entry, place))
+                for entry, place in flow_files(entries, origin)
             ]
-            await self._read(origin.mirror, [entry.oid for entry, _, name in files if not name])
+            await self._read_blobs(origin, (entry.oid for entry, _, name in files if not name))
             loaded = {
                 entry.path: FlowFile(
-                    entry.oid, _key(place, name or self._contents.flow_id(entry.oid))
+                    entry.oid, key_of(place, name or self._contents.flow_id(entry.oid))
                 )
                 for entry, place, name in files
             }
@@ -104,6 +105,7 @@ class Indexer:
         else:
             commit = None
         self._known = await revisions.known_commits(self.source_id)
+        self._seq = await revisions.last_seq(self.source_id)
         self._index, self._at, self._is_exact = index, commit, False
 
     # -- from history ----------------------------------------------------------------------------
@@ -127,59 +129,53 @@ class Indexer:
         self, origin: Origin, chunk: Sequence[CommitChange], now: int
     ) -> list[NewRevision]:
         """Index one chunk of commits in one transaction."""
-        place_of = origin.file_at
-        wanted = [
-            change.new_blob
-            for _, changes in chunk
-            for change in changes
-            if _has_blob(change) and _is_flow(place_of(change.path))
-        ]
-        await self._read(origin.mirror, wanted)
+        await self._read(origin, (change for _, changes in chunk for change in changes))
         made: list[NewRevision] = []
         records = []
-        first = max(self._known.values(), default=0) + 1
-        for number, (commit, changes) in enumerate(chunk, start=first):
-            records.append(_record(self.source_id, commit, number))
-            made += self.index.apply(commit.sha, self._file_changes(changes, place_of))
+        for commit, changes in chunk:
+            self._seq += 1
+            records.append(_record(self.source_id, commit, self._seq))
+            at = Point(commit.sha, self._seq)
+            made += self.index.apply(at, self._file_changes(origin, changes))
         await self._sources.revisions.add(
             self.source_id, records, _storable(made), attempted=records[-1].sha, at=now
         )
-        self._known.update((record.sha, record.seq) for record in records)
+        self._known.update(record.sha for record in records)
         return made
 
-    def _file_changes(
-        self, changes: Sequence[Change], place_of: Callable[[str], Place | None]
-    ) -> Iterator[FileChange]:
+    def _file_changes(self, origin: Origin, changes: Sequence[Change]) -> Iterator[FileChange]:
         for change in changes:
-            place = place_of(change.path)
-            if place is None or not _is_flow(place):
+            place = origin.file_at(change.path)
+            if place is None or not is_flow(place):
                 continue
-            if change.new_blob is None or not _has_blob(change):
+            if change.new_blob is None or not has_blob(change):
                 yield FileChange(change.path, None)
             else:
-                key = _key(place, self._contents.flow_id(change.new_blob))
+                key = key_of(place, self._contents.flow_id(change.new_blob))
                 yield FileChange(change.path, FlowFile(change.new_blob, key))
 
     async def _finish(
-        self, source: Source, origin: Origin, tip: str, now: int
+        self, source: Source, origin: Origin, tip: str, now: int, *, was_known: bool
     ) -> list[NewRevision]:
         """Make the index equal to the tree at the tip.
 
-        What history does not explain (it was rewritten, or merged the other way round) becomes a
-        revision of kind `reset`.
+        What the commits on the way do not explain (history was rewritten, or a branch came in by
+        the second parent) becomes a revision of kind `reset`. A tip that `was_known` before takes a
+        new place among the commits that were processed.
         """
         index = self.index
-        place_of = origin.file_at
+        at = Point(tip, self._seq + was_known)
         changes = [
             change
             for change in await asyncio.to_thread(self._left_open, origin, tip)
-            if _is_flow(place_of(change.path)) and not _is_in(index, change)
+            if not _is_in(index, change)
         ]
-        await self._read(origin.mirror, [each.new_blob for each in changes if _has_blob(each)])
-        made = index.apply(tip, self._file_changes(changes, place_of), kind="reset")
+        await self._read(origin, changes)
+        made = index.apply(at, self._file_changes(origin, changes), kind="reset")
         if not self._is_exact:
-            made += index.sweep(tip)
+            made += index.sweep(at)
         if made or source.last_attempted != tip:
+            self._seq = at.seq
             await self._sources.revisions.add(
                 self.source_id, [], _storable(made), attempted=tip, at=now
             )
@@ -190,53 +186,28 @@ class Indexer:
         if self._at is not None:
             launcher = origin.mirror.disk.launcher
             return changes_between(launcher, self._at, tip, root=origin.layout.root)
-        entries = {entry.path: entry for entry in tree_entries(origin, tip)}
-        gone = [
-            Change("D", path, None, None, 0) for path in self.index.files if path not in entries
-        ]
-        there = [Change("A", each.path, None, each.oid, each.mode) for each in entries.values()]
-        return gone + there
+        entries = tree_entries(origin, tip)
+        there = [Change("A", each.path, None, each.oid, each.mode) for each in entries]
+        gone = set(self.index.files).difference(each.path for each in entries)
+        return there + [Change("D", path, None, None, 0) for path in gone]
 
-    async def _read(self, mirror: Mirror, oids: Sequence[str | None]) -> None:
-        """Read the blobs that are not known, and store them."""
-        unknown = [oid for oid in dict.fromkeys(oids) if oid and not self._contents.is_known(oid)]
-        reading = self._contents.read(mirror.objects, unknown)
+    async def _read(self, origin: Origin, changes: Iterable[Change]) -> None:
+        """Read the flows that changes bring and that are not known."""
+        await self._read_blobs(
+            origin,
+            (
+                change.new_blob
+                for change in changes
+                if change.new_blob and has_blob(change) and is_flow(origin.file_at(change.path))
+            ),
+        )
+
+    async def _read_blobs(self, origin: Origin, oids: Iterable[str]) -> None:
+        """Read blobs that are not known, and store them."""
+        unknown = [oid for oid in dict.fromkeys(oids) if not self._contents.is_known(oid)]
+        reading = self._contents.read(origin.mirror.objects, unknown)
         while part := await asyncio.to_thread(lambda: list(islice(reading, _BLOBS))):
             await self._sources.revisions.add_blobs([(each.oid, each.data) for each in part])
-
-
-def tree_entries(origin: Origin, commit: str) -> list[Entry]:
-    """Return the files of a commit below the root, with their sizes; none without it (blocking)."""
-    root = origin.layout.root
-    if root and origin.mirror.objects.info(f"{commit}:{root}") is None:
-        return []
-    return ls_tree(origin.mirror.disk.launcher, commit, root, sizes=True)
-
-
-def _flow_files(entries: Sequence[Entry], origin: Origin) -> list[tuple[Entry, Place]]:
-    """Return the entries that are flow files of possible namespaces."""
-    found = ((entry, origin.file_at(entry.path)) for entry in entries if entry.kind == "blob")
-    return [(entry, place) for entry, place in found if place is not None and _is_flow(place)]
-
-
-_Known = dict[tuple[str, str, str], dict[str, str]]
-"""Tenant, namespace and blob -> path -> id of the flow whose newest revision it is."""
-
-
-def _flow_ids(index: FlowIndex) -> _Known:
-    known: _Known = {}
-    for (tenant, namespace, flow_id), head in index.heads.items():
-        if not head.deleted:
-            known.setdefault((tenant, namespace, head.blob), {})[head.path] = flow_id
-    return known
-
-
-def _known_id(known: _Known, entry: Entry, place: Place) -> str | None:
-    """Return the flow that a file is known to be, also where its text does not tell (any more)."""
-    found = known.get((place.tenant, place.namespace, entry.oid))
-    if found is None:
-        return None
-    return found.get(shown(entry.path)) or next(iter(found.values()))
 
 
 def _base(mirror: Mirror, old: str | None, new: str) -> str | None:
@@ -259,22 +230,10 @@ def _chunks(commits: Iterator[CommitChange]) -> Iterator[list[CommitChange]]:
         yield chunk
 
 
-def _is_flow(place: Place | None) -> bool:
-    return place is not None and place.kind is Kind.FLOW and is_ours(place)
-
-
-def _has_blob(change: Change) -> bool:
-    return change.new_blob is not None and change.mode != SUBMODULE
-
-
 def _is_in(index: FlowIndex, change: Change) -> bool:
     """Return whether the index has a file already as a change leaves it."""
     file = index.files.get(change.path)
-    return (file.blob if file else None) == (change.new_blob if _has_blob(change) else None)
-
-
-def _key(place: Place, flow_id: str | None) -> FlowKey | None:
-    return (place.tenant, place.namespace, flow_id) if flow_id else None
+    return (file.blob if file else None) == (change.new_blob if has_blob(change) else None)
 
 
 def _storable(revisions: Sequence[NewRevision]) -> Iterator[NewRevision]:

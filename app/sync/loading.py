@@ -13,7 +13,7 @@ from app.git.layout import Place
 from app.git.survey import Survey, survey
 from app.git.trees import Entry, ls_tree
 from app.sync.findings import NamespaceKey, is_ours
-from app.sync.indexing import tree_entries
+from app.sync.flowfiles import tree_entries
 from app.sync.origin import IGNORE_FILE, Origin
 from app.sync.plan import Tree
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from app.ports import FlowRevision
@@ -16,6 +16,8 @@ from app.sync import reconcile
 from tests.git.scratch import Content, Scratch
 from tests.sync.rig import Rig, flow
 
+# A failing history is short enough to be read; to shrink one would take minutes.
+_NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
 NAMESPACES = ("shop", "other")
 PHASES = [name for name, _ in reconcile.PHASES]
 
@@ -69,6 +71,7 @@ class Model:
 
     commits: list[tuple[str | None, dict[str, File]]] = field(default_factory=lambda: [(None, {})])
     active: dict[str, dict[str, Content]] = field(default_factory=dict)
+    synced: dict[str, dict[str, File]] = field(default_factory=dict)
     seen: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
 
     @property
@@ -77,6 +80,7 @@ class Model:
 
     def settle(self) -> None:
         """Move every namespace that is valid at the tip."""
+        self.synced[f"{self.commits[-1][0]}"] = self.tip
         for namespace in NAMESPACES:
             inside = [f for path, f in self.tip.items() if f"/{namespace}/" in path]
             named = [each.flow_id for each in inside]
@@ -164,6 +168,20 @@ async def check(rig: Rig, model: Model) -> None:
     model.seen = now
 
 
+async def check_commits(rig: Rig, model: Model) -> None:
+    """Every commit that was ever synced says what its tree says, where nothing is ambiguous."""
+    for sha, tree in model.synced.items():
+        for namespace in NAMESPACES:
+            inside = [file for path, file in tree.items() if f"/{namespace}/" in path]
+            for flow_id in "ab":
+                named = [file for file in inside if file.flow_id == flow_id]
+                if len(named) != 1 or not all(file.flow_id for file in inside):
+                    continue
+                found = await rig.flows.find("main", namespace, flow_id, commit=sha)
+                text = await rig.flows.source(found)
+                assert (text.encode(), found.kind != "delete") == (named[0].data, True)
+
+
 async def play(folder: Path, history: list[Step], *, is_forced: bool) -> None:
     scratch = Scratch(folder / "acme.git")
     rig = Rig(folder / "data", repo=str(scratch.path))
@@ -176,6 +194,7 @@ async def play(folder: Path, history: list[Step], *, is_forced: bool) -> None:
         if len(model.commits) > 1:
             await rig.sync.sync()
             await check(rig, model)
+            await check_commits(rig, model)
             if not is_forced:
                 await compare_with_scratch(folder, scratch, rig, model)
 
@@ -195,14 +214,14 @@ def run(history: list[Step], *, is_forced: bool) -> None:
 
 
 @pytest.mark.timeout(300)
-@settings(max_examples=20)
+@settings(max_examples=12, phases=_NO_SHRINKING)
 @given(st.lists(steps, min_size=1, max_size=8))
 def test_any_linear_history(history: list[Step]) -> None:
     run(history, is_forced=False)
 
 
 @pytest.mark.timeout(300)
-@settings(max_examples=20)
+@settings(max_examples=12, phases=_NO_SHRINKING)
 @given(st.lists(forced_steps, min_size=2, max_size=8))
 def test_any_rewritten_history(history: list[Step]) -> None:
     run(history, is_forced=True)

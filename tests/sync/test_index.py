@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.db.records import FlowKey
-from app.sync.index import FileChange, FlowFile, FlowIndex
+from app.sync.index import FileChange, FlowFile, FlowIndex, Point
 
 A: FlowKey = ("main", "shop", "a")
 B: FlowKey = ("main", "shop", "b")
@@ -17,7 +17,8 @@ def file(blob: str, key: FlowKey | None = A) -> FlowFile:
 
 
 def apply(index: FlowIndex, commit: str, **files: FlowFile | None) -> list[tuple[str, int, str]]:
-    made = index.apply(commit, [FileChange(path, each) for path, each in files.items()])
+    at = Point(commit, int(commit[1:]))
+    made = index.apply(at, [FileChange(path, each) for path, each in files.items()])
     return [(each.key[2], each.revision, each.kind) for each in made]
 
 
@@ -82,12 +83,12 @@ def test_sweep_makes_good_what_was_lost() -> None:
     apply(whole, "c1", p=file("1"), q=file("2", B))
     index = FlowIndex(whole.heads)
     index.load({"p": file("3")}, {})
-    made = index.sweep("c9")
+    made = index.sweep(Point("c9", 9))
     assert [(each.key, each.revision, each.kind) for each in made] == [
         (A, 2, "reset"),
         (B, 2, "delete"),
     ]
-    assert index.sweep("c9") == []
+    assert index.sweep(Point("c9", 9)) == []
 
 
 names = st.sampled_from("pqrs")
@@ -102,7 +103,8 @@ def play(index: FlowIndex, history: Iterable[Mapping[str, FlowFile | None]]) -> 
         each
         for number, commit in enumerate(history)
         for each in index.apply(
-            f"c{number}", [FileChange(path, file) for path, file in sorted(commit.items())]
+            Point(f"c{number}", number),
+            [FileChange(path, file) for path, file in sorted(commit.items())],
         )
     ]
 
@@ -122,7 +124,7 @@ def test_numbers_grow_by_one_and_heads_are_what_files_say(
         assert head.deleted == (not claimed)
         if claimed:
             assert index.files[index.owners[key]].blob == head.blob
-    assert index.sweep("tip") == []
+    assert index.sweep(Point("tip", 99)) == []
 
 
 @given(st.lists(changes, max_size=10), st.integers(0, 10))
