@@ -21,8 +21,9 @@ import orjson
 import uvicorn
 from fastapi import FastAPI, Query, Request, Response
 
-from app.plugins.http import AddressPolicy, ReqwestClient
+from app.plugins.http import AddressPolicy
 from app.plugins.http.bodies import build_form
+from app.plugins.http.reqwest import ReqwestClient
 from app.ports import HttpCall
 from benchmarks.flows import STEPS
 

@@ -10,7 +10,14 @@ import functools
 import re
 from typing import Any, Final, NamedTuple
 
-import re2
+
+@functools.cache
+def _re2() -> Any:
+    """Load RE2 with the first pattern; a service without patterns saves 1.5 MB."""
+    import re2  # noqa: PLC0415 - see above
+
+    return re2
+
 
 MAX_FALLBACK: Final = 256
 """The longest text, in characters, that is matched by Python's engine."""
@@ -61,14 +68,14 @@ def _linear(pattern: str) -> _Linear | None:
             ahead.append((_compiled(rest[3:end]), rest.startswith("(?=")))
             rest = rest[end + 1 :]
         return _Linear(tuple(ahead), _compiled(rest if ahead else pattern))
-    except (re2.error, ValueError):
+    except (_re2().error, ValueError):
         return None
 
 
 def _compiled(pattern: str) -> Any:
-    options = re2.Options()
+    options = _re2().Options()
     options.log_errors = False
-    return re2.compile(pattern, options=options)
+    return _re2().compile(pattern, options=options)
 
 
 def _group_end(pattern: str) -> int:

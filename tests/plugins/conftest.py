@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.plugins.http import AddressPolicy, ReqwestClient
+from app.plugins.http import AddressPolicy
+from app.plugins.http.reqwest import ReqwestClient
 from tests.plugins.servers import Server, serving
 
 

@@ -11,7 +11,8 @@ import pytest
 from app.config.sections import HttpSettings
 from app.plugins.api import TaskFailed
 from app.plugins.core import Request
-from app.plugins.http import AddressPolicy, Limits, ReqwestClient, http_client
+from app.plugins.http import AddressPolicy, Limits, http_client
+from app.plugins.http.reqwest import ReqwestClient
 from tests.plugins.contexts import Context
 from tests.plugins.servers import Seen, Server
 

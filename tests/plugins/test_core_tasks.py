@@ -6,7 +6,7 @@ import pytest
 
 from app.plugins.api import Runnable, TaskFailed
 from app.plugins.core import Fail, Log, OutputValues, Return
-from app.plugins.http import ReqwestClient
+from app.plugins.http.reqwest import ReqwestClient
 from tests.plugins.contexts import Context
 
 

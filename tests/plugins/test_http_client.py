@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.plugins.http import AddressPolicy, HttpFailure, Limits, ReqwestClient, Resolver
+from app.plugins.http import AddressPolicy, HttpFailure, Limits, Resolver
+from app.plugins.http.reqwest import ReqwestClient
 from app.ports import HttpCall
 from tests.plugins.servers import Server, serving, until
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.plugins.http import AddressPolicy, HttpFailure, ReqwestClient, Resolver
+from app.plugins.http import AddressPolicy, HttpFailure, Resolver
+from app.plugins.http.reqwest import ReqwestClient
 from app.ports import HttpCall
 from tests.plugins.servers import Server, serving
 
