@@ -19,18 +19,17 @@ def create_app(settings: Settings | None = None, *, node: Node | None = None) ->
 
     @asynccontextmanager
     async def lifespan(application: FastAPI) -> AsyncIterator[None]:
-        if node is not None:
-            yield
-            return
-        own = Node(chosen)
-        application.state.node = own
+        own = Node(chosen) if node is None else None
         try:
-            await own.start()
+            if own is not None:
+                application.state.node = own
+                await own.start()
             yield
         finally:
             application.state.stopping.set()
-            await own.stop()
-            application.state.node = None
+            if own is not None:
+                await own.stop()
+                application.state.node = None
 
     return make_application(
         lifespan=lifespan, max_body_bytes=chosen.server.max_body_bytes, node=node

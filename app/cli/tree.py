@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from cyclopts import App, CycloptsError, Group
 
@@ -9,6 +10,7 @@ from app import __version__
 from app.cli.outcome import INTERRUPTED, USAGE, CommandError
 
 _ALIASES = {"exec": "execution"}
+_OPTIONS = {"--help", "-h", "--version"}
 
 _SERVICE, _FLOWS, _OTHER = (
     Group.create_ordered(name) for name in ("Run the service", "Work with flows", "More")
@@ -43,8 +45,8 @@ def tree() -> App:
 
 def run(argv: Sequence[str]) -> int:
     """Run a command; return its exit code."""
-    tokens = [_ALIASES.get(each, each) if place == 0 else each for place, each in enumerate(argv)]
     try:
+        tokens = [_known(argv[0]), *argv[1:]] if argv else []
         result = tree()(tokens, exit_on_error=False, print_error=True)
     except CycloptsError:
         return USAGE
@@ -57,3 +59,18 @@ def run(argv: Sequence[str]) -> int:
         sys.stderr.close()  # who read our output has seen enough
         return 0
     return result if isinstance(result, int) else 0
+
+
+def _known(name: str) -> str:
+    """Return the command's own name for an alias.
+
+    Raises:
+        CommandError: for a command that there is not. Cyclopts would import all of them to say so.
+    """
+    names = {known for _, known, _, _ in _COMMANDS} | _OPTIONS
+    if name in _ALIASES or name in names:
+        return _ALIASES.get(name, name)
+    close = get_close_matches(name, names, n=1)
+    way_out = f"did you mean {close[0]!r}?" if close else "see headwater --help"
+    message = f"there is no command {name!r}; {way_out}"
+    raise CommandError(message, USAGE)

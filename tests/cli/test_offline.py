@@ -49,7 +49,8 @@ def test_help_and_version() -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["flwo"], 'Did you mean "flow"'),
+        (["flwo"], "there is no command 'flwo'; did you mean 'flow'?"),
+        (["zzz"], "see headwater --help"),
         (["flow", "lst"], 'Did you mean "list"'),
         (["flow", "list", "--outptu", "json"], "--output"),
         (["flow", "list", "-o", "xml"], "xml"),
