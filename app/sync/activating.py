@@ -28,7 +28,7 @@ async def gate(parts: Parts, now: Pass) -> None:
     """Hold a commit that takes too much away, until somebody approves it."""
     tip = now.tip or ""
     if now.cause == "manual" and parts.held == tip:
-        parts.approved.add(tip)
+        parts.approved.append(tip)
     if now.plan is None or now.plan.deleted == 0 or tip in parts.approved:
         parts.held = None
         return

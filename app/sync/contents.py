@@ -1,7 +1,7 @@
 """The contents of flow files: read from Git, packed for the database, asked for their identity."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import NamedTuple
 
 from app.db.flows import packed
@@ -39,7 +39,7 @@ class Contents:
         """Return whether the blob was read, or found too large to read."""
         return oid in self._ids
 
-    def read(self, objects: ObjectReader, oids: Iterable[str]) -> Iterator[Content]:
+    def read(self, objects: ObjectReader, oids: Iterable[str]) -> Generator[Content, None, None]:
         """Read blobs (blocking), learn their identities and yield them packed."""
         for oid, source in self.sources(objects, oids):
             self._ids[oid] = self._identity(source)

@@ -16,6 +16,22 @@ NamespaceKey = tuple[str, str]
 NOWHERE: NamespaceKey = ("", "")
 
 
+# What is found without reading a file: in the tree, by its place among the others.
+_OF_TREES = frozenset(
+    {
+        "CASE_COLLISION",
+        "DUPLICATE_ID",
+        "INVALID_NAMESPACE",
+        "INVALID_TENANT",
+        "NESTED_NAMESPACE_DIR",
+        "NON_UTF8_PATH",
+        "SUBMODULE",
+        "SYMLINK",
+        "TOO_LARGE",
+    }
+)
+
+
 class Found(NamedTuple):
     """One thing that is wrong at the tip."""
 
@@ -102,12 +118,13 @@ def difference(
     """Compare what was found before with what is found now.
 
     `judged` are the namespaces that were looked at, `kept` the paths in them whose contents were
-    not: their findings stay. `stamp` gives new findings source, run, commit and time.
+    not: what was found in those stays. `stamp` gives new findings source, run, commit and time.
     """
     looked_at = {*judged, NOWHERE}
     remaining: dict[tuple[str, ...], list[StoredFinding]] = {}
     for old in before:
-        if (old.tenant, old.namespace) in looked_at and old.path not in kept:
+        was_read = old.path not in kept or old.code in _OF_TREES
+        if (old.tenant, old.namespace) in looked_at and was_read:
             remaining.setdefault(_identity(old), []).append(old)
     new: list[StoredFinding] = []
     for found in after:

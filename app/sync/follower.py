@@ -51,6 +51,7 @@ class Follower:
         self._tasks.append(group.create_task(self._watch(), name="watch"))
         self.timing.start()
         self.timing.poll(self._poll)
+        self.timing.hourly("maintenance", self._maintain)
         seconds = _LATER_SECONDS if source.last_applied else _FIRST_SECONDS
         await asyncio.wait([self._loop.wake("start")], timeout=seconds)
 
@@ -95,6 +96,10 @@ class Follower:
 
     async def _poll(self) -> None:
         self._loop.wake("poll")
+
+    async def _maintain(self) -> None:
+        if self._parts.origin is not None:
+            await asyncio.to_thread(self._parts.origin.maintain)
 
     async def _watch(self) -> None:
         """Wake the loop when a file of a working folder is saved."""

@@ -5,8 +5,7 @@ that a crash anywhere is continued from there.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Container, Generator, Iterable, Iterator, Sequence
 
 from app.db.records import CommitRecord, NewRevision, Source
 from app.db.sources import SourceStore
@@ -14,6 +13,7 @@ from app.git.history import Change, Commit, CommitChange, changes_between, histo
 from app.git.mirror import Mirror
 from app.git.survey import shown
 from app.sync.contents import Contents
+from app.sync.drawing import Drawing
 from app.sync.flowfiles import (
     flow_files,
     flow_ids,
@@ -116,13 +116,10 @@ class Indexer:
             return []
         base = await asyncio.to_thread(_base, origin.mirror, source.last_attempted, tip)
         commits = history(origin.mirror.disk.launcher, tip, base=base, root=origin.layout.root)
-        chunks = _chunks(each for each in commits if each.commit.sha not in self._known)
         made: list[NewRevision] = []
-        try:
-            while chunk := await asyncio.to_thread(next, chunks, None):
-                made += await self._process(origin, chunk, now)
-        finally:
-            await asyncio.to_thread(commits.close)
+        with Drawing(_chunks(commits, self._known)) as chunks:
+            while chunk := await chunks.some(1):
+                made += await self._process(origin, chunk[0], now)
         return made
 
     async def _process(
@@ -205,9 +202,9 @@ class Indexer:
     async def _read_blobs(self, origin: Origin, oids: Iterable[str]) -> None:
         """Read blobs that are not known, and store them."""
         unknown = [oid for oid in dict.fromkeys(oids) if not self._contents.is_known(oid)]
-        reading = self._contents.read(origin.mirror.objects, unknown)
-        while part := await asyncio.to_thread(lambda: list(islice(reading, _BLOBS))):
-            await self._sources.revisions.add_blobs([(each.oid, each.data) for each in part])
+        with Drawing(self._contents.read(origin.mirror.objects, unknown)) as blobs:
+            while part := await blobs.some(_BLOBS):
+                await self._sources.revisions.add_blobs([(each.oid, each.data) for each in part])
 
 
 def _base(mirror: Mirror, old: str | None, new: str) -> str | None:
@@ -217,10 +214,15 @@ def _base(mirror: Mirror, old: str | None, new: str) -> str | None:
     return mirror.merge_base(old, new)
 
 
-def _chunks(commits: Iterator[CommitChange]) -> Iterator[list[CommitChange]]:
+def _chunks(
+    commits: Iterator[CommitChange], known: Container[str]
+) -> Generator[list[CommitChange], None, None]:
+    """Yield the commits that are not known in chunks of some weight."""
     chunk: list[CommitChange] = []
     weight = 0
     for each in commits:
+        if each.commit.sha in known:
+            continue
         chunk.append(each)
         weight += 1 + len(each.changes)
         if weight >= _CHUNK:

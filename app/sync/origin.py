@@ -4,6 +4,7 @@ Everything here blocks; call it in threads.
 """
 
 import hashlib
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +98,7 @@ class Origin:
             clock=clock,
         )
         self._folder = self._working_folder()
+        self._folder_lock = threading.Lock()
         self._ignored = Ignored("")
         self.rules = ""
         """The blob of `.headwaterignore`, "" for none."""
@@ -140,7 +142,8 @@ class Origin:
             RemoteUnreachable, AuthFailed: by the remote.
         """
         if self._folder is not None:
-            return self._folder.snapshot()
+            with self._folder_lock:
+                return self._folder.snapshot()
         listing = self.mirror.ls_remote()
         for name in (f"refs/heads/{self.ref}", f"refs/tags/{self.ref}", self.ref):
             if name in listing:
@@ -172,13 +175,19 @@ class Origin:
             Conflict, PushRefused, AuthFailed, RemoteUnreachable: as `Writer.change`.
         """
         if self._folder is not None and self.site.working_folder is not None:
-            draft = make(self._folder.snapshot()).check()
-            write_files(self.site.working_folder, draft.changes)
-            return self._folder.snapshot() or ""
+            with self._folder_lock:
+                draft = make(self._folder.snapshot()).check()
+                write_files(self.site.working_folder, draft.changes)
+                return self._folder.snapshot() or ""
         return self._writer().change(self.ref, make)
 
     def _writer(self) -> Writer:
         return Writer(self.mirror, BOT, clock=self.clock)
+
+    def maintain(self) -> None:
+        """Tidy up our copy, where many fetches and edits have left their packs."""
+        if self.mirror.is_untidy():
+            self.mirror.maintain()
 
     def close(self) -> None:
         """End the reading processes."""

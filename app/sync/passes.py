@@ -1,5 +1,6 @@
 """What one run of the sync loop works with, and what its phases hand to each other."""
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from app.config import Settings
@@ -51,7 +52,7 @@ class Parts:
     """The commit that the gate holds."""
     delivered: bool = False
     """Whether webhook deliveries wait for a run."""
-    approved: set[str] = field(default_factory=set)
+    approved: deque[str] = field(default_factory=lambda: deque(maxlen=1_000))
     """Commits that pass the gate: made here, or wanted by somebody."""
 
     @property

@@ -1,12 +1,12 @@
 """The phases that read: RESOLVE, FETCH, VERIFY, DIFF, LOAD and VALIDATE. Nothing becomes active."""
 
 import asyncio
-from itertools import islice
 
 from app.errors import ObjectMissing
 from app.git.layout import Kind
 from app.git.survey import Located, shown
 from app.git.trees import Entry, tree_of
+from app.sync.drawing import Drawing
 from app.sync.findings import Found, of_layout, of_rival
 from app.sync.loading import load_tip
 from app.sync.origin import Origin
@@ -111,9 +111,10 @@ async def validate_flows(parts: Parts, now: Pass) -> None:
     verdicts = validate(
         files, parts.repository.mirror.objects, parts.contents, parts.types, parts.repository.layout
     )
-    while batch := await asyncio.to_thread(lambda: list(islice(verdicts, _BATCH))):
-        for verdict in batch:
-            _take(parts, now, verdict)
+    with Drawing(verdicts) as drawing:
+        while batch := await drawing.some(_BATCH):
+            for verdict in batch:
+                _take(parts, now, verdict)
     now.found = [each for each in now.found if each.namespace in changed or not each.namespace[0]]
 
 

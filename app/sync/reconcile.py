@@ -69,7 +69,9 @@ class Reconciler:
         finally:
             took = time.perf_counter() - begun
             METRICS.git_sync_duration_seconds.labels(name).observe(took)
-            now.phases[name] = round(took * 1000, 3)
+            seconds = time.perf_counter() - begun
+            now.phases[name] = round(seconds * 1000, 3)
+            METRICS.git_sync_duration_seconds.labels(name).observe(seconds)
 
     async def _report(self, now: Pass, outcome: str, reason: str) -> SyncRun:
         """Write the run and the source's conditions."""

@@ -89,7 +89,11 @@ class Rollback:
     async def end_expired(self) -> None:
         """End the pins whose time is over."""
         now = self._clock.now()
-        over = expired(await self._pins.open(), now)
+        pins = await self._pins.open()
+        over = expired(pins, now)
+        for pin in pins:
+            if pin not in over:
+                self._announce(pin)
         if over:
             await self._pins.end(over, by="its time is over", at=now)
             await self._flows.refresh([pin.key for pin in over])

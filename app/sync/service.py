@@ -49,9 +49,7 @@ class SyncService:
     async def start(self) -> None:
         """Follow the source; a source of which nothing was ever active is awaited."""
         await self._rollback.end_expired()
-        for pin in await self._sources.pins.open():
-            self._announce(pin)
-        self._follower.timing.hourly(self._webhook.forget_old)
+        self._follower.timing.hourly("deliveries", self._webhook.forget_old)
         await self._follower.start()
 
     async def stop(self) -> None:
@@ -60,8 +58,10 @@ class SyncService:
 
     def _announce(self, pin: Pin) -> None:
         if pin.until_at is not None:
+            # Our own clock may be a little behind the one of the machine.
+            seconds = (pin.until_at - self._parts.clock.now()) / 1_000_000 + 0.01
             ends = self._rollback.end_expired
-            self._follower.timing.at(pin.until_at, f"pin {pin.id}", ends)
+            self._follower.timing.after(seconds, f"pin {pin.id}", ends)
 
     def _delivered(self) -> None:
         self._parts.delivered = True

@@ -40,21 +40,20 @@ class Timing:
         trigger = IntervalTrigger(seconds=shortest, timezone=UTC, jitter=spread)
         self._scheduler.add_job(job, trigger, id="poll")
 
-    def hourly(self, job: Job) -> None:
+    def hourly(self, name: str, job: Job) -> None:
         """Do something every hour."""
-        self._scheduler.add_job(job, IntervalTrigger(hours=1, timezone=UTC), id="hourly")
+        self._scheduler.add_job(job, IntervalTrigger(hours=1, timezone=UTC), id=name)
 
-    def at(self, moment: int, name: str, job: Job) -> None:
-        """Do something at a time (µs since the epoch); a job of the same name is replaced."""
-        when = datetime.fromtimestamp(moment / 1_000_000, UTC)
+    def after(self, seconds: float, name: str, job: Job) -> None:
+        """Do something once, some seconds from now; a job of the same name is replaced."""
+        when = datetime.now(UTC) + timedelta(seconds=max(0.0, seconds))
         self._scheduler.add_job(job, DateTrigger(when), id=name, replace_existing=True)
 
     def retry(self, job: Job) -> None:
         """Do something soon: after 1 s, then after twice as long each time, up to a poll."""
         delay = min(_FIRST_RETRY * 2**self._failures, self._poll_seconds)
         self._failures = min(self._failures + 1, 30)
-        when = datetime.now(UTC) + timedelta(seconds=delay)
-        self._scheduler.add_job(job, DateTrigger(when), id="retry", replace_existing=True)
+        self.after(delay, "retry", job)
 
     def succeeded(self) -> None:
         """Forget earlier failures."""

@@ -1,6 +1,6 @@
 """Validation of flow files at the tip: parsed in batches, of which only the outcome is kept."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -69,7 +69,7 @@ def validate(
     contents: Contents,
     types: Types,
     layout: Layout,
-) -> Iterator[Verdict]:
+) -> Generator[Verdict, None, None]:
     """Yield a verdict for each flow file (blocking)."""
     places: dict[str, list[Place]] = {}
     for place, entry in files:

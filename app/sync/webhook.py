@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from app.config import Settings
 from app.db.deliveries import DeliveryStore, StoredDelivery
-from app.errors import NotFound, TooLarge
+from app.errors import NotFound, TooLarge, Unauthorized
 from app.ports import Clock
 from app.sync.forges import Call, check_signature, concern, read_headers, read_payload
 from app.sync.model import Delivery
@@ -50,7 +50,11 @@ class Webhook:
             message = f"the delivery has {len(body)} bytes, {most} are allowed"
             raise TooLarge(message)
         call = read_headers(headers)
-        check_signature(call, body, git.accepted_secrets)
+        try:
+            check_signature(call, body, git.accepted_secrets)
+        except Unauthorized:
+            METRICS.git_webhook.labels(call.forge, "refused").inc()
+            raise
         payload = read_payload(call, body)
         if call.event == "ping":
             return Delivery(200, {"ping": True})
@@ -71,7 +75,10 @@ class Webhook:
             state="ignored" if ignored else "received",
             received_at=self._clock.now(),
         )
-        if not await self._deliveries.add(stored):
+        is_new = await self._deliveries.add(stored)
+        result = "duplicate" if not is_new else "ignored" if ignored else "accepted"
+        METRICS.git_webhook.labels(call.forge, result).inc()
+        if not is_new:
             return Delivery(200, {"duplicate": True, "delivery": delivery_id})
         if ignored:
             return Delivery(202, {"delivery": delivery_id, "ignored": ignored})

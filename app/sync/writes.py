@@ -64,7 +64,7 @@ class Writes:
         if create is False and known is None:
             message = f"there is no flow {key[1]}.{key[2]} in tenant {tenant}"
             raise NotFound(message)
-        edit = self._edit(key, source.encode("utf-8"), known)
+        edit = await self._edit(key, source.encode("utf-8"), known)
         verb = "Create" if known is None else "Update"
         await self._commit([edit], message or f"{verb} flow {key[1]}.{key[2]}", actor)
         return self._parts.flows.effective(*key)
@@ -77,10 +77,10 @@ class Writes:
         edits = []
         for namespace, flow_id, source in wanted:
             if source is None:
-                edits.append(self._edit((tenant, namespace, flow_id), None, None))
+                edits.append(await self._edit((tenant, namespace, flow_id), None, None))
                 continue
             key = await self._identified(tenant, namespace, flow_id, source)
-            edits.append(self._edit(key, source.encode("utf-8"), self._known(key)))
+            edits.append(await self._edit(key, source.encode("utf-8"), self._known(key)))
         if edits:
             await self._commit(edits, message or f"Update {len(edits)} flows", actor)
         return [
@@ -92,7 +92,7 @@ class Writes:
     ) -> None:
         """Delete one flow (see `SyncService.delete_flow`)."""
         self._refuse_read_only()
-        edit = self._edit((tenant, namespace, flow_id), None, None)
+        edit = await self._edit((tenant, namespace, flow_id), None, None)
         await self._commit([edit], message or f"Delete flow {namespace}.{flow_id}", actor)
 
     # -- the edit --------------------------------------------------------------------------------
@@ -124,15 +124,22 @@ class Writes:
     def _known(self, key: FlowKey) -> FlowRevision | None:
         return self._parts.flows.in_git(*key)
 
-    def _edit(self, key: FlowKey, data: bytes | None, known: FlowRevision | None) -> _Edit:
+    async def _edit(self, key: FlowKey, data: bytes | None, known: FlowRevision | None) -> _Edit:
         if data is None:
             known = self._known(key)
             if known is None:
                 self._parts.flows.effective(*key)  # raises NotFound or Gone
                 message = f"there is no flow {key[1]}.{key[2]} in tenant {key[0]}"
                 raise NotFound(message)
-        path = known.path if known else self._parts.repository.layout.flow_path(*key)
+        path = known.path if known else await self._inactive_path(key)
         return _Edit(key, path, data, known)
+
+    async def _inactive_path(self, key: FlowKey) -> str:
+        """Return where a flow that is not active lies (it is not valid), or is to lie."""
+        revisions = await self._parts.flows.revisions(*key)
+        if revisions and revisions[-1].kind != "delete":
+            return revisions[-1].path
+        return self._parts.repository.layout.flow_path(*key)
 
     def _refuse_read_only(self) -> None:
         if self._parts.settings.git.edit_mode == "readonly":
@@ -159,7 +166,7 @@ class Writes:
 
         async with self._turn:  # or writers of this node would only move each other's branch
             commit = await asyncio.to_thread(origin.write, make)
-        self._parts.approved.add(commit)
+        self._parts.approved.append(commit)
         run = await self._sync("write")
         if run.outcome == "FAILED":
             raise Unavailable(f"commit {commit[:12]} was made, but not synced: {run.reason}")

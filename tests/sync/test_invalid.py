@@ -203,3 +203,16 @@ async def test_odd_names_of_files(rig: Rig, scratch: Scratch) -> None:
     scratch.commit({odd: None})
     assert await rig.outcome() == "SYNCED"
     assert set(await rig.active()) == {"main/shop/b"}
+
+
+async def test_findings_about_a_place_are_told_once(rig: Rig, scratch: Scratch) -> None:
+    scratch.commit({path("a"): flow("a"), path("A"): flow("b")})
+    assert await rig.outcome() == "SYNCED"
+    before = await rig.sync.findings()
+    assert [each.code for each in before] == ["CASE_COLLISION"]
+    scratch.commit({path("c"): flow("c")})
+    await rig.outcome()
+    assert await rig.sync.findings() == before
+    scratch.commit({path("A"): None})
+    await rig.outcome()
+    assert await rig.codes() == []

@@ -1,5 +1,6 @@
 """Edits by the API become commits and are active at once."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -247,3 +248,21 @@ async def test_a_protected_branch(start: Start, scratch: Scratch) -> None:
     with pytest.raises(PushRefused, match="protected"):
         await rig.sync.put_flow("main", "shop", "a", text(message="2"), actor=ANN)
     assert rig.runs("a").revision == 1
+
+
+async def test_a_flow_that_was_never_valid_is_mended_where_it_lies(
+    start: Start, scratch: Scratch
+) -> None:
+    scratch.commit({path("sub/bad"): BROKEN})
+    rig = await start(repo=str(scratch.path))
+    made = await rig.sync.put_flow("main", "shop", "broken", text("broken"), actor=ANN)
+    assert (made.path, made.revision) == (path("sub/bad"), 2)
+
+
+async def test_edits_at_the_same_time(own: Rig) -> None:
+    names = [f"f{number}" for number in range(6)]
+    await asyncio.gather(
+        *(own.sync.put_flow("main", None, None, text(name), actor=ANN) for name in names)
+    )
+    assert {each.flow_id for each in own.flows.active()} == set(names)
+    assert len(await own.sync.commits()) == len(names)
