@@ -6,6 +6,7 @@ the key, which is the compare-and-set. The execution's row is written in the sam
 
 import asyncio
 import itertools
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -109,7 +110,7 @@ class SqlJournal:
             event.delivery,
             self._epoch,
             event.at,
-            orjson.dumps(data).decode() if (data := event.kept or event.data) else None,
+            encoded(data) if (data := event.kept or event.data) else None,
         )
 
     def write_logs(self, entries: Sequence[LogEntry]) -> None:
@@ -152,7 +153,7 @@ def _event(row: Row) -> Event:
         to=State(row.to_state) if row.to_state else None,
         attempt=row.attempt,
         delivery=row.delivery,
-        data=orjson.loads(row.data) if row.data else {},
+        data=decoded(row.data) if row.data else {},
     )
 
 
@@ -210,3 +211,22 @@ def _ended_at(execution: Execution) -> int | None:
 
 def _labels(execution: Execution) -> str:
     return orjson.dumps([list(label) for label in execution.labels]).decode()
+
+
+def encoded(data: dict[str, Any]) -> str:
+    """Return data as JSON text, whatever a flow put into it.
+
+    orjson refuses integers beyond 64 bits and lone surrogates; the standard library writes them.
+    """
+    try:
+        return orjson.dumps(data).decode()
+    except TypeError:
+        return json.dumps(data, default=str)
+
+
+def decoded(text: str) -> Any:
+    """Return what `encoded` was given."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)

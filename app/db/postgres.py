@@ -18,7 +18,9 @@ from app.errors import Conflict, Fenced, HeadwaterError, Unavailable
 
 POSTGRES: Dialect = asyncpg_dialect()  # type: ignore[no-untyped-call]  # untyped in SQLAlchemy
 _LOCK = 0x48656164  # "Head": the key of the advisory lock
-_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, UnicodeError)
+# A unit of its own makes these, not the connection.
+_OWN = (asyncpg.PostgresError, asyncpg.DataError, UnicodeError)
 
 
 class PostgresDriver:
@@ -67,7 +69,7 @@ class PostgresDriver:
         try:
             await self._transaction(units)
         except _FAILURES as error:
-            if not isinstance(error, asyncpg.PostgresError):
+            if not isinstance(error, _OWN):
                 raise _translated(error) from error
             for unit in units:
                 await self._alone(unit)

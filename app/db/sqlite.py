@@ -19,6 +19,8 @@ from app.db.sql import SQLITE, Query, Row, Write, row_type
 from app.errors import Conflict, Fenced, HeadwaterError, Unavailable
 
 _READERS = 2
+# What a value that cannot be stored raises is no error of SQLite's own.
+_FAILURES = (sqlite3.Error, UnicodeError, OverflowError)
 _NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"})
 
 
@@ -89,7 +91,7 @@ class SqliteDriver:
     def _commit(self, units: Sequence[Unit]) -> None:
         try:
             self._transaction(units)
-        except sqlite3.Error:
+        except _FAILURES:
             for unit in units:
                 self._alone(unit)
 
@@ -100,7 +102,7 @@ class SqliteDriver:
             return
         try:
             self._transaction([unit])
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             unit.refuse(_translated(error))
 
     def _transaction(self, units: Sequence[Unit]) -> None:
@@ -186,7 +188,7 @@ def _own(connection: sqlite3.Connection, writes: Sequence[Write]) -> list[int]:
     ]
 
 
-def _translated(error: sqlite3.Error) -> HeadwaterError:
+def _translated(error: Exception) -> HeadwaterError:
     if isinstance(error, sqlite3.IntegrityError):
         return Fenced(f"somebody else wrote this row already ({error})")
     return Unavailable(f"the database refuses: {error}")

@@ -8,11 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from app.engine.executor import Executor
 from app.engine.inputs import resolve, resume_inputs
 from app.engine.interpreter import Place
+from app.engine.json import as_bytes
 from app.engine.limits import Limits
 from app.engine.live import Live
 from app.engine.walker import still_paused
@@ -120,7 +119,7 @@ class Commands:
             raise TooMany(message, retry_after=1)
         made_id = new.id or execution_id()
         inputs = await resolve(loaded, new.inputs)
-        if (size := len(orjson.dumps(inputs))) > self._limits.inputs:
+        if (size := len(as_bytes(inputs))) > self._limits.inputs:
             message = (
                 f"the inputs have {size} bytes, the limit is {self._limits.inputs}: pass large data"
                 " as a FILE input"

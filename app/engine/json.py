@@ -1,5 +1,6 @@
 """JSON as the journal keeps it: what is in memory must equal what is read back after a crash."""
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,10 +12,21 @@ from app.flows.durations import format_duration
 
 def as_json(value: Any) -> Any:
     """Return the value as it comes back from the journal: dates and durations as text."""
-    return orjson.loads(orjson.dumps(value, default=_text, option=orjson.OPT_NON_STR_KEYS))
+    try:
+        return orjson.loads(orjson.dumps(value, default=_text, option=orjson.OPT_NON_STR_KEYS))
+    except TypeError:  # integers beyond 64 bits, lone surrogates: rare, and not lost
+        return json.loads(json.dumps(value, default=_text))
 
 
 def _text(value: Any) -> Any:
     if isinstance(value, timedelta):
         return format_duration(value)
     return float(value) if isinstance(value, Decimal) else str(value)
+
+
+def as_bytes(value: Any) -> bytes:
+    """Return JSON text of a value that `as_json` gave."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(value).encode()

@@ -118,7 +118,7 @@ class TaskRunLog:
         if number < self._least:
             return
         now = self._clock.now()
-        message = shortened(masked(message, self._secrets), self._line_bytes)
+        message = shortened(masked(storable(message), self._secrets), self._line_bytes)
         if not self._budget.take(len(message), now):
             self._drop(now)
             return
@@ -168,3 +168,10 @@ def shortened(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     return f"{text[:limit]} … ({len(text) - limit} characters dropped)"
+
+
+def storable(text: str) -> str:
+    """Return the text without what a database cannot keep: lone surrogates and NUL."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

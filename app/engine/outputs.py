@@ -4,11 +4,11 @@ A task run inside rounds is found under the values of the rounds, outermost firs
 `outputs.call['v'].body`. Maps are merged deeply, lists are concatenated.
 """
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
-import orjson
-
+from app.engine.json import as_bytes
 from app.executions import ROOT, Event, Execution, TaskRun
 from app.ports import Storage
 
@@ -84,10 +84,10 @@ async def hydrated(execution: Execution, read: Callable[[str], Awaitable[bytes]]
     found = False
     for run in execution.task_runs.values():
         if run.outputs and URI_KEY in run.outputs:
-            run.outputs = orjson.loads(await read(run.outputs[URI_KEY]))
+            run.outputs = json.loads(await read(run.outputs[URI_KEY]))
             found = execution.large = True
     if execution.outputs and URI_KEY in execution.outputs:
-        execution.outputs = orjson.loads(await read(execution.outputs[URI_KEY]))
+        execution.outputs = json.loads(await read(execution.outputs[URI_KEY]))
         found = True
     return found
 
@@ -97,7 +97,7 @@ async def put_large(event: Event, uri: str, storage: Storage, limit: int) -> boo
 
     The journal keeps their URI then; returns whether that is so.
     """
-    text = orjson.dumps(event.data["outputs"])
+    text = as_bytes(event.data["outputs"])
     if len(text) <= limit:
         return False
     await storage.put(uri, _once(text))

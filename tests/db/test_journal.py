@@ -13,7 +13,7 @@ from app.db.journal import SqlJournal
 from app.db.nodes import next_epoch
 from app.errors import Fenced
 from app.executions import Event, Execution, Kind, State, execution_id
-from app.ports import Claim
+from app.ports import Claim, LogEntry
 from tests.engine.fakes import MemoryJournal
 
 pytestmark = pytest.mark.parametrize(
@@ -95,6 +95,25 @@ async def test_a_fenced_append_harms_no_other_of_the_same_batch(ports: tuple[Any
     assert [isinstance(each, Fenced) for each in results] == [False, False, True] + [False] * 3
     for each, _ in good:
         assert len(await journal.read(each.id)) == 1
+
+
+async def test_any_value_comes_back(ports: tuple[Any, Any]) -> None:
+    journal, _ = ports
+    odd = {"surrogate": "\ud800", "large": 2**70, "nul": "a\0b", "float": 1e300, "text": "ä\u2028"}
+    execution, first = created(inputs=odd)
+    await journal.append(execution, [first])
+    assert Execution.fold(execution.id, await journal.read(execution.id)).inputs == odd
+
+
+async def test_what_cannot_be_stored_harms_nobody_else(ports: tuple[Any, Any], kind: str) -> None:
+    if kind == "memory":
+        pytest.skip("a dictionary stores everything")
+    journal, _ = ports
+    good = [created() for _ in range(3)]
+    appends = [journal.append(each, [event]) for each, event in good]
+    journal.write_logs([LogEntry("e", "r", "t", 0, 20, 1, "\ud800")])
+    appends += [journal.append(each, [moved(each, State.RUNNING)]) for each, _ in good]
+    await asyncio.gather(*appends)
 
 
 async def test_what_follows_a_refused_event_is_refused(ports: tuple[Any, Any]) -> None:

@@ -65,6 +65,23 @@ async def test_large_outputs_go_to_storage_and_come_back() -> None:
         assert execution.task_runs["/a"].outputs == {"value": "y" * 70_000}
 
 
+async def test_odd_values_are_no_fault_of_the_engine() -> None:
+    loaded = flow("""
+        id: f
+        inputs:
+          - {id: j, type: JSON}
+        tasks:
+          - {id: a, type: core.debug.Return, format: "{{ inputs.j.n }}|{{ inputs.j.s }}"}
+          - {id: b, type: core.log.Log, message: "{{ inputs.j.s }}"}
+    """)
+    async with Engine(loaded) as engine:
+        odd = '{"n": 1180591620717411303424, "s": "\\ud800"}'
+        execution = await engine.run(inputs={"j": odd})
+    assert execution.state == "SUCCESS", execution.reason
+    assert execution.task_runs["/a"].outputs == {"value": "1180591620717411303424|\ud800"}
+    assert engine.journal.logs[-1].message == "?"
+
+
 async def test_levels_below_the_task_s_are_not_kept() -> None:
     loaded = flow("""
         id: f
