@@ -32,6 +32,8 @@ async def resolve(parts: Parts, now: Pass) -> None:
 
 async def _wanted(parts: Parts, now: Pass) -> bool:
     """Return whether a commit that was seen through is to be looked at again."""
+    if parts.held is not None and parts.held in parts.approved:
+        return True
     if now.cause != "manual":
         return False
     snapshots = await parts.sources.activation.snapshots(now.source.id)

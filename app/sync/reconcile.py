@@ -67,8 +67,6 @@ class Reconciler:
         try:
             await phase(self.parts, now)
         finally:
-            took = time.perf_counter() - begun
-            METRICS.git_sync_duration_seconds.labels(name).observe(took)
             seconds = time.perf_counter() - begun
             now.phases[name] = round(seconds * 1000, 3)
             METRICS.git_sync_duration_seconds.labels(name).observe(seconds)

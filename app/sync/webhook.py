@@ -75,10 +75,7 @@ class Webhook:
             state="ignored" if ignored else "received",
             received_at=self._clock.now(),
         )
-        is_new = await self._deliveries.add(stored)
-        result = "duplicate" if not is_new else "ignored" if ignored else "accepted"
-        METRICS.git_webhook.labels(call.forge, result).inc()
-        if not is_new:
+        if not await self._deliveries.add(stored):
             return Delivery(200, {"duplicate": True, "delivery": delivery_id})
         if ignored:
             return Delivery(202, {"delivery": delivery_id, "ignored": ignored})

@@ -5,7 +5,7 @@ import pytest
 from app.errors import Gone, NotFound
 from tests.git.scratch import Scratch
 from tests.sync.conftest import Start
-from tests.sync.rig import Rig, flow, path
+from tests.sync.rig import Rig, flow, path, until
 
 
 async def test_the_tip_is_active_and_every_commit_counts(rig: Rig, scratch: Scratch) -> None:
@@ -200,3 +200,11 @@ async def test_differences_are_unified(rig: Rig, scratch: Scratch) -> None:
     assert await rig.sync.diff("main", "shop", "a", "1", "1") == ""
     with pytest.raises(NotFound, match="no revision 9"):
         await rig.sync.diff("main", "shop", "a", "1", "9")
+
+
+async def test_a_push_is_active_within_a_poll(scratch: Scratch, start: Start) -> None:
+    scratch.commit({path("a"): flow("a", "1")})
+    rig = await start(repo=str(scratch.path), poll_seconds=0.1)
+    scratch.commit({path("a"): flow("a", "2")})
+    await until(lambda: rig.runs("a").revision == 2)
+    assert (await rig.sync.runs())[0].cause == "poll"

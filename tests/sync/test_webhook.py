@@ -1,14 +1,17 @@
 """Webhook deliveries: signatures, repeats, and what wakes the loop."""
 
+import contextlib
 import hashlib
 import hmac
 from urllib.parse import quote
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from app.errors import BadRequest, NotFound, TooLarge, Unauthorized
-from app.sync.forges import Call, check_signature, concern, read_headers
+from app.errors import BadRequest, HeadwaterError, NotFound, TooLarge, Unauthorized
+from app.sync.forges import Call, check_signature, concern, read_headers, read_payload
 from tests.git.scratch import Scratch
 from tests.sync.conftest import Start
 from tests.sync.rig import HOOK, Rig, delivery, flow, path, until
@@ -195,3 +198,22 @@ def test_other_forges_are_known_by_their_own_headers(forge: str) -> None:
 def test_the_repository_of_a_push(url: str, name: str, same: bool) -> None:
     payload = {"ref": "refs/heads/main", "repository": {"full_name": name}}
     assert (concern(payload, "push", url=url, ref="main") is None) is same
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["X-GitHub-Event", "X-Gitea-Event", "X-GitHub-Delivery", "Content-Type"])
+        | st.text(max_size=20),
+        st.sampled_from(["push", "application/json", "application/x-www-form-urlencoded"])
+        | st.text(max_size=20),
+    ),
+    st.binary(max_size=60) | st.sampled_from([b"{}", b'{"ref":1}', b"payload=%7B%7D", b"payload"]),
+)
+def test_whatever_comes_is_answered_with_an_error_of_ours(
+    headers: dict[str, str], body: bytes
+) -> None:
+    digest = hmac.new(b"s", body, hashlib.sha256).hexdigest()
+    with contextlib.suppress(HeadwaterError):
+        call = read_headers(headers | {"X-Hub-Signature-256": f"sha256={digest}"})
+        check_signature(call, body, ["s"])
+        concern(read_payload(call, body), call.event, url="https://x.org/a/b", ref="main")
