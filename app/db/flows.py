@@ -8,6 +8,7 @@ import asyncio
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -202,7 +203,8 @@ class FlowStore:
         key = (revision.blob, revision.tenant, revision.namespace, revision.flow_id)
         cached = self._loaded.get((*key, revision.revision, revision.snapshot))
         if cached is not None:
-            return cached
+            # What was active when it was parsed may be superseded by now.
+            return cached if cached.revision == revision else replace(cached, revision=revision)
         source = await self.source(revision)
         parsed = await self.parse(source, revision)
         if parsed.flow is None:

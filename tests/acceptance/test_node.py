@@ -75,6 +75,9 @@ async def test_commit_run_roll_back(settings: Settings) -> None:
         assert execution.revision == one.revision == 1
         two = await put(first, FLOW.replace("GREETING", "goodbye"))
         assert two.revision == 2
+        told = await first.flows.revisions("main", "demo", "greet")
+        loaded = [await first.flows.load(each) for each in told]
+        assert [each.revision.state for each in loaded] == ["superseded", "active"]
         assert (await run(first)).outputs == {"greeting": "goodbye world"}
         await first.sync.rollback("main", "demo", "greet", to=one.commit, reason="rude", actor=ANN)
         assert (await run(first)).outputs == {"greeting": "hello world"}
