@@ -28,6 +28,7 @@ _REGISTER = (
     " layout = excluded.layout, edit_mode = excluded.edit_mode, atomic = excluded.atomic"
 )
 _STATUS = "UPDATE source SET conditions = ?, last_seen = ?, last_sync_at = ? WHERE id = ?"
+_CONDITIONS = "UPDATE source SET conditions = ? WHERE id = ?"
 _RUN_SAVE = (
     "INSERT INTO sync_run (id, source_id, cause, outcome, reason, old_commit, new_commit,"
     " started_at, ended_at, phases, counts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -83,6 +84,11 @@ class SourceStore:
         """Store the conditions of a source and what the last look at it found."""
         text = orjson.dumps([_condition_json(each) for each in conditions]).decode()
         await self._database.submit([Write(_STATUS, [(text, seen, at, source_id)])])
+
+    def note_status(self, source_id: str, conditions: Sequence[Condition]) -> None:
+        """Store the conditions of a source without waiting for it."""
+        text = orjson.dumps([_condition_json(each) for each in conditions]).decode()
+        self._database.submit([Write(_CONDITIONS, [(text, source_id)])])
 
     # -- runs ------------------------------------------------------------------------------------
 

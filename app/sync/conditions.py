@@ -77,6 +77,13 @@ def after_success(
     )
 
 
+def while_running(before: Sequence[Condition], tip: str, at: int) -> tuple[Condition, ...]:
+    """Return the conditions while a commit is on its way to become active."""
+    others = tuple(each for each in before if each.type != "Reconciling")
+    progress = Condition("Reconciling", True, "Progressing", f"commit {tip}", at)
+    return (*others, *_changed(before, (progress,)))
+
+
 def after_failure(before: Sequence[Condition], failure: Failure, at: int) -> tuple[Condition, ...]:
     """Return the conditions after a run that failed; what is held stays held."""
     stalled = failure.next is not Next.RETRY

@@ -6,11 +6,19 @@ at RESOLVE again and finds done what is done.
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from app.db.records import Condition, Source, SyncRun
 from app.errors import HeadwaterError
 from app.sync import activating, reading
-from app.sync.conditions import Failure, Next, after_failure, after_success, failure_of
+from app.sync.conditions import (
+    Failure,
+    Next,
+    after_failure,
+    after_success,
+    failure_of,
+    while_running,
+)
 from app.sync.passes import Parts, Pass, Settled
 from app.telemetry import METRICS, get_logger
 
@@ -52,6 +60,8 @@ class Reconciler:
         try:
             for name, phase in PHASES:
                 await self._timed(name, phase, now)
+                if name == "FETCH":
+                    self._tell_progress(now)
             outcome, reason = _outcome(now)
         except Settled as settled:
             outcome, reason = settled.outcome, settled.reason
@@ -61,6 +71,12 @@ class Reconciler:
             if not isinstance(error, HeadwaterError):
                 _LOG.exception("sync failed", source=self.source.id)
         return await self._report(now, outcome, "; ".join(filter(None, [reason, *now.notes])))
+
+    def _tell_progress(self, now: Pass) -> None:
+        """Show that there is something new; the long phases come after it."""
+        conditions = while_running(self.source.conditions, now.tip or "", now.started_at)
+        self.source = replace(self.source, conditions=conditions)
+        self.parts.sources.note_status(self.source.id, conditions)
 
     async def _timed(self, name: str, phase: Phase, now: Pass) -> None:
         begun = time.perf_counter()

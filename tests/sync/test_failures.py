@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -153,6 +154,27 @@ async def test_an_error_that_nobody_foresaw(
     assert run.reason == "Failed: ZeroDivisionError: oh"
     assert set(run.phases) == {"RESOLVE", "FETCH", "VERIFY", "DIFF", "LOAD"}
     await until(lambda: rig.flows.in_git("main", "shop", "a"))
+
+
+async def test_progress_is_told_while_a_run_goes_on(
+    rig: Rig, scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = scratch.commit({path("a"): flow("a")})
+    seen: list[tuple[bool, str, str]] = []
+    phases = dict(reconcile.PHASES)
+
+    async def looks(*arguments: Any) -> None:
+        await phases["LOAD"](*arguments)
+        for source in (rig.sync.source, *await rig.sync.sources()):
+            found = source.condition("Reconciling")
+            assert found is not None
+            seen.append((found.status, found.reason, found.message))
+
+    changed = tuple((name, looks if name == "LOAD" else phase) for name, phase in phases.items())
+    monkeypatch.setattr(reconcile, "PHASES", changed)
+    await rig.outcome()
+    assert seen == [(True, "Progressing", f"commit {commit}")] * 2
+    assert told(rig)["Reconciling"] == (False, "Idle")
 
 
 async def test_runs_and_sources_are_found(rig: Rig, scratch: Scratch) -> None:

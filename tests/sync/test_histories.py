@@ -57,12 +57,19 @@ class Step:
 
     edits: Mapping[str, File | None]
     after: str
+    shape: str = "plain"
     back: int = 0
 
 
 afters = st.sampled_from(["", "sync", "sync", "again", "restart", *PHASES])
-steps = st.builds(Step, edits, afters)
-forced_steps = st.builds(Step, edits, afters, st.sampled_from([0, 0, 0, 1, 2, 5]))
+steps = st.builds(Step, edits, afters, st.sampled_from(["plain", "plain", "merge"]))
+forced_steps = st.builds(
+    Step,
+    edits,
+    afters,
+    st.sampled_from(["plain", "plain", "merge", "foxtrot"]),
+    st.sampled_from([0, 0, 0, 1, 2, 5]),
+)
 
 
 @dataclass
@@ -102,11 +109,20 @@ def commit(scratch: Scratch, model: Model, step: Step) -> bool:
     changed = {path: file for path, file in step.edits.items() if file != tree.get(path)}
     if not changed:
         return False
-    made = scratch.commit(
-        {path: file.data if file else None for path, file in changed.items()},
-        parents=[parent] if parent else [],
-    )
     new = {path: file for path, file in {**tree, **changed}.items() if file is not None}
+    parents = [parent] if parent else []
+    first = tree
+    old, old_tree = model.commits[at // 2]
+    if step.shape != "plain" and old is not None:
+        side = scratch.commit({"side": step.shape.encode()}, branch="side", parents=[old])
+        parents.append(side)
+        if step.shape == "foxtrot":
+            parents.reverse()
+            first = old_tree
+    edited = {path: new.get(path) for path in {**first, **new} if first.get(path) != new.get(path)}
+    made = scratch.commit(
+        {path: file.data if file else None for path, file in edited.items()}, parents=parents
+    )
     model.commits = [*model.commits[: at + 1], (made, new)]
     return True
 
