@@ -205,7 +205,7 @@ async def measure_push(folder: Path, repository: Repository, pushes: int, url: s
             answers.append(time.perf_counter() - pushed)
             tip = repository.git("rev-parse", "refs/heads/main")
             place = path.split("/")
-            while _active(sync, place[1], place[3], number) != tip:  # noqa: ASYNC110
+            while _active(sync, place[1], place[3], number) != tip:  # noqa: ASYNC110 - measured
                 await asyncio.sleep(0.001)
             latencies.append(time.perf_counter() - begun)
         _show("push to active", latencies)

@@ -85,9 +85,9 @@ async def test_an_import_that_dies_between_two_chunks(
         if left < 0:
             message = "died"
             raise RuntimeError(message)
-        await add(*arguments, **options)  # type: ignore[arg-type]
+        await add(*arguments, **options)
 
-    rig.store.revisions.add = dies  # type: ignore[method-assign]
+    rig.store.revisions.add = dies
     await rig.sync.start()
     await rig.restart()
     try:

@@ -128,7 +128,7 @@ async def test_settings_that_cannot_work(start: Start, git: dict[str, str], said
     assert told(rig)["Stalled"] == (True, "InvalidSource")
     with pytest.raises(Unavailable):
         await rig.sync.put_flow("main", None, None, flow("a", "1", "shop").decode(),
-                                actor=("Ann", ""))  # type: ignore[arg-type] # fmt: skip
+                                actor=("Ann", ""))  # fmt: skip
 
 
 async def test_a_path_needs_leave_in_production(start: Start, scratch: Scratch) -> None:

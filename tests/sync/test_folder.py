@@ -42,7 +42,7 @@ async def test_a_saved_file_is_active(dev: Rig, folder: Path) -> None:
 async def test_a_broken_file_keeps_the_last_good_one(dev: Rig, folder: Path) -> None:
     save(folder, "a", BROKEN)
     await until(lambda: dev.sync.source.condition("Ready") is not None
-                and not dev.sync.source.condition("Ready").status)  # type: ignore[union-attr] # fmt: skip
+                and not dev.sync.source.condition("Ready").status)  # fmt: skip
     assert dev.runs("a").revision == 1
 
 

@@ -116,8 +116,8 @@ def test_numbers_grow_by_one_and_heads_are_what_files_say(
     index = FlowIndex()
     counted: dict[FlowKey, int] = {}
     for revision in play(index, history):
-        key = revision.key  # type: ignore[attr-defined]
-        assert revision.revision == counted.get(key, 0) + 1  # type: ignore[attr-defined]
+        key = revision.key
+        assert revision.revision == counted.get(key, 0) + 1
         counted[key] = counted.get(key, 0) + 1
     for key, head in index.heads.items():
         claimed = [each for each in index.files.values() if each.key == key]

@@ -179,7 +179,7 @@ async def test_requests_that_are_refused(
 ) -> None:
     await three(rig, scratch)
     with pytest.raises(error):
-        await rig.sync.pin(*A, reason="", actor=ANN, **wrong)  # type: ignore[arg-type]
+        await rig.sync.pin(*A, reason="", actor=ANN, **wrong)
     with pytest.raises(NotFound):
         await rig.sync.pin("main", "shop", "none", revision=1, reason="", actor=ANN)
     assert rig.runs("a").revision == 3

@@ -72,7 +72,7 @@ async def test_a_delivery_that_failed_counts_anew(start: Start, scratch: Scratch
 async def test_deliveries_that_a_crash_left_are_picked_up(hooked: Rig, scratch: Scratch) -> None:
     await hooked.stop()
     await hooked.open()
-    hooked.sync._follower.wake = lambda cause: None  # type: ignore[assignment,method-assign]
+    hooked.sync._follower.wake = lambda cause: None
     await hooked.sync.deliver(KEY, *delivery())
     await hooked.database.close()
     scratch.commit({path("a"): flow("a", "2")})
