@@ -5,7 +5,7 @@ a contract: its tests run on every implementation and on the fake.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -268,12 +268,4 @@ class HttpClient(Protocol):
 
     async def close(self) -> None:
         """Close all connections."""
-        ...
-
-
-class SecretStore(Protocol):
-    """Secrets by namespace, with inheritance."""
-
-    def get(self, tenant: str, namespace: str, key: str) -> str | Awaitable[str]:
-        """Return the secret's value; raises `NotFound`."""
         ...

@@ -90,21 +90,6 @@ class Database:
         writes = [Write(*_one(compiled(each, self.dialect))) for each in statements]
         return await self.submit(writes)
 
-    async def transact_many(self, *batches: tuple[ClauseElement, Sequence[dict[str, Any]]]) -> None:
-        """Commit statements with many rows of parameters each, as one unit.
-
-        A statement is written without values (`insert(Table)`); its rows name the columns.
-        """
-        writes = [self._rows(statement, rows) for statement, rows in batches if rows]
-        if writes:
-            await self.submit(writes)
-
-    def _rows(self, statement: ClauseElement, rows: Sequence[dict[str, Any]]) -> Write:
-        names = list(rows[0])
-        built = statement.compile(dialect=self.dialect, column_keys=names)
-        order = built.positiontup or ()  # type: ignore[attr-defined]  # SQLCompiler has it
-        return Write(str(built), [tuple(row[name] for name in order) for row in rows])
-
     async def fetch(self, statement: ClauseElement) -> list[Row]:
         """Run a Core query and return its rows."""
         return await self._driver.fetch(compiled(statement, self.dialect))

@@ -133,11 +133,6 @@ class SqlExecutions:
         )
         return (rows[0].execution_id, rows[0].body_hash) if rows else None
 
-    async def open_count(self, tenant: str) -> int:
-        """Return how many executions of a tenant are unfinished and not parked."""
-        query = select(func.count()).where(_C.open == 1, _C.parked == 0, _C.tenant == tenant)
-        return int((await self._database.fetch(query))[0][0])
-
 
 def _conditions(wanted: ExecutionFilter) -> list[ColumnElement[bool]]:
     checks = [_C.tenant == wanted.tenant]

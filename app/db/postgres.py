@@ -3,7 +3,6 @@
 The writing connection holds an advisory lock: one node writes to a database at a time.
 """
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,16 +51,20 @@ class PostgresDriver:
         except _FAILURES as error:
             message = f"PostgreSQL does not answer: {error}"
             raise Unavailable(message) from error
-        await self._take_lock()
+        try:
+            await self._take_lock()
+        except BaseException:
+            await self.close()
+            raise
 
     async def _take_lock(self) -> None:
         # A killed process may be gone before its server side has noticed: wait a little for it.
-        for _ in range(50):
-            if await self._writer.fetchval("select pg_try_advisory_lock($1)", _LOCK):
-                return
-            await asyncio.sleep(0.1)
-        message = "another Headwater process uses this database; stop it or choose another one"
-        raise Conflict(message)
+        await self._writer.execute("SET lock_timeout = '5s'")
+        try:
+            await self._writer.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        except asyncpg.LockNotAvailableError:
+            message = "another Headwater process uses this database; stop it or choose another one"
+            raise Conflict(message) from None
 
     async def commit(self, units: Sequence[Unit]) -> None:
         """Commit the units (see `Driver`)."""

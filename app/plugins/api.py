@@ -140,7 +140,6 @@ class SubflowCall(NamedTuple):
     labels: Mapping[str, str]
     inherit_labels: bool
     wait: bool
-    schedule_at: int | None = None
 
 
 class SubflowResult(NamedTuple):

@@ -78,6 +78,19 @@ async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
         await Database.at(None, tmp_path).open()
 
 
+@pytest.mark.postgres
+@pytest.mark.slow
+async def test_one_process_writes_to_a_postgres_database(postgres_database: str) -> None:
+    database = Database.at(postgres_database, Path("unused"))
+    await database.open()
+    with pytest.raises(Conflict, match="another Headwater process"):
+        await Database.at(postgres_database, Path("unused")).open()
+    await database.close()
+    again = Database.at(postgres_database, Path("unused"))
+    await again.open()
+    await again.close()
+
+
 async def test_one_process_holds_the_data_directory(tmp_path: Path) -> None:
     database = Database.at(None, tmp_path)
     await database.open()

@@ -165,7 +165,8 @@ def test_a_crash_anywhere_changes_nothing(document: dict[str, Any], crashes: lis
         check(journal, calm)
         crashed, journal = await lives(document, crashes)
         check(journal, crashed)
-        if "flaky" not in str(document) and calm.state is not State.FAILED:
+        # A flow that fails may do so at another task: side by side, and by failures that are lost.
+        if calm.state is not State.FAILED:
             assert outcome(crashed) == outcome(calm)
 
     asyncio.run(both())

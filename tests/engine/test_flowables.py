@@ -1,7 +1,7 @@
 """Flowables: which tasks run, in which order, and what their parents end as."""
 
 from app.executions import State
-from tests.engine.harness import Engine, flow, states
+from tests.engine.harness import SERVICE, Engine, flow, states
 
 
 async def test_a_sequence_runs_in_order_and_passes_outputs() -> None:
@@ -95,11 +95,13 @@ async def test_parallel_runs_all_and_keeps_to_its_limit() -> None:
               - {id: b, type: test.Effect, name: b}
               - {id: c, type: test.Effect, name: c}
     """)
+    SERVICE.most = 0
     async with Engine(loaded) as engine:
         execution = await engine.run()
     assert states(execution) == {
         "/p": "SUCCESS", "/p/a": "SUCCESS", "/p/b": "SUCCESS", "/p/c": "SUCCESS",
     }  # fmt: skip
+    assert SERVICE.most == 2
 
 
 async def test_parallel_starts_nothing_after_a_failure() -> None:
@@ -266,6 +268,25 @@ async def test_a_failed_subflow_fails_its_parent_unless_told_otherwise() -> None
     async with Engine(parent, child) as engine:
         execution = await engine.run("parent")
     assert states(execution) == {"/kept": "SUCCESS", "/started": "SUCCESS", "/sub": "FAILED"}
+
+
+async def test_a_subflow_is_not_started_at_another_time_than_asked_for() -> None:
+    child = flow("""
+        id: child
+        tasks:
+          - {id: a, type: core.debug.Return, format: "x"}
+    """)
+    parent = flow("""
+        id: parent
+        tasks:
+          - {id: sub, type: core.flow.Subflow, namespace: tests, flowId: child,
+             scheduleDate: "2099-01-01T00:00:00Z"}
+    """)
+    async with Engine(parent, child) as engine:
+        execution = await engine.run("parent")
+    assert execution.state is State.FAILED
+    assert "scheduleDate" in (execution.task_runs["/sub"].error or "")
+    assert len(engine.journal.events) == 1
 
 
 async def test_an_output_that_cannot_be_rendered_fails_the_execution() -> None:

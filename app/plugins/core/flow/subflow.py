@@ -8,7 +8,7 @@ from app.executions import State
 from app.flows.model import Labels, label_map
 from app.flows.typed import outdated
 from app.flows.values import Text
-from app.plugins.api import Flowable, SubflowCall, SubflowResult, Walker
+from app.plugins.api import Flowable, SubflowCall, SubflowResult, TaskFailed, Walker
 
 _TRANSMITTED = frozenset({State.FAILED, State.KILLED, State.WARNING, State.CANCELLED})
 
@@ -47,7 +47,16 @@ class Subflow(Flowable):
     )
 
     async def walk(self, walker: Walker) -> State:
-        """Start the flow, wait for it, take over its state and outputs."""
+        """Start the flow, wait for it, take over its state and outputs.
+
+        Raises:
+            TaskFailed: for a `scheduleDate`: starting at once is not what was asked for.
+        """
+        if self.schedule_date is not None:
+            message = "scheduleDate: executions cannot be started at a later time yet; leave it out"
+            raise TaskFailed(message)
+        if self.outputs:
+            walker.log("WARN", "`outputs` is not read: declare outputs in the flow that is called")
         result = await walker.call(await self._call(walker))
         state = _state(result, transmit=self.transmit_failed)
         outputs: dict[str, Any] = {"executionId": result.execution_id, "state": result.state.value}
