@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, timedelta
+from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -31,6 +32,7 @@ from app.engine.logs import LogSink
 from app.engine.parts import Parts
 from app.engine.suspects import Suspects
 from app.engine.worker import Worker
+from app.errors import Unavailable
 from app.plugins.http import http_client
 from app.plugins.registry import Registry
 from app.ports import HttpClient
@@ -38,6 +40,22 @@ from app.storage import LocalStorage
 from app.sync.service import SyncService
 
 _MICROSECOND = timedelta(microseconds=1)
+
+
+class Later:
+    """A part that is about to be built."""
+
+    def __init__(self, name: str) -> None:
+        """Name it."""
+        self._name = name
+
+    def __call__(self, *_: Any) -> Any:
+        """Refuse."""
+        raise Unavailable(f"{self._name} is not built yet")
+
+    def __getattr__(self, name: str) -> Any:
+        """Refuse."""
+        raise Unavailable(f"{self._name}.{name} is not built yet")
 
 
 class Node:
@@ -99,6 +117,14 @@ class Node:
             sink=self.sink,
             fence=epoch,
             limits=engine_limits(self.settings),
+            kv=Later("kv"),
+            files=Later("files"),
+            runner=Later("runner"),
+            jq=Later("jq"),
+            logs=Later("logs"),
+            cache=Later("cache"),
+            actions=Later("actions"),
+            work=self.settings.data_dir / "work",
         )
         environment = environment_for(self.settings.expressions, self.storage, self.logs)
         self.executor = Executor(parts, Worker(parts), environment, self.suspects)

@@ -5,9 +5,10 @@ a contract: its tests run on every implementation and on the fake.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from app.executions import Event, Execution
@@ -217,6 +218,10 @@ class Storage(Protocol):
         """Remove all files below a URI; return how many."""
         ...
 
+    async def below(self, uri: str) -> Sequence[str]:
+        """Return the URIs of all files below a URI, in order."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class HttpCall:
@@ -268,4 +273,171 @@ class HttpClient(Protocol):
 
     async def close(self) -> None:
         """Close all connections."""
+        ...
+
+
+class KeyValue(NamedTuple):
+    """A key-value pair of a namespace. Times are µs since the epoch.
+
+    `kind`: STRING, NUMBER, BOOLEAN, DATETIME, DATE, DURATION or JSON; `value` is JSON (dates and
+    durations are ISO texts).
+    """
+
+    key: str
+    kind: str
+    value: Any
+    description: str | None
+    created_at: int
+    updated_at: int
+    expires_at: int | None
+
+
+class KeyValues(Protocol):
+    """Key-value pairs by tenant and namespace; what has expired is not there."""
+
+    async def get(self, tenant: str, namespace: str, key: str) -> KeyValue | None:
+        """Return the pair, None if there is none."""
+        ...
+
+    async def put(
+        self, tenant: str, namespace: str, pair: KeyValue, *, overwrite: bool = True
+    ) -> None:
+        """Store the pair; an existing one keeps its `created_at`.
+
+        Raises:
+            Conflict: when it exists already and may not be overwritten.
+        """
+        ...
+
+    async def delete(self, tenant: str, namespace: str, key: str) -> bool:
+        """Remove the pair; return whether it was there."""
+        ...
+
+    async def pairs(self, tenant: str, namespace: str, prefix: str = "") -> Sequence[KeyValue]:
+        """Return the pairs of one namespace whose keys begin with `prefix`, in order of key."""
+        ...
+
+
+class NamespaceFile(NamedTuple):
+    """A file of a namespace, by its path without a leading slash; `size` in bytes."""
+
+    path: str
+    size: int
+
+
+class NamespaceFiles(Protocol):
+    """The files of namespaces, as a commit has them (None: the active commit)."""
+
+    async def entries(
+        self, tenant: str, namespace: str, commit: str | None = None
+    ) -> Sequence[NamespaceFile]:
+        """Return all files of a namespace, in order of path."""
+        ...
+
+    async def read(
+        self, tenant: str, namespace: str, path: str, commit: str | None = None
+    ) -> bytes:
+        """Return a file's bytes; raises `NotFound`."""
+        ...
+
+    async def write(
+        self, tenant: str, namespace: str, changes: Mapping[str, bytes | None], *, reason: str
+    ) -> str:
+        """Write files (None: delete) as one commit; return the commit that is active then.
+
+        Raises:
+            Invalid: a path that is absolute, goes up or is no file name.
+            Conflict: when the repository cannot be written.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program to run: its argument vector, its whole environment, where it runs.
+
+    Times are seconds, sizes bytes; None is no limit.
+    """
+
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    directory: Path
+    cpu_seconds: float | None = None
+    memory_bytes: int | None = None
+    file_bytes: int | None = None
+    output_bytes: int = 10 * 1024 * 1024
+
+
+class Runner(Protocol):
+    """Runs programs of script tasks; each in its own process group."""
+
+    async def run(self, command: Command, line: Callable[[str, str], None]) -> int:
+        """Run to the end and return the exit code; `line(stream, text)` hears of every line.
+
+        `stream` is "stdout" or "stderr". When cancelled, the whole group is terminated and, after a
+        grace of a few seconds, killed, before this returns.
+
+        Raises:
+            TaskFailed-like `Unavailable`: when the program cannot be started at all.
+        """
+        ...
+
+
+class Jq(Protocol):
+    """Runs jq programs where they can be stopped and see nothing of the server."""
+
+    async def run(self, program: str, document: str) -> list[Any]:
+        """Return all results of a program on a JSON text.
+
+        Raises:
+            BadRequest: when the program is wrong, fails, or takes too much time or memory.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """Which log lines; empty fields do not matter. Times are µs since the epoch."""
+
+    tenant: str
+    namespace: str | None = None
+    """This namespace and those below it."""
+    flow_id: str | None = None
+    execution_id: str | None = None
+    task_ids: Sequence[str] = ()
+    task_run_id: str | None = None
+    trigger_id: str | None = None
+    attempt: int | None = None
+    least: int = 0
+    """The lowest level, as in `LogEntry`."""
+    levels: Sequence[int] = ()
+    """Exactly these levels."""
+    since: int | None = None
+    until: int | None = None
+    text: str | None = None
+
+
+class Logs(Protocol):
+    """The log lines of executions."""
+
+    async def find(self, query: LogQuery, *, after: int = 0, limit: int = 1000) -> Sequence[Any]:
+        """Return lines with `seq` above `after`, in order of `seq` (rows of the table `log`)."""
+        ...
+
+    async def purge(self, query: LogQuery) -> int:
+        """Delete lines; return how many."""
+        ...
+
+
+class TaskCache(Protocol):
+    """Outputs of tasks that may be used again."""
+
+    async def find(self, tenant: str, key: str, now: int) -> Mapping[str, Any] | None:
+        """Return the outputs kept under `key` and not expired at `now` (µs)."""
+        ...
+
+    async def keep(
+        self, tenant: str, key: str, outputs: Mapping[str, Any], now: int, expires_at: int | None
+    ) -> None:
+        """Keep outputs."""
         ...

@@ -21,7 +21,8 @@ from app.ports import Claim, LogEntry, MetricEntry
 _INSERT_EXECUTION = (
     "INSERT INTO execution (id, tenant, namespace, flow_id, revision, commit_sha, blob, state,"
     " version, created_at, ended_at, open, parked, wake_at, parent_id, original_id, labels,"
-    " trigger_type) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " trigger_type, trigger_id)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _INSERT_CLAIM = (
     "INSERT INTO claim (tenant, scope, key, execution_id, body_hash, at) VALUES (?, ?, ?, ?, ?, ?)"
@@ -142,7 +143,7 @@ _NAMES: dict[Kind | State | None, str | None] = {
     None: None,
     **{each: each.value for each in (*Kind, *State)},
 }
-_ROW_KINDS = frozenset({Kind.MOVED, Kind.LABELLED})
+_ROW_KINDS = frozenset({Kind.MOVED, Kind.LABELLED, Kind.RESTARTED})
 
 
 def _event(row: Row) -> Event:
@@ -171,13 +172,14 @@ def _execution_row(execution: Execution, stored: Stored) -> tuple[Any, ...]:
         execution.version,
         execution.created_at,
         _ended_at(execution),
-        int(not execution.state.terminal),
+        int(not execution.over),
         int(stored.parked),
         stored.wake_at,
         execution.parent_id,
         execution.original_id,
         _labels(execution),
         trigger.get("type"),
+        trigger.get("id"),
     )
 
 
@@ -186,7 +188,7 @@ def _update_row(execution: Execution, stored: Stored) -> tuple[Any, ...]:
         execution.state.value,
         execution.version,
         _ended_at(execution),
-        int(not execution.state.terminal),
+        int(not execution.over),
         int(stored.parked),
         stored.wake_at,
         _labels(execution),

@@ -50,6 +50,7 @@ class ExecutionRow(SQLModel, table=True):
     original_id: str | None = None
     labels: str = "[]"
     trigger_type: str | None = None
+    trigger_id: str | None = None
 
 
 class JournalRow(SQLModel, table=True):
@@ -111,6 +112,96 @@ class ClaimRow(SQLModel, table=True):
     execution_id: str
     body_hash: str
     at: int = Field(sa_column=_big())
+
+
+class KeyValueRow(SQLModel, table=True):
+    """A key-value pair of a namespace; the value is JSON text, `kind` Kestra's type of it."""
+
+    __tablename__ = "key_value"
+    tenant: str = Field(primary_key=True)
+    namespace: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    kind: str
+    value: str = Field(sa_column=Column(Text, nullable=False))
+    description: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    created_at: int = Field(sa_column=_big())
+    updated_at: int = Field(sa_column=_big())
+    expires_at: int | None = Field(default=None, sa_column=_big(nullable=True))
+
+
+class SlotRow(SQLModel, table=True):
+    """An execution of a flow with limited concurrency: it runs, or it queues."""
+
+    __tablename__ = "slot"
+    __table_args__: ClassVar = (Index("ix_slot_flow", "tenant", "namespace", "flow_id"),)
+    execution_id: str = Field(primary_key=True)
+    tenant: str
+    namespace: str
+    flow_id: str
+    running: int = 0
+    at: int = Field(sa_column=_big())
+    """Since when it queues: the oldest is released first."""
+
+
+class ConcurrencyRow(SQLModel, table=True):
+    """How many executions of a flow hold a slot: updating it is the lock of the count."""
+
+    __tablename__ = "concurrency"
+    tenant: str = Field(primary_key=True)
+    namespace: str = Field(primary_key=True)
+    flow_id: str = Field(primary_key=True)
+    running: int = 0
+
+
+class TriggerRow(SQLModel, table=True):
+    """The state of one trigger of a flow: when it fires next, and what it waits for."""
+
+    __tablename__ = "trigger_state"
+    __table_args__: ClassVar = (Index("ix_trigger_next", "next_at"),)
+    tenant: str = Field(primary_key=True)
+    namespace: str = Field(primary_key=True)
+    flow_id: str = Field(primary_key=True)
+    trigger_id: str = Field(primary_key=True)
+    type: str
+    fingerprint: str
+    """Of the trigger's definition: a changed one gets its next date anew."""
+    date: int | None = Field(default=None, sa_column=_big(nullable=True))
+    """The planned time of the last fire."""
+    next_at: int | None = Field(default=None, sa_column=_big(nullable=True))
+    execution_id: str | None = None
+    """The execution it started and waits for."""
+    evaluating_at: int | None = Field(default=None, sa_column=_big(nullable=True))
+    disabled: int = 0
+    stop_after: str = "[]"
+    backfill: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    updated_at: int = Field(sa_column=_big())
+
+
+class WindowRow(SQLModel, table=True):
+    """What the preconditions of a flow trigger remember within one window of time."""
+
+    __tablename__ = "trigger_window"
+    tenant: str = Field(primary_key=True)
+    namespace: str = Field(primary_key=True)
+    flow_id: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    """The id of the preconditions."""
+    start_at: int = Field(sa_column=_big())
+    end_at: int = Field(sa_column=_big())
+    results: str = "{}"
+    """JSON: condition id → execution id."""
+    outputs: str = "{}"
+
+
+class TaskCacheRow(SQLModel, table=True):
+    """Outputs of a task run that may be used again (`taskCache`), by what was run."""
+
+    __tablename__ = "task_cache"
+    key: str = Field(primary_key=True)
+    tenant: str
+    outputs: str = Field(sa_column=Column(Text, nullable=False))
+    at: int = Field(sa_column=_big())
+    expires_at: int | None = Field(default=None, sa_column=_big(nullable=True))
 
 
 class NodeRow(SQLModel, table=True):

@@ -1,18 +1,25 @@
 """What a running task has at hand: the `RunContext` of the plugin API."""
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import orjson
 
 from app.engine.interpreter import Place
+from app.engine.json import as_json
 from app.engine.live import Live
 from app.engine.logs import TaskRunLog
 from app.engine.parts import Parts
 from app.engine.policies import Try
 from app.engine.rendering import Renderer
-from app.plugins.api import TaskFailed
-from app.ports import MetricEntry
+from app.engine.stores import BoundFiles, BoundKeyValues, StoredStates
+from app.errors import NotFound
+from app.executions import ROOT, Kind, State
+from app.plugins.api import ExecutionActions, TaskFailed
+from app.ports import MetricEntry, Runner
 
 
 class TaskContext:
@@ -41,6 +48,9 @@ class TaskContext:
         self.log = log
         self.http = parts.http
         self.variables = variables
+        self.exit_state: State | None = None
+        self._directory: Path | None = place.frame.directory
+        self._own_directory = False
         self._live = place.live
         self._task_id = place.task.id
         self._parts = parts
@@ -89,10 +99,108 @@ class TaskContext:
 
     def get_file(self, uri: str) -> AsyncIterator[bytes]:
         """Yield the bytes of a file of this execution, or of the one that started it."""
+        self._allow(uri)
+        return self._parts.storage.get(uri)
+
+    async def file_size(self, uri: str) -> int:
+        """Return the size of such a file in bytes."""
+        self._allow(uri)
+        try:
+            return await self._parts.storage.size(uri)
+        except NotFound as error:
+            raise TaskFailed(error.message) from error
+
+    async def delete_file(self, uri: str) -> bool:
+        """Remove a file of this execution; return whether it was there."""
+        self._allow(uri)
+        return await self._parts.storage.delete(uri)
+
+    async def delete_files(self) -> Sequence[str]:
+        """Remove all files of this execution; return their URIs."""
+        prefix = execution_prefix(self._live)
+        uris = await self._parts.storage.below(prefix)
+        await self._parts.storage.delete_prefix(prefix)
+        return uris
+
+    def _allow(self, uri: str) -> None:
         if not may_read(self._live, uri):
             message = f"{uri} belongs to another execution and cannot be read here"
             raise TaskFailed(message)
-        return self._parts.storage.get(uri)
+
+    async def directory(self) -> Path:
+        """Return the working directory, made when first asked for."""
+        if self._directory is None:
+            self._directory = self._parts.work / self.execution_id / self.task_run_id
+            self._own_directory = True
+        await asyncio.to_thread(self._directory.mkdir, parents=True, exist_ok=True)
+        return self._directory
+
+    async def close(self) -> None:
+        """Remove the working directory, if it is the task run's own."""
+        if self._own_directory and self._directory is not None:
+            await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
+
+    def kv(self, namespace: str | None = None) -> BoundKeyValues:
+        """Return the key-value pairs of a namespace, by default the flow's."""
+        place = namespace or self.namespace
+        return BoundKeyValues(self._parts.kv, self._parts.clock, self.tenant, place)
+
+    def files(self, namespace: str | None = None) -> BoundFiles:
+        """Return the files of a namespace, by default the flow's."""
+        return BoundFiles(self._parts.files, self._live, namespace or self.namespace)
+
+    def states(self, *, namespace: bool = False) -> StoredStates:
+        """Return the documents that the flow (or its whole namespace) keeps."""
+        flow = None if namespace else self.flow_id
+        return StoredStates(self._parts.storage, self.tenant, self.namespace, flow)
+
+    @property
+    def executions(self) -> ExecutionActions:
+        """What may be done with executions."""
+        return self._parts.actions(self._live.execution)
+
+    @property
+    def runner(self) -> Runner:
+        """Where programs of script tasks run."""
+        return self._parts.runner
+
+    async def label(self, labels: Mapping[str, str]) -> None:
+        """Merge labels into those of the execution."""
+        for key in labels:
+            if key.startswith("system."):
+                message = f"System labels can only be set by Headwater itself, found label '{key}'."
+                raise TaskFailed(message)
+        merged = {**dict(self._live.execution.labels), **labels}
+        pairs = [list(pair) for pair in merged.items()]
+        await self._live.record(self._live.event(Kind.LABELLED, ROOT, labels=pairs))
+
+    async def set_variables(self, variables: Mapping[str, Any], *, overwrite: bool = True) -> None:
+        """Merge variables into those of the execution."""
+        present = self._live.execution.variables
+        taken = [name for name in variables if name in present]
+        if taken and not overwrite:
+            message = f"variables are set already: {', '.join(taken)}"
+            raise TaskFailed(message)
+        await self._set_variables({**present, **variables})
+
+    async def unset_variables(self, names: Sequence[str], *, strict: bool = False) -> None:
+        """Take variables of the execution away."""
+        present = self._live.execution.variables
+        missing = [name for name in names if name not in present]
+        if missing and strict:
+            message = f"there are no variables: {', '.join(missing)}"
+            raise TaskFailed(message)
+        await self._set_variables(
+            {name: value for name, value in present.items() if name not in names}
+        )
+
+    async def _set_variables(self, variables: dict[str, Any]) -> None:
+        event = self._live.event(Kind.VARIABLES, ROOT, variables=as_json(variables))
+        await self._live.record(event)
+
+    def exit(self, state: State) -> None:
+        """End the task run, all above it and the execution in `state`, once `run` returns."""
+        self.exit_state = state
 
 
 def may_read(live: Live, uri: str) -> bool:

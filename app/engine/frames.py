@@ -1,6 +1,7 @@
 """Frames: where in the tree of tasks a line of work stands."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from app.executions import ROOT, TaskRunPath
 from app.flows.model import Retry
@@ -26,6 +27,8 @@ class Frame:
     value: str | None = None
     retry: Retry | None = None
     halt: Halt = field(default_factory=Halt)
+    directory: Path | None = None
+    """The working directory that tasks share, inside a `WorkingDirectory`."""
 
     def round(self, index: int, value: str | None, halt: Halt) -> "Frame":
         """Return the frame of one round of the same flowable."""
@@ -33,4 +36,4 @@ class Frame:
 
     def below(self, path: TaskRunPath, retry: Retry | None) -> "Frame":
         """Return the frame of the children of the task run at `path`."""
-        return Frame(path, retry=retry or self.retry)
+        return Frame(path, retry=retry or self.retry, directory=self.directory)

@@ -1,10 +1,27 @@
 """The parts that the engine is put together from; `node` chooses them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from app.engine.limits import Limits
 from app.engine.logs import LogSink
-from app.ports import Clock, Executions, FlowSource, HttpClient, Journal, Storage
+from app.executions import Execution
+from app.plugins.api import ExecutionActions
+from app.ports import (
+    Clock,
+    Executions,
+    FlowSource,
+    HttpClient,
+    Journal,
+    Jq,
+    KeyValues,
+    Logs,
+    NamespaceFiles,
+    Runner,
+    Storage,
+    TaskCache,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,4 +36,14 @@ class Parts:
     clock: Clock
     sink: LogSink
     fence: int
+    kv: KeyValues
+    files: NamespaceFiles
+    runner: Runner
+    jq: Jq
+    logs: Logs
+    cache: TaskCache
+    actions: Callable[[Execution], ExecutionActions]
+    """What the tasks of an execution may do with executions."""
+    work: Path
+    """The folder of working directories."""
     limits: Limits = field(default_factory=Limits)

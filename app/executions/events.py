@@ -18,7 +18,8 @@ class Kind(StrEnum):
     CREATED = "created"
     """An execution exists. data: what `Execution.created` reads."""
     MOVED = "moved"
-    """The execution changed its state. data: reason, outputs, parked …"""
+    """The execution changed its state. data: reason, outputs, after, forced (by hand, after its
+    end) …"""
     STARTED = "started"
     """An attempt (or a flowable) starts; the first one also makes the task run.
     data: task, parent, value, iteration."""
@@ -34,6 +35,14 @@ class Kind(StrEnum):
     """The pause is over. data: inputs, state, by."""
     LABELLED = "labelled"
     """Labels of the execution changed. data: labels."""
+    VARIABLES = "variables"
+    """Variables of the execution changed. data: variables (all of them)."""
+    WROTE = "wrote"
+    """A task wrote files of a namespace: they are read from there on. data: namespace, commit."""
+    DROPPED = "dropped"
+    """Task runs are taken out, to run anew. data: paths."""
+    RESTARTED = "restarted"
+    """An execution that ended (or pauses) goes on. data: runs (path → state), dropped (paths)."""
 
 
 @dataclass(slots=True)

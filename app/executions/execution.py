@@ -80,6 +80,13 @@ class TaskRun:
         self.state = state
         self.histories.append(Moment(state, at))
 
+    def reopen(self, state: State, at: int) -> None:
+        """Enter `state` by hand: what held it up or failed it is forgotten, decisions stay."""
+        self.due = self.then = self.error = None
+        if self.attempts and state.terminal:
+            self.attempts[-1].histories.append(Moment(state, at))
+        self.move(state, at)
+
 
 @dataclass(slots=True)
 class Execution:
@@ -105,7 +112,13 @@ class Execution:
     original_id: str | None = None
     depth: int = 0
     """How many subflow calls are above this execution."""
+    wrote: dict[str, str] = field(default_factory=dict)
+    """The commits that this execution's own writes made of namespaces' files."""
     attempt: int = 1
+    schedule_date: int | None = None
+    """When (µs) it is to start; None is at once."""
+    after: bool = False
+    """Tasks still run after the end: `afterExecution`, listeners."""
     histories: list[Moment] = field(default_factory=list)
     task_runs: dict[TaskRunPath, TaskRun] = field(default_factory=dict)
     reason: str | None = None
@@ -147,13 +160,18 @@ class Execution:
         self.state = state
         self.histories.append(Moment(state, at))
 
+    @property
+    def over(self) -> bool:
+        """Whether it has ended and nothing runs after its end either."""
+        return self.state.terminal and not self.after
+
     def apply(self, event: Event) -> None:
         """Move on by one event.
 
         Raises:
             Conflict: when the execution is over already.
         """
-        if self.state.terminal and not (event.kind is Kind.MOVED and event.to is State.RESTARTED):
+        if self.over and not _follows_the_end(event):
             message = f"execution {self.id} has ended as {self.state}; nothing follows"
             raise Conflict(message)
         if event.path:
@@ -169,12 +187,36 @@ class Execution:
         if event.to is not None:
             self.move(event.to, event.at)
         self.reason = event.data.get("reason", self.reason)
+        self.after = event.data.get("after", self.after)
         if "outputs" in event.data:
             self.outputs = event.data["outputs"]
 
     def apply_labelled(self, event: Event) -> None:
         """Fold an event of kind labelled."""
         self.labels = [Label(*pair) for pair in event.data["labels"]]
+
+    def apply_variables(self, event: Event) -> None:
+        """Fold an event of kind variables."""
+        self.variables = event.data["variables"]
+
+    def apply_wrote(self, event: Event) -> None:
+        """Fold an event of kind wrote."""
+        self.wrote[event.data["namespace"]] = event.data["commit"]
+
+    def apply_dropped(self, event: Event) -> None:
+        """Fold an event of kind dropped."""
+        for path in event.data["paths"]:
+            self.task_runs.pop(TaskRunPath(path), None)
+
+    def apply_restarted(self, event: Event) -> None:
+        """Fold an event of kind restarted."""
+        for path in event.data.get("dropped", ()):
+            self.task_runs.pop(TaskRunPath(path), None)
+        for path, state in event.data["runs"].items():
+            self.task_runs[TaskRunPath(path)].reopen(State(state), event.at)
+        self.attempt += 1
+        self.outputs = self.reason = None
+        self.move(State.RESTARTED, event.at)
 
     def _run(self, event: Event) -> TaskRun:
         run = self.task_runs.get(event.path)
@@ -272,4 +314,18 @@ _FOLDS: dict[Kind, Callable[[Execution, Event], None]] = {
     Kind.PAUSED: Execution.apply_paused,
     Kind.RESUMED: Execution.apply_resumed,
     Kind.LABELLED: Execution.apply_labelled,
+    Kind.VARIABLES: Execution.apply_variables,
+    Kind.WROTE: Execution.apply_wrote,
+    Kind.DROPPED: Execution.apply_dropped,
+    Kind.RESTARTED: Execution.apply_restarted,
 }
+
+
+def _follows_the_end(event: Event) -> bool:
+    """Whether an event may come after the end: a restart, labels, a state set by hand."""
+    if event.kind is Kind.MOVED:
+        return event.to is State.RESTARTED or bool(event.data.get("forced"))
+    return event.kind in _AFTER_THE_END
+
+
+_AFTER_THE_END = frozenset({Kind.RESTARTED, Kind.LABELLED})

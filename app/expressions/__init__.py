@@ -7,6 +7,7 @@
 from app.expressions.budget import Budget
 from app.expressions.builtins import MODULES
 from app.expressions.environment import Environment
+from app.expressions.functions_outside import slug
 from app.expressions.host import UNKNOWN, Host, Pending
 from app.expressions.references import References, references
 from app.expressions.registry import FILTERS, FUNCTIONS, TESTS, Filter, Function, Test
@@ -34,5 +35,6 @@ __all__ = [
     "references",
     "render_async",
     "render_deep",
+    "slug",
     "truthy",
 ]

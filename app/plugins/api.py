@@ -6,20 +6,25 @@ A `Runnable` does one thing and returns its outputs; a `Flowable` walks its chil
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 from pydantic import Field
 
 from app.executions import State, TaskRunPath
 from app.flows.model import Model, Task, Tasks
-from app.ports import HttpClient
+from app.ports import HttpClient, KeyValue, LogQuery, NamespaceFile, Runner
 
 __all__ = [
+    "ExecutionActions",
+    "Files",
     "Flowable",
+    "KeyValueStore",
     "Model",
     "Resumption",
     "RunContext",
     "Runnable",
+    "States",
     "SubflowCall",
     "SubflowResult",
     "TaskFailed",
@@ -69,6 +74,132 @@ class TaskLog(Protocol):
         ...
 
 
+class KeyValueStore(Protocol):
+    """The key-value pairs of one namespace."""
+
+    async def get(self, key: str) -> KeyValue | None:
+        """Return the pair, None if there is none."""
+        ...
+
+    async def put(
+        self,
+        key: str,
+        value: Any,
+        *,
+        kind: str | None = None,
+        ttl: timedelta | None = None,
+        overwrite: bool = True,
+        description: str | None = None,
+    ) -> None:
+        """Store a value; without `kind` its type decides.
+
+        Raises:
+            TaskFailed: for a bad key, a value that is not of its kind, a pair not to overwrite.
+        """
+        ...
+
+    async def delete(self, key: str) -> bool:
+        """Remove the pair; return whether it was there."""
+        ...
+
+    async def pairs(self, prefix: str = "") -> Sequence[KeyValue]:
+        """Return the pairs whose keys begin with `prefix`, in order."""
+        ...
+
+
+class Files(Protocol):
+    """The files of one namespace, as the execution's commit has them.
+
+    What the execution itself wrote is read as written.
+    """
+
+    async def entries(self) -> Sequence[NamespaceFile]:
+        """Return all of them, in order of path."""
+        ...
+
+    async def read(self, path: str) -> bytes:
+        """Return a file's bytes; raises `TaskFailed` when there is none."""
+        ...
+
+    async def write(self, changes: Mapping[str, bytes | None]) -> None:
+        """Write files (None: delete) in one commit; raises `TaskFailed`."""
+        ...
+
+
+class States(Protocol):
+    """Small documents that tasks keep from one execution to the next (reference §2.4)."""
+
+    async def get(self, name: str, key: str) -> Mapping[str, Any] | None:
+        """Return the document, None if there is none."""
+        ...
+
+    async def put(self, name: str, key: str, data: Mapping[str, Any]) -> None:
+        """Store the document."""
+        ...
+
+    async def delete(self, name: str, key: str) -> bool:
+        """Remove the document; return whether it was there."""
+        ...
+
+
+class ExecutionActions(Protocol):
+    """What a task may do with executions of its tenant; raises `TaskFailed`."""
+
+    async def resume(self, execution_id: str, inputs: Mapping[str, Any]) -> None:
+        """Resume a paused execution."""
+        ...
+
+    async def kill(self, execution_id: str, *, cascade: bool = True) -> None:
+        """Kill an execution."""
+        ...
+
+    async def count(
+        self,
+        namespace: str,
+        flow_id: str | None,
+        states: Sequence[str],
+        since: int | None,
+        until: int | None,
+    ) -> int:
+        """Count executions of a flow (None: of all of the namespace); times in µs."""
+        ...
+
+    async def flows(self, namespace: str) -> Sequence[tuple[str, str]]:
+        """Return (namespace, id) of the flows of a namespace and those below it."""
+        ...
+
+    async def purge(  # noqa: PLR0913 - what Kestra's task says
+        self,
+        namespace: str | None,
+        flow_id: str | None,
+        states: Sequence[str],
+        since: int | None,
+        until: int,
+        *,
+        executions: bool,
+        logs: bool,
+        metrics: bool,
+        files: bool,
+    ) -> Mapping[str, int]:
+        """Delete ended executions and what belongs to them.
+
+        Returns how many: `executions`, `logs`, `metrics`, `files`.
+        """
+        ...
+
+    async def logs(self, query: LogQuery) -> AsyncIterator[Mapping[str, Any]]:
+        """Yield log lines as Kestra's JSON."""
+        ...
+
+    async def purge_logs(self, query: LogQuery) -> int:
+        """Delete log lines; return how many."""
+        ...
+
+    async def toggle(self, namespace: str, flow_id: str, trigger: str, *, enabled: bool) -> None:
+        """Enable or disable a trigger."""
+        ...
+
+
 class RunContext(Protocol):
     """What a running task has at hand."""
 
@@ -112,6 +243,64 @@ class RunContext(Protocol):
 
     def get_file(self, uri: str) -> AsyncIterator[bytes]:
         """Yield the bytes of a file that this execution may read; else raises `TaskFailed`."""
+        ...
+
+    async def file_size(self, uri: str) -> int:
+        """Return the size of such a file in bytes; raises `TaskFailed`."""
+        ...
+
+    async def delete_file(self, uri: str) -> bool:
+        """Remove a file of this execution; return whether it was there."""
+        ...
+
+    async def delete_files(self) -> Sequence[str]:
+        """Remove all files of this execution; return their URIs."""
+        ...
+
+    async def directory(self) -> Path:
+        """Return the working directory, made when first asked for.
+
+        It is the task run's own and removed after the attempt, or that of the `WorkingDirectory`
+        around it.
+        """
+        ...
+
+    def kv(self, namespace: str | None = None) -> KeyValueStore:
+        """Return the key-value pairs of a namespace, by default the flow's."""
+        ...
+
+    def files(self, namespace: str | None = None) -> Files:
+        """Return the files of a namespace, by default the flow's."""
+        ...
+
+    def states(self, *, namespace: bool = False) -> States:
+        """Return the documents that the flow (or its whole namespace) keeps."""
+        ...
+
+    @property
+    def executions(self) -> ExecutionActions:
+        """What may be done with executions."""
+        ...
+
+    @property
+    def runner(self) -> Runner:
+        """Where programs of script tasks run."""
+        ...
+
+    async def label(self, labels: Mapping[str, str]) -> None:
+        """Merge labels into those of the execution; raises `TaskFailed` for system labels."""
+        ...
+
+    async def set_variables(self, variables: Mapping[str, Any], *, overwrite: bool = True) -> None:
+        """Merge variables into those of the execution (`vars` in expressions)."""
+        ...
+
+    async def unset_variables(self, names: Sequence[str], *, strict: bool = False) -> None:
+        """Take variables of the execution away; `strict` fails for one that is not there."""
+        ...
+
+    def exit(self, state: State) -> None:
+        """End the task run, all above it and the execution in `state`, once `run` returns."""
         ...
 
 

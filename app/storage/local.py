@@ -16,7 +16,7 @@ from typing import BinaryIO, ParamSpec, TypeVar
 
 from app.errors import Invalid, Unavailable
 from app.storage.upload import PIECE, Upload
-from app.storage.uris import absent, parts_of
+from app.storage.uris import SCHEME, absent, parts_of
 
 FILES = "files"
 INCOMING = "incoming"
@@ -91,6 +91,18 @@ class LocalStorage:
     async def delete_prefix(self, uri: str) -> int:
         """Remove all files below a URI; return how many."""
         return await _in_thread(uri, self._delete_below, self._path(uri))
+
+    async def below(self, uri: str) -> list[str]:
+        """Return the URIs of all files below a URI, in order."""
+        return await _in_thread(uri, self._list_below, self._path(uri))
+
+    def _list_below(self, path: Path) -> list[str]:
+        found = [
+            Path(folder, name).relative_to(self._files)
+            for folder, _, names in os.walk(path)
+            for name in names
+        ]
+        return sorted(f"{SCHEME}/{each.as_posix()}" for each in found)
 
     def _path(self, uri: str) -> Path:
         return self._files.joinpath(*parts_of(uri))

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from app.errors import Invalid
-from app.storage.uris import absent, parts_of
+from app.storage.uris import SCHEME, absent, parts_of
 
 
 class MemoryStorage:
@@ -53,6 +53,11 @@ class MemoryStorage:
         for parts in below:
             del self._files[parts]
         return len(below)
+
+    async def below(self, uri: str) -> list[str]:
+        """Return the URIs of all files below a URI, in order."""
+        await asyncio.sleep(0)
+        return sorted(f"{SCHEME}/{'/'.join(parts)}" for parts in self._below(parts_of(uri)))
 
     def _read(self, uri: str) -> bytes:
         try:

@@ -2,12 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from app.errors import Fenced, Gone, NotFound
+from app.errors import Conflict, Fenced, Gone, NotFound
 from app.executions import Event, Execution, Kind
-from app.ports import Claim, FlowRevision, LoadedFlow, LogEntry, MetricEntry
+from app.ports import (
+    Claim,
+    FlowRevision,
+    KeyValue,
+    LoadedFlow,
+    LogEntry,
+    MetricEntry,
+    NamespaceFile,
+)
 
 
 class FakeClock:
@@ -58,14 +66,16 @@ class MemoryJournal:
         future: asyncio.Future[Any] = loop.create_future()
         first = execution.version - len(events)
         row = {
-            "open": not execution.state.terminal,
+            "open": not execution.over,
             "parked": parked,
             "wake_at": wake_at,
             "parent": execution.parent_id,
             "tenant": execution.tenant,
         }
         keep_row = touch or first == 0 or not events
-        keep_row = keep_row or any(e.kind in (Kind.MOVED, Kind.LABELLED) for e in events)
+        keep_row = keep_row or any(
+            e.kind in (Kind.MOVED, Kind.LABELLED, Kind.RESTARTED) for e in events
+        )
         loop.call_soon(self._commit, execution, first, list(events), row if keep_row else None,
                        claim, future)  # fmt: skip
         return future
@@ -211,3 +221,99 @@ class MemoryStorage:
         for each in found:
             del self.files[each]
         return len(found)
+
+
+class Absent:
+    """A part that a test does without."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise LookupError(name)
+
+
+class MemoryKeyValues:
+    """The `KeyValues` port in memory; it does not know the time, so nothing expires."""
+
+    def __init__(self) -> None:
+        self.pairs: dict[tuple[str, str, str], KeyValue] = {}
+
+    async def get(self, tenant: str, namespace: str, key: str) -> KeyValue | None:
+        await asyncio.sleep(0)
+        return self.pairs.get((tenant, namespace, key))
+
+    async def put(
+        self, tenant: str, namespace: str, pair: KeyValue, *, overwrite: bool = True
+    ) -> None:
+        await asyncio.sleep(0)
+        place = (tenant, namespace, pair.key)
+        if place in self.pairs and not overwrite:
+            raise Conflict(f"the key {pair.key} exists already in {namespace}")
+        self.pairs[place] = pair
+
+    async def delete(self, tenant: str, namespace: str, key: str) -> bool:
+        await asyncio.sleep(0)
+        return self.pairs.pop((tenant, namespace, key), None) is not None
+
+    async def pairs(self, tenant: str, namespace: str, prefix: str = "") -> list[KeyValue]:
+        await asyncio.sleep(0)
+        return [
+            pair
+            for place, pair in sorted(self.pairs.items())
+            if place[:2] == (tenant, namespace) and pair.key.startswith(prefix)
+        ]
+
+
+class MemoryFiles:
+    """The `NamespaceFiles` port in memory: each write is a commit."""
+
+    def __init__(self) -> None:
+        self.commits: list[dict[tuple[str, str], dict[str, bytes]]] = [{}]
+
+    def _at(self, tenant: str, namespace: str, commit: str | None) -> dict[str, bytes]:
+        number = int(commit) if commit is not None and commit.isdecimal() else -1
+        if number >= len(self.commits):
+            number = -1
+        return self.commits[number].get((tenant, namespace), {})
+
+    async def entries(
+        self, tenant: str, namespace: str, commit: str | None = None
+    ) -> list[NamespaceFile]:
+        await asyncio.sleep(0)
+        found = self._at(tenant, namespace, commit)
+        return [NamespaceFile(path, len(data)) for path, data in sorted(found.items())]
+
+    async def read(
+        self, tenant: str, namespace: str, path: str, commit: str | None = None
+    ) -> bytes:
+        await asyncio.sleep(0)
+        try:
+            return self._at(tenant, namespace, commit)[path]
+        except KeyError:
+            raise NotFound(f"there is no file {path} in {namespace}") from None
+
+    async def write(
+        self, tenant: str, namespace: str, changes: Mapping[str, bytes | None], *, reason: str
+    ) -> str:
+        await asyncio.sleep(0)
+        last = self.commits[-1]
+        files = {**last.get((tenant, namespace), {}), **changes}
+        kept = {path: data for path, data in files.items() if data is not None}
+        self.commits.append({**last, (tenant, namespace): kept})
+        return str(len(self.commits) - 1)
+
+
+class MemoryCache:
+    """The `TaskCache` port in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], tuple[Mapping[str, Any], int | None]] = {}
+
+    async def find(self, tenant: str, key: str, now: int) -> Mapping[str, Any] | None:
+        await asyncio.sleep(0)
+        outputs, expires = self.kept.get((tenant, key), (None, None))
+        return None if expires is not None and expires <= now else outputs
+
+    async def keep(
+        self, tenant: str, key: str, outputs: Mapping[str, Any], now: int, expires_at: int | None
+    ) -> None:
+        await asyncio.sleep(0)
+        self.kept[tenant, key] = (outputs, expires_at)

@@ -2,9 +2,11 @@
 
 import asyncio
 import re
+import tempfile
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from app.engine.commands import Commands, NewExecution
@@ -21,7 +23,17 @@ from app.flows.values import Dynamic, Text
 from app.plugins.api import RunContext, Runnable, TaskFailed
 from app.plugins.registry import Registry
 from app.ports import LoadedFlow
-from tests.engine.fakes import FakeClock, MemoryFlows, MemoryJournal, MemoryStorage, revision
+from tests.engine.fakes import (
+    Absent,
+    FakeClock,
+    MemoryCache,
+    MemoryFiles,
+    MemoryFlows,
+    MemoryJournal,
+    MemoryKeyValues,
+    MemoryStorage,
+    revision,
+)
 
 
 class Service:
@@ -143,6 +155,14 @@ class Engine:
             sink=LogSink(self.journal),
             fence=1,
             limits=Limits(**{"sweep": 0.01, **limits}),
+            kv=MemoryKeyValues(),
+            files=MemoryFiles(),
+            runner=Absent(),
+            jq=Absent(),
+            logs=Absent(),
+            cache=MemoryCache(),
+            actions=Absent(),
+            work=Path(tempfile.gettempdir()) / "headwater-tests",
         )
         self.executor = Executor(parts, Worker(parts), lambda _: Environment(), suspects)
         self.commands = Commands(self.executor, self.flows, self.journal, self.clock, parts.limits)

@@ -1,0 +1,84 @@
+"""Key-value pairs, concurrency, triggers, cached tasks."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    op.create_table(
+        "key_value",
+        sa.Column("tenant", sa.String(), nullable=False),
+        sa.Column("namespace", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "namespace", "key"),
+    )
+    op.create_table(
+        "slot",
+        sa.Column("execution_id", sa.String(), nullable=False),
+        sa.Column("tenant", sa.String(), nullable=False),
+        sa.Column("namespace", sa.String(), nullable=False),
+        sa.Column("flow_id", sa.String(), nullable=False),
+        sa.Column("running", sa.Integer(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("execution_id"),
+    )
+    op.create_index("ix_slot_flow", "slot", ["tenant", "namespace", "flow_id"])
+    op.create_table(
+        "concurrency",
+        sa.Column("tenant", sa.String(), nullable=False),
+        sa.Column("namespace", sa.String(), nullable=False),
+        sa.Column("flow_id", sa.String(), nullable=False),
+        sa.Column("running", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "namespace", "flow_id"),
+    )
+    op.create_table(
+        "trigger_state",
+        sa.Column("tenant", sa.String(), nullable=False),
+        sa.Column("namespace", sa.String(), nullable=False),
+        sa.Column("flow_id", sa.String(), nullable=False),
+        sa.Column("trigger_id", sa.String(), nullable=False),
+        sa.Column("type", sa.String(), nullable=False),
+        sa.Column("fingerprint", sa.String(), nullable=False),
+        sa.Column("date", sa.BigInteger(), nullable=True),
+        sa.Column("next_at", sa.BigInteger(), nullable=True),
+        sa.Column("execution_id", sa.String(), nullable=True),
+        sa.Column("evaluating_at", sa.BigInteger(), nullable=True),
+        sa.Column("disabled", sa.Integer(), nullable=False),
+        sa.Column("stop_after", sa.String(), nullable=False),
+        sa.Column("backfill", sa.Text(), nullable=True),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "namespace", "flow_id", "trigger_id"),
+    )
+    op.create_index("ix_trigger_next", "trigger_state", ["next_at"])
+    op.create_table(
+        "trigger_window",
+        sa.Column("tenant", sa.String(), nullable=False),
+        sa.Column("namespace", sa.String(), nullable=False),
+        sa.Column("flow_id", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("start_at", sa.BigInteger(), nullable=False),
+        sa.Column("end_at", sa.BigInteger(), nullable=False),
+        sa.Column("results", sa.String(), nullable=False),
+        sa.Column("outputs", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "namespace", "flow_id", "key"),
+    )
+    op.create_table(
+        "task_cache",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("tenant", sa.String(), nullable=False),
+        sa.Column("outputs", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.add_column("execution", sa.Column("trigger_id", sa.String(), nullable=True))

@@ -1,0 +1,146 @@
+"""What tasks see of the stores: bound to one tenant and one namespace."""
+
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import orjson
+
+from app.engine.live import Live
+from app.engine.policies import microseconds
+from app.errors import HeadwaterError, NotFound
+from app.executions import ROOT, Kind
+from app.expressions import slug
+from app.flows.keyvalues import kind_of, stored_value
+from app.plugins.api import TaskFailed
+from app.ports import Clock, KeyValue, KeyValues, NamespaceFile, NamespaceFiles, Storage
+
+_KEY = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*", re.ASCII)
+
+
+class BoundKeyValues:
+    """Implements `KeyValueStore`."""
+
+    def __init__(self, store: KeyValues, clock: Clock, tenant: str, namespace: str) -> None:
+        """Bind `store` to a namespace."""
+        self._store = store
+        self._clock = clock
+        self._place = (tenant, namespace)
+
+    async def get(self, key: str) -> KeyValue | None:
+        """Return the pair, None if there is none."""
+        return await self._store.get(*self._place, _checked(key))
+
+    async def put(
+        self,
+        key: str,
+        value: Any,
+        *,
+        kind: str | None = None,
+        ttl: timedelta | None = None,
+        overwrite: bool = True,
+        description: str | None = None,
+    ) -> None:
+        """Store a value; without `kind` its type decides."""
+        now = self._clock.now()
+        expires = None if ttl is None else now + microseconds(ttl)
+        try:
+            kept = stored_value(value, kind)
+            pair = KeyValue(
+                _checked(key), kind or kind_of(value), kept, description, now, now, expires
+            )
+            await self._store.put(*self._place, pair, overwrite=overwrite)
+        except (ValueError, HeadwaterError) as error:
+            raise TaskFailed(str(error)) from error
+
+    async def delete(self, key: str) -> bool:
+        """Remove the pair; return whether it was there."""
+        return await self._store.delete(*self._place, _checked(key))
+
+    async def pairs(self, prefix: str = "") -> Sequence[KeyValue]:
+        """Return the pairs whose keys begin with `prefix`, in order."""
+        return await self._store.pairs(*self._place, prefix)
+
+
+def _checked(key: str) -> str:
+    if not _KEY.fullmatch(key):
+        message = f"the key {key!r} may hold letters, digits, `.`, `_` and `-` only"
+        raise TaskFailed(message)
+    return key
+
+
+class BoundFiles:
+    """Implements `Files`. After a write of its own the execution reads what it wrote."""
+
+    def __init__(self, store: NamespaceFiles, live: Live, namespace: str) -> None:
+        """Bind `store` to a namespace of the tenant of `live`."""
+        self._store = store
+        self._live = live
+        self._namespace = namespace
+
+    @property
+    def _commit(self) -> str | None:
+        execution = self._live.execution
+        if self._namespace in execution.wrote:
+            return execution.wrote[self._namespace]
+        return execution.commit if self._namespace == execution.namespace else None
+
+    async def entries(self) -> Sequence[NamespaceFile]:
+        """Return all of them, in order of path."""
+        tenant = self._live.execution.tenant
+        return await self._store.entries(tenant, self._namespace, self._commit)
+
+    async def read(self, path: str) -> bytes:
+        """Return a file's bytes."""
+        tenant = self._live.execution.tenant
+        try:
+            return await self._store.read(tenant, self._namespace, path, self._commit)
+        except NotFound as error:
+            raise TaskFailed(error.message) from error
+
+    async def write(self, changes: Mapping[str, bytes | None]) -> None:
+        """Write files (None: delete) in one commit."""
+        execution = self._live.execution
+        reason = f"{execution.namespace}.{execution.flow_id}, execution {execution.id}"
+        try:
+            commit = await self._store.write(
+                execution.tenant, self._namespace, changes, reason=reason
+            )
+        except HeadwaterError as error:
+            raise TaskFailed(error.message) from error
+        event = self._live.event(Kind.WROTE, ROOT, namespace=self._namespace, commit=commit)
+        await self._live.record(event)
+
+
+class StoredStates:
+    """Implements `States`: one JSON file a document, in the internal storage."""
+
+    def __init__(self, storage: Storage, tenant: str, namespace: str, flow_id: str | None) -> None:
+        """Keep documents of a flow, or (None) of a whole namespace."""
+        self._storage = storage
+        flow = f"/{slug(flow_id)}" if flow_id else ""
+        self._root = f"kestra:///{namespace.replace('.', '/')}{flow}/states/{tenant}"
+
+    def _uri(self, name: str, key: str) -> str:
+        return f"{self._root}/{slug(name) or 'default'}/{slug(key) or 'state'}.json"
+
+    async def get(self, name: str, key: str) -> Mapping[str, Any] | None:
+        """Return the document, None if there is none."""
+        try:
+            data = b"".join([chunk async for chunk in self._storage.get(self._uri(name, key))])
+        except NotFound:
+            return None
+        return dict(orjson.loads(data))
+
+    async def put(self, name: str, key: str, data: Mapping[str, Any]) -> None:
+        """Store the document."""
+        await self._storage.put(self._uri(name, key), _once(orjson.dumps(dict(data))))
+
+    async def delete(self, name: str, key: str) -> bool:
+        """Remove the document; return whether it was there."""
+        return await self._storage.delete(self._uri(name, key))
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data

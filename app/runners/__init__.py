@@ -1,0 +1,1 @@
+"""Runners: where the programs of script tasks run."""

@@ -1,0 +1,1 @@
+"""Triggers: time and events become executions."""
