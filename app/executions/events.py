@@ -42,7 +42,8 @@ class Kind(StrEnum):
     DROPPED = "dropped"
     """Task runs are taken out, to run anew. data: paths."""
     RESTARTED = "restarted"
-    """An execution that ended (or pauses) goes on. data: runs (path → state), dropped (paths)."""
+    """An execution that ended (or pauses) goes on. data: runs (path → state), dropped (paths),
+    anew (paths that decide again)."""
 
 
 @dataclass(slots=True)

@@ -83,6 +83,8 @@ class TaskRun:
     def reopen(self, state: State, at: int) -> None:
         """Enter `state` by hand: what held it up or failed it is forgotten, decisions stay."""
         self.due = self.then = self.error = None
+        if state is State.RESTARTED:
+            self.outputs = None
         if self.attempts and state.terminal:
             self.attempts[-1].histories.append(Moment(state, at))
         self.move(state, at)
@@ -212,8 +214,12 @@ class Execution:
         """Fold an event of kind restarted."""
         for path in event.data.get("dropped", ()):
             self.task_runs.pop(TaskRunPath(path), None)
+        anew = event.data.get("anew", ())
         for path, state in event.data["runs"].items():
-            self.task_runs[TaskRunPath(path)].reopen(State(state), event.at)
+            run = self.task_runs[TaskRunPath(path)]
+            run.reopen(State(state), event.at)
+            if path in anew:
+                run.decision = None
         self.attempt += 1
         self.outputs = self.reason = None
         self.move(State.RESTARTED, event.at)

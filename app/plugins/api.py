@@ -411,6 +411,12 @@ class Flowable(Task):
     attempts: ClassVar[bool] = False
     """Whether its run counts as an attempt (so that `retry` applies to it as a whole)."""
 
+    whole: ClassVar[bool] = False
+    """Whether a restart runs it anew, its children too."""
+
+    side_by_side: ClassVar[bool] = False
+    """Whether its children (and rounds) run side by side, none after the other."""
+
     errors: Tasks = Field(
         default_factory=list, description="Tasks to run when one of the children failed."
     )

@@ -11,6 +11,7 @@ class Parallel(Flowable):
     """Run tasks side by side."""
 
     type_name = "io.kestra.plugin.core.flow.Parallel"
+    side_by_side = True
     aliases = ("io.kestra.core.tasks.flows.Parallel",)
 
     tasks: SomeTasks = Field(description="The tasks.")
