@@ -132,7 +132,7 @@ def _usable(default: Any, path: Path | None, types: Types | None) -> Iterable[_D
 def _class(name: str, types: Types | None) -> type[Model] | None:
     if types is None:
         return None
-    return types.task(name) or types.trigger(name) or types.condition(name)
+    return types.task(name) or types.trigger(name) or types.condition(name) or types.runner(name)
 
 
 def _full_name(name: str, types: Types | None) -> str:

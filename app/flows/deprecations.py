@@ -6,12 +6,13 @@ from typing import Final
 from app.flows.declarations import Input
 from app.flows.findings import Finding
 from app.flows.nodes import Node, outdated_properties
+from app.flows.runners import TaskRunner
 from app.flows.tasks import Task
 from app.flows.triggers import Trigger
 from app.flows.typed import Typed
 from app.flows.typenames import is_alias
 
-_KINDS: Final = ((Task, "task"), (Trigger, "trigger"), (Typed, "condition"))
+_KINDS: Final = ((Task, "task"), (Trigger, "trigger"), (TaskRunner, "runner"), (Typed, "condition"))
 
 
 def outdated(node: Node) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from app.flows.labels import Label, Labels, label_map
 from app.flows.names import EntryId, FlowId, InputId, LogLevel, Namespace, StateName
 from app.flows.policies import Check, Concurrency, ExecutionAssertion, MaxDuration, Sla
 from app.flows.retry import Constant, Exponential, Random, Retry
+from app.flows.runners import RUNNERS, SomeRunner, TaskRunner
 from app.flows.tasks import Asset, Assets, SomeTasks, Task, TaskCache, Tasks, WorkerGroup
 from app.flows.trigger_types import TRIGGERS
 from app.flows.triggers import Trigger, Triggers
@@ -19,6 +20,7 @@ from app.flows.typed import Model, Typed
 __all__ = [
     "CONDITIONS",
     "INPUT_TYPES",
+    "RUNNERS",
     "TRIGGERS",
     "Asset",
     "Assets",
@@ -48,10 +50,12 @@ __all__ = [
     "Retry",
     "Sla",
     "SomeConditions",
+    "SomeRunner",
     "SomeTasks",
     "StateName",
     "Task",
     "TaskCache",
+    "TaskRunner",
     "Tasks",
     "Trigger",
     "Triggers",

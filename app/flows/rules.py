@@ -169,7 +169,9 @@ def _default_properties(root: Node, types: Types) -> Iterator[Finding]:
         values = default.get("values") if isinstance(default, dict) else None
         if not isinstance(name, str) or not isinstance(values, dict):
             continue
-        model = types.task(name) or types.trigger(name) or types.condition(name)
+        model = (
+            types.task(name) or types.trigger(name) or types.condition(name) or types.runner(name)
+        )
         for value in values if model is not None else ():
             if model is not None and not takes(model, value):
                 path = (key, index, "values", value)

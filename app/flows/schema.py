@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 from app.flows.conditions import Condition
 from app.flows.declarations import INPUT_TYPES, Input
 from app.flows.flow import Flow
+from app.flows.runners import TaskRunner
 from app.flows.tasks import Task
 from app.flows.triggers import Trigger
 from app.flows.typed import ENTRY, OUTDATED, Model, Typed
@@ -25,6 +26,7 @@ _KINDS: Final[Mapping[str, type[Model]]] = {
     "task": Task,
     "trigger": Trigger,
     "condition": Condition,
+    "runner": TaskRunner,
     "input": Input,
 }
 DISCRIMINATOR: Final = "discriminator"
@@ -51,7 +53,7 @@ def type_schema(model: type[Typed]) -> dict[str, Any]:
 def _registered(types: Types) -> list[type[Model]]:
     found: dict[type[Model], None] = {}
     for name in types.names():
-        for look_up in (types.task, types.trigger, types.condition):
+        for look_up in (types.task, types.trigger, types.condition, types.runner):
             model = look_up(name)
             if model is not None:
                 found[model] = None

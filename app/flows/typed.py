@@ -88,8 +88,9 @@ class Typed(Model):
 class ByType:
     """Annotation of an entry: it is validated as the class that its `type` names.
 
-    `kind` is the look-up of `Types` (task, trigger, condition): the context of the validation must
-    hold the types under the key `types`. A `table` of classes by name stands in for them.
+    `kind` is the look-up of `Types` (task, trigger, condition, runner): the context of the
+    validation must hold the types under the key `types`. A `table` of classes by name stands in for
+    them.
     """
 
     def __init__(self, kind: str, table: "Mapping[str, type[Model]] | None" = None) -> None:

@@ -1,4 +1,4 @@
-"""The names of task, trigger and condition types, and where they are looked up."""
+"""The names of task, trigger, condition and runner types, and where they are looked up."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 from app.flows.typed import Typed
 
 if TYPE_CHECKING:
-    from app.flows.model import Condition, Task, Trigger
+    from app.flows.model import Condition, Task, TaskRunner, Trigger
 
 PREFIX = "io.kestra.plugin."
 """The part that the short form of a type name leaves out."""
@@ -23,6 +23,9 @@ class Types(Protocol):
 
     def condition(self, name: str) -> "type[Condition] | None":
         """Return the condition type of this name, None if there is none."""
+
+    def runner(self, name: str) -> "type[TaskRunner] | None":
+        """Return the task-runner type of this name, None if there is none."""
 
     def names(self) -> Iterable[str]:
         """Return every full type name, for "did you mean" and editors."""

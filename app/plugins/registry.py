@@ -1,4 +1,4 @@
-"""The registry: which task, trigger and condition types there are, by every name they have.
+"""The registry: which task, trigger, condition and runner types there are, by all their names.
 
 Plugins are packages that announce a module under the entry-point group `headwater.plugins`; the
 module's `TYPES` are the classes. Ours are announced in the same way.
@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from typing import Any, Self, TypeVar
 
 from app.errors import HeadwaterError
-from app.flows.model import CONDITIONS, TRIGGERS, Condition, Task, Trigger
+from app.flows.model import CONDITIONS, RUNNERS, TRIGGERS, Condition, Task, TaskRunner, Trigger
 from app.flows.typed import Typed
 from app.flows.typenames import spellings
 from app.plugins import core
@@ -37,6 +37,7 @@ class Registry:
         self._tasks: dict[str, type[Task]] = {}
         self._triggers: dict[str, type[Trigger]] = {}
         self._conditions: dict[str, type[Condition]] = {}
+        self._runners: dict[str, type[TaskRunner]] = {}
         self._names: list[str] = []
         for each in types:
             self._register(each)
@@ -46,7 +47,7 @@ class Registry:
     def load(cls) -> Self:
         """Return the registry of all installed plugins; raises `BrokenPlugin`."""
         # Ours are there even when the project runs without being installed.
-        found: list[type[Typed]] = [*core.TYPES, *TRIGGERS, *CONDITIONS]
+        found: list[type[Typed]] = [*core.TYPES, *TRIGGERS, *CONDITIONS, *RUNNERS]
         for entry in entry_points(group=GROUP):
             found += _types_of(entry.name, entry.load)
         return cls(dict.fromkeys(found))
@@ -63,6 +64,10 @@ class Registry:
         """Return the condition type of this name, None if there is none."""
         return self._conditions.get(name)
 
+    def runner(self, name: str) -> type[TaskRunner] | None:
+        """Return the task-runner type of this name, None if there is none."""
+        return self._runners.get(name)
+
     def names(self) -> Iterable[str]:
         """Return every full type name, in order."""
         return tuple(self._names)
@@ -76,8 +81,10 @@ class Registry:
             _add(self._triggers, new)
         elif issubclass(new, Condition):
             _add(self._conditions, new)
+        elif issubclass(new, TaskRunner):
+            _add(self._runners, new)
         else:
-            raise BrokenPlugin(f"{new.type_name} is neither a task nor a trigger nor a condition")
+            raise BrokenPlugin(f"{new.type_name} is no task, trigger, condition or task runner")
         self._names.append(new.type_name)
 
 

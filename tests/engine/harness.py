@@ -111,6 +111,9 @@ class TestTypes:
     def condition(self, name: str) -> Any:
         return self._registry.condition(name)
 
+    def runner(self, name: str) -> Any:
+        return self._registry.runner(name)
+
     def names(self) -> Iterable[str]:
         return [*self._own, *self._registry.names()]
 

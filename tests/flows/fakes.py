@@ -7,12 +7,14 @@ from pydantic import ConfigDict, Field, model_validator
 
 from app.flows.model import (
     CONDITIONS,
+    RUNNERS,
     TRIGGERS,
     Condition,
     Inputs,
     Model,
     SomeTasks,
     Task,
+    TaskRunner,
     Tasks,
     Trigger,
 )
@@ -180,6 +182,7 @@ class FakeTypes:
         self._tasks = {name: each for each in TASKS for name in spellings(each)}
         self._triggers = {name: each for each in TRIGGERS for name in spellings(each)}
         self._conditions = {name: each for each in CONDITIONS for name in spellings(each)}
+        self._runners = {name: each for each in RUNNERS for name in spellings(each)}
 
     def task(self, name: str) -> type[Task] | None:
         return self._tasks.get(name)
@@ -190,8 +193,11 @@ class FakeTypes:
     def condition(self, name: str) -> type[Condition] | None:
         return self._conditions.get(name)
 
+    def runner(self, name: str) -> type[TaskRunner] | None:
+        return self._runners.get(name)
+
     def names(self) -> Iterable[str]:
-        every: tuple[type[Typed], ...] = (*TASKS, *TRIGGERS, *CONDITIONS)
+        every: tuple[type[Typed], ...] = (*TASKS, *TRIGGERS, *CONDITIONS, *RUNNERS)
         return [each.type_name for each in every]
 
 
