@@ -42,5 +42,7 @@ class ExecutionSteps:
             self._parts.limits.logs,
             task.log_level,
         )
-        walker = TaskWalker(self.interpreter, place, self._renderer, self._subflows, log)
+        walker = TaskWalker(
+            self.interpreter, place, self._renderer, self._subflows, log, self._parts
+        )
         return await task.walk(walker)

@@ -1,13 +1,17 @@
 """The walker: what a flowable may do, and the seam between its few lines and the engine."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Protocol
 
+from app.engine.context import TaskContext
 from app.engine.frames import Frame
 from app.engine.interpreter import Interpreter, Place
 from app.engine.logs import TaskRunLog
-from app.engine.policies import microseconds
+from app.engine.parts import Parts
+from app.engine.policies import Try, microseconds
 from app.engine.rendering import Renderer
 from app.errors import HeadwaterError
 from app.executions import ROOT, Execution, Kind, State, TaskRun
@@ -37,6 +41,7 @@ class TaskWalker:
         renderer: Renderer,
         subflows: Subflows,
         log: TaskRunLog,
+        parts: Parts,
     ) -> None:
         """Walk for the task run at `place`."""
         self.path = place.path
@@ -46,6 +51,7 @@ class TaskWalker:
         self._renderer = renderer
         self._subflows = subflows
         self._log = log
+        self._parts = parts
         self._frame: Frame = place.frame.below(place.path, place.task.retry)
 
     @property
@@ -55,6 +61,16 @@ class TaskWalker:
     async def sequence(self, tasks: Sequence[Task]) -> State:
         """Run tasks one after another."""
         return await self._interpreter.sequence(tasks, self._frame)
+
+    async def sequence_in(self, directory: Path, tasks: Sequence[Task]) -> State:
+        """Run tasks one after another that share a working directory."""
+        return await self._interpreter.sequence(tasks, replace(self._frame, directory=directory))
+
+    @property
+    def context(self) -> TaskContext:
+        """What the flowable itself has at hand."""
+        seen = self._interpreter.variables(self._place)
+        return TaskContext(self._place, Try(1, 1), self._parts, self._log, self._renderer, seen)
 
     async def parallel(self, tasks: Sequence[Task], limit: int = 0) -> State:
         """Run tasks side by side."""

@@ -359,6 +359,15 @@ class Walker(Protocol):
         """Run tasks one after another; stop at the first that failed. Return the worst state."""
         ...
 
+    async def sequence_in(self, directory: Path, tasks: Sequence[Task]) -> State:
+        """Run tasks one after another that share a working directory."""
+        ...
+
+    @property
+    def context(self) -> RunContext:
+        """What the flowable itself has at hand: storage, files, the log."""
+        ...
+
     async def parallel(self, tasks: Sequence[Task], limit: int = 0) -> State:
         """Run tasks side by side, at most `limit` at a time (0: all); none after a failure."""
         ...
