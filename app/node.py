@@ -107,6 +107,7 @@ class Node:
         self.journal = SqlJournal(self.database, epoch)
         self.executions = SqlExecutions(self.database, self.journal)
         self.sink = LogSink(self.journal)
+        self.sync = SyncService(self.settings, self.sources, self.flows, self.registry, self.clock)
         parts = Parts(
             journal=self.journal,
             executions=self.executions,
@@ -118,7 +119,7 @@ class Node:
             fence=epoch,
             limits=engine_limits(self.settings),
             kv=Later("kv"),
-            files=Later("files"),
+            files=self.sync.files,
             runner=Later("runner"),
             jq=Later("jq"),
             logs=Later("logs"),
@@ -132,7 +133,6 @@ class Node:
             self.executor, self.flows, self.executions, self.clock, parts.limits
         )
         self.executor.subflows = self.commands
-        self.sync = SyncService(self.settings, self.sources, self.flows, self.registry, self.clock)
 
     async def stop(self) -> None:
         """Stop taking work, let tasks finish for a while, close (contract D10)."""

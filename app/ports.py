@@ -323,6 +323,7 @@ class NamespaceFile(NamedTuple):
 
     path: str
     size: int
+    executable: bool = False
 
 
 class NamespaceFiles(Protocol):

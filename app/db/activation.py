@@ -103,12 +103,17 @@ class ActivationStore:
         """Return (tenant, namespace) -> what is active there."""
         query = select(_SNAPSHOT).where(_SNAPSHOT.c.source_id == source_id)
         rows = await self._database.fetch(query)
-        return {
-            (row.tenant, row.namespace): Snapshot(
-                row.tenant, row.namespace, row.commit_sha, row.tree, row.state
-            )
-            for row in rows
-        }
+        return {(row.tenant, row.namespace): _snapshot(row) for row in rows}
+
+    async def snapshot(self, source_id: str, tenant: str, namespace: str) -> Snapshot | None:
+        """Return what is active in one namespace, None if nothing ever was."""
+        query = select(_SNAPSHOT).where(
+            _SNAPSHOT.c.source_id == source_id,
+            _SNAPSHOT.c.tenant == tenant,
+            _SNAPSHOT.c.namespace == namespace,
+        )
+        rows = await self._database.fetch(query)
+        return _snapshot(rows[0]) if rows else None
 
     async def activate(self, activation: Activation) -> None:
         """Write all of it in one transaction."""
@@ -131,6 +136,10 @@ def _writes(new: Activation) -> Sequence[Write]:
         Write(_END_PINS, [(at, f"commit {new.applied}", source)] if new.flows else []),
         Write(_APPLIED, [(new.applied, source)] if new.applied else []),
     ]
+
+
+def _snapshot(row: Row) -> Snapshot:
+    return Snapshot(row.tenant, row.namespace, row.commit_sha, row.tree, row.state)
 
 
 def _active(row: Row) -> ActiveFlow:

@@ -11,10 +11,12 @@ from app.flows.typenames import Types
 from app.ports import Clock, FlowRevision
 from app.sync.contents import Contents
 from app.sync.differences import unified
+from app.sync.files import SourceFiles
 from app.sync.follower import Follower
 from app.sync.indexing import Indexer
 from app.sync.model import Actor, Delivery, FlowWrite
 from app.sync.passes import Parts
+from app.sync.publishing import Publisher
 from app.sync.rollback import Rollback
 from app.sync.webhook import Webhook
 from app.sync.writes import Writes
@@ -42,7 +44,9 @@ class SyncService:
         parts = Parts(settings, sources, flows, types, clock, contents, indexer)
         self._parts = parts
         self._follower = Follower(_described(settings), parts)
-        self._writes = Writes(parts, self._follower.synced)
+        publisher = Publisher(parts, self._follower.synced)
+        self._writes = Writes(parts, publisher)
+        self.files = SourceFiles(parts, publisher)
         self._rollback = Rollback(flows, sources.pins, clock, self._announce)
         self._webhook = Webhook(SOURCE, settings, sources.deliveries, clock, self._delivered)
 

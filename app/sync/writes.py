@@ -1,29 +1,22 @@
 """Edits by the API: a flow that is saved or deleted becomes a commit, and is active at once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
-from app.db.records import FlowKey, SyncRun
-from app.errors import Conflict, Invalid, NotFound, Unavailable
+from app.db.records import FlowKey
+from app.errors import Conflict, Invalid, NotFound
 from app.flows.parse import Parsed
 from app.flows.problems import Problem
-from app.git.draft import Draft, Person
 from app.git.fastimport import blob_id
 from app.git.layout import NAMESPACE_NAME, TENANT_NAME
 from app.git.objects import ObjectReader
-from app.git.survey import shown
 from app.git.trees import blob_of
 from app.ports import FlowRevision
 from app.sync.model import Actor, FlowWrite
 from app.sync.passes import Parts
+from app.sync.publishing import Edits, Publisher
 from app.sync.validation import parse
-
-
-class ReadOnlySource(Conflict):
-    """Flows of this source are changed in Git only."""
-
-    code = "READ_ONLY_SOURCE"
 
 
 class _Edit(NamedTuple):
@@ -38,11 +31,10 @@ class _Edit(NamedTuple):
 class Writes:
     """Makes commits of edits and waits until they are active."""
 
-    def __init__(self, parts: Parts, sync: Callable[[str], Awaitable[SyncRun]]) -> None:
-        """`sync` makes a run that begins after now and returns it."""
+    def __init__(self, parts: Parts, publisher: Publisher) -> None:
+        """Publish by `publisher`."""
         self._parts = parts
-        self._sync = sync
-        self._turn = asyncio.Lock()
+        self._publisher = publisher
 
     async def put(
         self,
@@ -56,7 +48,7 @@ class Writes:
         create: bool | None,
     ) -> FlowRevision:
         """Write one flow (see `SyncService.put_flow`)."""
-        self._refuse_read_only()
+        self._publisher.refuse_read_only()
         key = await self._identified(tenant, namespace, flow_id, source)
         known = self._known(key)
         if create and known is not None:
@@ -73,7 +65,7 @@ class Writes:
         self, tenant: str, wanted: Sequence[FlowWrite], *, actor: Actor, message: str | None
     ) -> list[FlowRevision | None]:
         """Write several flows in one commit (see `SyncService.put_flows`)."""
-        self._refuse_read_only()
+        self._publisher.refuse_read_only()
         edits = []
         for namespace, flow_id, source in wanted:
             if source is None:
@@ -91,7 +83,7 @@ class Writes:
         self, tenant: str, namespace: str, flow_id: str, *, actor: Actor, message: str | None
     ) -> None:
         """Delete one flow (see `SyncService.delete_flow`)."""
-        self._refuse_read_only()
+        self._publisher.refuse_read_only()
         edit = await self._edit((tenant, namespace, flow_id), None, None)
         await self._commit([edit], message or f"Delete flow {namespace}.{flow_id}", actor)
 
@@ -141,53 +133,21 @@ class Writes:
             return revisions[-1].path
         return self._parts.repository.layout.flow_path(*key)
 
-    def _refuse_read_only(self) -> None:
-        if self._parts.settings.git.edit_mode == "readonly":
-            where = self._parts.settings.git.repo or "the repository"
-            message = f"flows come from {where} and are changed there only (edit mode readonly)"
-            raise ReadOnlySource(message)
-
     # -- the commit ------------------------------------------------------------------------------
 
     async def _commit(self, edits: Sequence[_Edit], message: str, actor: Actor) -> None:
         """Publish the edits as one commit and wait until it is active."""
-        if self._parts.origin is None:
-            await self._sync("write")
-        await self._refuse_blocked(edits)
-        origin = self._parts.repository
-        changes = {edit.path: edit.data for edit in edits}
-        author = Person(actor.name, actor.email)
 
-        def make(tip: str | None) -> Draft:
+        def check(tip: str) -> None:
             for edit in edits:
-                if edit.known is not None and tip is not None:
-                    _refuse_moved(origin.mirror.objects, tip, edit)
-            return Draft(changes, message, author)
+                if edit.known is not None:
+                    _refuse_moved(self._parts.repository.mirror.objects, tip, edit)
 
-        async with self._turn:  # or writers of this node would only move each other's branch
-            commit = await asyncio.to_thread(origin.write, make)
-        self._parts.approved.append(commit)
-        run = await self._sync("write")
-        if run.outcome == "FAILED":
-            raise Unavailable(f"commit {commit[:12]} was made, but not synced: {run.reason}")
+        changes = {edit.path: edit.data for edit in edits}
+        places = {edit.key[:2] for edit in edits}
+        commit = await self._publisher.publish(Edits(changes, places, message, actor, check))
         for edit in edits:
             self._refuse_inactive(edit, commit)
-
-    async def _refuse_blocked(self, edits: Sequence[_Edit]) -> None:
-        """Refuse an edit that could not become active: other files keep its namespace back."""
-        if self._parts.settings.git.atomic == "flow":
-            return
-        places = {edit.key[:2] for edit in edits}
-        mended = {shown(edit.path) for edit in edits}
-        whole = self._parts.settings.git.atomic == "commit"
-        for each in await self._parts.sources.findings(self._parts.indexer.source_id):
-            concerned = whole or (each.tenant, each.namespace) in places
-            if each.severity == "error" and concerned and each.path not in mended:
-                message = (
-                    f"namespace {each.namespace} stays at an earlier commit because of {each.path}:"
-                    f" {each.message}; mend that file first"
-                )
-                raise Conflict(message)
 
     def _refuse_inactive(self, edit: _Edit, commit: str) -> None:
         """Tell when the edit is in Git, but something else keeps its namespace from moving."""

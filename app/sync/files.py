@@ -1,0 +1,252 @@
+"""The files of namespaces: read out of one commit, written as one commit.
+
+Everything is read from the mirror by object id; there is no work tree, links are never followed.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from app.errors import (
+    BadRequest,
+    Conflict,
+    Invalid,
+    NotFound,
+    ObjectMissing,
+    RefNotFound,
+    TooLarge,
+)
+from app.git.history import EXECUTABLE, REGULAR
+from app.git.layout import NAMESPACE_NAME, TENANT_NAME
+from app.git.names import check_path, is_oid
+from app.git.repository import ok
+from app.git.survey import lfs_pointer
+from app.git.trees import Entry, ls_tree, tree_of
+from app.ports import NamespaceFile
+from app.sync.model import Actor
+from app.sync.origin import Origin
+from app.sync.passes import Parts
+from app.sync.publishing import Edits, Publisher
+
+LONGEST_PATH = 500
+"""Characters that the path of a namespace file may have."""
+
+_EXECUTIONS = Actor("Headwater", "executions@headwater.invalid")
+_LISTINGS = 256
+
+Listing = Mapping[str, Entry]
+"""The files of one namespace at one commit, by their path in it."""
+
+
+class FileCommit(NamedTuple):
+    """A commit that changed a file or folder. `at`: µs since the epoch."""
+
+    commit: str
+    at: int
+    author: str
+    subject: str
+
+
+class SourceFiles:
+    """Implements `ports.NamespaceFiles` on the repository of the flows."""
+
+    def __init__(self, parts: Parts, publisher: Publisher) -> None:
+        """Read by `parts`, write by `publisher`."""
+        self._parts = parts
+        self._publisher = publisher
+        self._listings: OrderedDict[tuple[str, str, str], Listing] = OrderedDict()
+
+    async def entries(
+        self, tenant: str, namespace: str, commit: str | None = None
+    ) -> Sequence[NamespaceFile]:
+        """Return all files of a namespace, in order of path; raises `NotFound`."""
+        listing = await self._listing(tenant, namespace, commit)
+        return [
+            NamespaceFile(path, entry.size or 0, entry.mode == EXECUTABLE)
+            for path, entry in listing.items()
+        ]
+
+    async def read(
+        self, tenant: str, namespace: str, path: str, commit: str | None = None
+    ) -> bytes:
+        """Return a file's bytes.
+
+        Raises:
+            NotFound: when there is no such file, or no such commit.
+            Conflict: when the commit holds only a Git LFS pointer to it.
+        """
+        listing = await self._listing(tenant, namespace, commit)
+        entry = listing.get(path.lstrip("/"))
+        if entry is None:
+            message = f"there is no file {path} in namespace {namespace}"
+            raise NotFound(message)
+        most = self._parts.settings.git.max_file_bytes
+        objects = self._parts.repository.mirror.objects
+        try:
+            data = await asyncio.to_thread(objects.read, entry.oid, limit=most)
+        except ObjectMissing as error:
+            raise NotFound(error.message) from error
+        if lfs_pointer(data) is not None:
+            message = f"{path} is kept in Git LFS, which is not fetched; commit the file itself"
+            raise Conflict(message)
+        return data
+
+    async def write(
+        self, tenant: str, namespace: str, changes: Mapping[str, bytes | None], *, reason: str
+    ) -> str:
+        """Write files (None: delete) as one commit; return the commit that is active then."""
+        return await self.put(
+            tenant, namespace, changes, actor=_EXECUTIONS, message=_message(changes, reason)
+        )
+
+    async def put(
+        self,
+        tenant: str,
+        namespace: str,
+        changes: Mapping[str, bytes | None],
+        *,
+        actor: Actor,
+        message: str,
+    ) -> str:
+        """Write files as `write` does, in the name of somebody.
+
+        Raises:
+            Invalid: a path is absolute, goes up or is no file name; or no such namespace can be.
+            TooLarge: a file is larger than the repository may hold.
+            Conflict: the repository cannot be written, or the namespace is kept back.
+        """
+        self._publisher.refuse_read_only()
+        origin = await self._publisher.opened()
+        active = await self.active(tenant, namespace)
+        paths = self._checked(origin, tenant, namespace, changes)
+        if not any(data is not None for data in paths.values()) and active is None:
+            return ""  # nothing to delete
+        if not paths:
+            return active or ""
+        edits = Edits(paths, [(tenant, namespace)], message, actor)
+        commit = await self._publisher.publish(edits)
+        return await self._activated(tenant, namespace, commit)
+
+    async def active(self, tenant: str, namespace: str) -> str | None:
+        """Return the commit that is active in a namespace, None if it has none."""
+        source = self._parts.indexer.source_id
+        snapshot = await self._parts.sources.activation.snapshot(source, tenant, namespace)
+        return snapshot.commit if snapshot and snapshot.commit else None
+
+    async def history(self, tenant: str, namespace: str, path: str) -> list[FileCommit]:
+        """Return the commits that changed a path of the active ones, newest first."""
+        commit = await self.active(tenant, namespace)
+        if commit is None:
+            return []
+        origin = await self._publisher.opened()
+        full = f"{_folder(origin, tenant, namespace)}/{path}".rstrip("/")
+        return await asyncio.to_thread(_history, origin, commit, full)
+
+    # -- private ---------------------------------------------------------------------------------
+
+    async def _listing(self, tenant: str, namespace: str, commit: str | None) -> Listing:
+        at = commit or await self.active(tenant, namespace)
+        if at is None:
+            return {}
+        key = (at, tenant, namespace)
+        known = self._listings.get(key)
+        if known is None:
+            origin = await self._publisher.opened()
+            known = await asyncio.to_thread(_list, origin, at, tenant, namespace)
+            if is_oid(at):  # a branch or a short id may mean another commit tomorrow
+                self._listings[key] = known
+                while len(self._listings) > _LISTINGS:
+                    self._listings.popitem(last=False)
+        return known
+
+    def _checked(
+        self, origin: Origin, tenant: str, namespace: str, changes: Mapping[str, bytes | None]
+    ) -> dict[str, bytes | None]:
+        """Return the changes by repository path."""
+        if not TENANT_NAME.match(tenant):
+            raise Invalid(f"{tenant!r} is no tenant name: small letters, digits, - and _")
+        if not NAMESPACE_NAME.match(namespace):
+            raise Invalid(f"{namespace!r} is no namespace: small letters, digits, - _ and dots")
+        most = self._parts.settings.git.max_file_bytes
+        for path, data in changes.items():
+            _check(path)
+            if data is not None and len(data) > most:
+                raise TooLarge(f"{path} has {len(data)} bytes, {most} are allowed")
+        place = origin.layout.file_path
+        return {place(tenant, namespace, path): data for path, data in changes.items()}
+
+    async def _activated(self, tenant: str, namespace: str, commit: str) -> str:
+        """Return the commit that is active once `commit` was made, if it has taken it up."""
+        active = await self.active(tenant, namespace)
+        origin = self._parts.repository
+        if active is None or not await asyncio.to_thread(
+            _has_taken_up, origin, active, commit, origin.layout.namespace_folder(tenant, namespace)
+        ):
+            message = (
+                f"commit {commit[:12]} was made, but is not active:"
+                f" see the findings of namespace {namespace}"
+            )
+            raise Conflict(message)
+        return active
+
+
+def _check(path: str) -> None:
+    try:
+        check_path(path)
+        path.encode()
+    except (BadRequest, UnicodeEncodeError):
+        message = (
+            f"{path!r:.200} is no path of a namespace file: no `..`, no leading `/`, no `.git`"
+        )
+        raise Invalid(message) from None
+    if len(path) > LONGEST_PATH or any(len(part.encode()) > 255 for part in path.split("/")):
+        raise Invalid(f"the path {path[:80]!r}… is too long: {LONGEST_PATH} characters are allowed")
+
+
+def _message(changes: Mapping[str, bytes | None], reason: str) -> str:
+    """Return the message of a commit that an execution makes."""
+    names = list(changes)
+    verb = "Delete" if all(data is None for data in changes.values()) else "Update"
+    subject = f"file {names[0]}" if len(names) == 1 else f"{len(names)} files"
+    listed = "\n".join(f"- {name}" for name in names[:50]) if len(names) > 1 else ""
+    return f"{verb} {subject}"[:72] + f"\n\nBy {reason}\n\n{listed}"
+
+
+def _folder(origin: Origin, tenant: str, namespace: str) -> str:
+    return origin.layout.file_path(tenant, namespace, "").rstrip("/")
+
+
+def _list(origin: Origin, commit: str, tenant: str, namespace: str) -> Listing:
+    """List the files of a namespace at a commit (blocking)."""
+    if not (TENANT_NAME.match(tenant) and NAMESPACE_NAME.match(namespace)):
+        return {}
+    folder = _folder(origin, tenant, namespace)
+    try:
+        full = origin.mirror.resolve(commit)
+        tree = tree_of(origin.mirror.objects, full, folder)
+    except RefNotFound as error:
+        raise NotFound(f"no commit {commit} is known here") from error
+    if tree is None:
+        return {}
+    found = {}
+    for entry in ls_tree(origin.mirror.disk.launcher, tree, sizes=True):
+        path = f"{folder}/{entry.path}"
+        if entry.mode in (REGULAR, EXECUTABLE) and not origin.is_ignored(path):
+            found[entry.path] = entry
+    return dict(sorted(found.items()))
+
+
+def _has_taken_up(origin: Origin, active: str, commit: str, folder: str) -> bool:
+    """Whether what is active holds what `commit` wrote, perhaps with later commits on top."""
+    objects = origin.mirror.objects
+    same = tree_of(objects, active, folder) == tree_of(objects, commit, folder)
+    return same or origin.mirror.is_ancestor(commit, active)
+
+
+def _history(origin: Origin, commit: str, path: str) -> list[FileCommit]:
+    options = ("--first-parent", "-z", "--format=%H%x1f%ct%x1f%an%x1f%s", "--max-count=1000")
+    outcome = origin.mirror.repository.git.log(*options, commit, "--", path)
+    text = ok(outcome, "Reading the history of a file").out.decode("utf-8", "replace")
+    rows = [record.split("\x1f", 3) for record in text.split("\0") if record]
+    return [FileCommit(sha, int(at) * 1_000_000, who, what) for sha, at, who, what in rows]
