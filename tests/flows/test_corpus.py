@@ -1,0 +1,76 @@
+"""The flow corpus on a whole node: all cases at once, on SQLite and on PostgreSQL.
+
+`CASE=loops/* pytest tests/flows/test_corpus.py` plays only the cases whose names match.
+"""
+
+import asyncio
+import fnmatch
+import os
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.config import load_settings
+from app.node import Node, running
+from app.sync.model import Actor
+from tests.flows.cases import Case, cases
+from tests.flows.story import Story
+from tests.plugins.servers import serving
+
+ANN = Actor("Ann", "ann@example.org")
+ENOUGH = 150
+"""Flows that the corpus has at least."""
+
+
+def chosen() -> list[Case]:
+    """Return the cases to play."""
+    pattern = os.environ.get("CASE", "*")
+    return [case for case in cases() if fnmatch.fnmatchcase(case.name, pattern)]
+
+
+async def played(node: Node, case: Case) -> str | None:
+    """Play a case; return what was wrong with it, None if nothing."""
+    try:
+        problems = await Story(node, case).play()
+    except Exception:  # noqa: BLE001 - one case must not hide the others
+        problems = [traceback.format_exc(limit=-3)]
+    return f"{case.name} ({case.title}):\n    " + "\n    ".join(problems) if problems else None
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+async def test_every_case(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    flags: dict[str, Any] = {
+        "data_dir": tmp_path,
+        "engine": {"park_after_seconds": 0.2},
+        "http": {"allow_loopback": True},
+    }
+    if kind == "postgres":
+        flags["database"] = {"url": request.getfixturevalue("postgres_database")}
+    async with serving() as server, running(load_settings(**flags)) as node:
+        told = chosen()
+        sources = {
+            (_namespace(source), flow): source.replace("${http}", f"http://127.0.0.1:{server.port}")
+            for case in told
+            for flow, source in case.flows.items()
+        }
+        changes = [(space, flow, source) for (space, flow), source in sources.items()]
+        await node.sync.put_flows("main", changes, actor=ANN)
+        wrong = await asyncio.gather(*(played(node, case) for case in told))
+    assert not (found := [each for each in wrong if each]), "\n".join(found)
+
+
+def _namespace(source: str) -> str:
+    return next(
+        line.partition(":")[2].strip()
+        for line in source.splitlines()
+        if line.startswith("namespace:")
+    )
+
+
+def test_no_two_files_have_a_flow_with_the_same_id() -> None:
+    files = {id(case.flows): case.flows for case in cases()}
+    flows = [flow for each in files.values() for flow in each]
+    assert sorted(flows) == sorted(set(flows))
