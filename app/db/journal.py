@@ -175,7 +175,7 @@ def _execution_row(execution: Execution, stored: Stored) -> tuple[Any, ...]:
         int(not execution.over),
         int(stored.parked),
         stored.wake_at,
-        execution.parent_id,
+        execution.caller_id,
         execution.original_id,
         _labels(execution),
         trigger.get("type"),

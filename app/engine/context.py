@@ -74,7 +74,7 @@ class TaskContext:
         span = _hex(f"{self.task_run_id}{self.attempt}{self.delivery}", 16)
         return f"00-{trace}-{span}-01"
 
-    async def render(self, value: Any, **extra: Any) -> Any:
+    async def render(self, value: Any, /, **extra: Any) -> Any:
         """Render a template, or every template in a structure."""
         variables = {**self.variables, **extra} if extra else self.variables
         if isinstance(value, str):
@@ -204,9 +204,9 @@ class TaskContext:
 
 
 def may_read(live: Live, uri: str) -> bool:
-    """Whether a file belongs to this execution, or to the one that started it."""
+    """Whether a file belongs to this execution, the one that started it or was copied for it."""
     execution = live.execution
-    owners = [execution.id, execution.parent_id]
+    owners = [execution.id, execution.caller_id, execution.parent_id, execution.original_id]
     parts = uri.split("/")
     return (
         uri.startswith("kestra:///")

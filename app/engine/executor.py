@@ -292,12 +292,12 @@ class Executor:
             return
         self.finished.add(live.execution)
         METRICS.executions_ended.labels(live.execution.state.value).inc()
-        if live.execution.parent_id and not self._stopping:
+        if live.execution.caller_id and not self._stopping:
             self._spawn(self._wake_parent(live.execution))
 
     async def _wake_parent(self, child: Execution) -> None:
         with suppress(NotFound, Conflict):
-            async with self.holding(child.parent_id or "") as parent:
+            async with self.holding(child.caller_id or "") as parent:
                 parent.signal(child.id)
 
     # -- reading ------------------------------------------------------------------------------

@@ -163,6 +163,16 @@ class Execution:
         self.histories.append(Moment(state, at))
 
     @property
+    def caller_id(self) -> str | None:
+        """The execution that started this one, by a task or through a flow trigger.
+
+        `parent_id` is Kestra's: for a copy that is the execution it was copied from.
+        """
+        variables = (self.trigger or {}).get("variables") or {}
+        caller = variables.get("executionId")
+        return caller if isinstance(caller, str) else None
+
+    @property
     def over(self) -> bool:
         """Whether it has ended and nothing runs after its end either."""
         return self.state.terminal and not self.after

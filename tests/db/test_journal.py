@@ -173,7 +173,8 @@ async def test_parents_of_ended_children_are_found(ports: tuple[Any, Any]) -> No
     parent, event = created()
     await journal.append(parent, [event])
     await journal.append(parent, [], parked=True)
-    child, event = created(parent_id=parent.id)
+    trigger = {"variables": {"executionId": parent.id}}
+    child, event = created(trigger=trigger)
     await journal.append(child, [event])
     assert await executions.children(parent.id) == [child.id]
     assert await executions.parents_of_ended() == []

@@ -69,7 +69,7 @@ class MemoryJournal:
             "open": not execution.over,
             "parked": parked,
             "wake_at": wake_at,
-            "parent": execution.parent_id,
+            "parent": execution.caller_id,
             "tenant": execution.tenant,
         }
         keep_row = touch or first == 0 or not events
