@@ -36,6 +36,7 @@ from app.errors import Unavailable
 from app.plugins.http import http_client
 from app.plugins.registry import Registry
 from app.ports import HttpClient
+from app.runners.jq import JqChildren
 from app.storage import LocalStorage
 from app.sync.service import SyncService
 
@@ -76,6 +77,7 @@ class Node:
         self.sources = SourceStore(self.database)
         self.logs = SqlLogs(self.database)
         self.http: HttpClient
+        self.jq: JqChildren
         self.journal: SqlJournal
         self.executions: SqlExecutions
         self.sink: LogSink
@@ -104,6 +106,7 @@ class Node:
 
     def _assemble(self, epoch: int) -> None:
         self.http = http_client(self.settings.http)
+        self.jq = JqChildren()
         self.journal = SqlJournal(self.database, epoch)
         self.executions = SqlExecutions(self.database, self.journal)
         self.sink = LogSink(self.journal)
@@ -121,7 +124,7 @@ class Node:
             kv=Later("kv"),
             files=self.sync.files,
             runner=Later("runner"),
-            jq=Later("jq"),
+            jq=self.jq,
             logs=Later("logs"),
             cache=Later("cache"),
             actions=Later("actions"),
@@ -144,6 +147,7 @@ class Node:
         if hasattr(self, "executor"):
             await self.executor.stop(self.settings.engine.drain_seconds)
             await self.http.close()
+            await self.jq.close()
             self.suspects.close()
         await self.database.close()
 
