@@ -8,11 +8,11 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from app.flows.cycles import cycle
 from app.flows.declarations import Input, Output
 from app.flows.deprecations import outdated
 from app.flows.findings import Finding
 from app.flows.flow import Flow
-from app.flows.graph import cycle
 from app.flows.labels import ALLOWED, SYSTEM
 from app.flows.nodes import Node, properties, takes
 from app.flows.policies import ServiceLevel

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.flows.graph import cycle
+from app.flows.cycles import cycle
 from app.flows.rules import RESERVED
 from tests.flows.fakes import TYPES, flow, lines, parse
 
