@@ -80,7 +80,7 @@ class TaskWalker:
         """Run tasks once for each value."""
         return await self._interpreter.rounds(values, tasks, limit, self._frame)
 
-    async def render(self, value: Any, **extra: Any) -> Any:
+    async def render(self, value: Any, /, **extra: Any) -> Any:
         """Render a template or every template of a structure."""
         variables = {**self._interpreter.variables(self._place), **extra}
         if isinstance(value, str):

@@ -227,7 +227,7 @@ class RunContext(Protocol):
         """The variables that expressions see here (reference §3.12)."""
         ...
 
-    async def render(self, value: Any, **extra: Any) -> Any:
+    async def render(self, value: Any, /, **extra: Any) -> Any:
         """Render a template, or every template in a structure; `extra` variables are added."""
         ...
 
@@ -376,7 +376,7 @@ class Walker(Protocol):
         """Run `tasks` in sequence once per value, at most `limit` rounds at a time (0: all)."""
         ...
 
-    async def render(self, value: Any, **extra: Any) -> Any:
+    async def render(self, value: Any, /, **extra: Any) -> Any:
         """Render a template or every template of a structure, seeing the outputs so far."""
         ...
 

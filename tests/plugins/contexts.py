@@ -1,10 +1,13 @@
 """A `RunContext` for tests of task types: what the task did can be read from it."""
 
+import tempfile
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from app.expressions import Environment, compile_template
 from app.plugins.api import TaskFailed
-from app.ports import HttpClient
+from app.ports import HttpClient, NamespaceFile
 from app.storage import MemoryStorage
 
 
@@ -30,6 +33,31 @@ class Lines:
         self.lines.append(("ERROR", message))
 
 
+ENVIRONMENT = Environment()
+
+
+class BoundMemoryFiles:
+    """The files of one namespace, as tasks see them."""
+
+    def __init__(self, kept: dict[str, bytes]) -> None:
+        self.kept = kept
+
+    async def entries(self) -> list[NamespaceFile]:
+        return [NamespaceFile(path, len(data)) for path, data in sorted(self.kept.items())]
+
+    async def read(self, path: str) -> bytes:
+        if path not in self.kept:
+            raise TaskFailed(f"there is no file {path}")
+        return self.kept[path]
+
+    async def write(self, changes: Mapping[str, bytes | None]) -> None:
+        for path, data in changes.items():
+            if data is None:
+                self.kept.pop(path, None)
+            else:
+                self.kept[path] = data
+
+
 class Context:
     """One attempt of one task run; files are kept in memory, properties are rendered already."""
 
@@ -52,9 +80,13 @@ class Context:
             "X-Flow-Delivery": "1",
         }
         self.variables: Mapping[str, Any] = {}
+        self.folder: Path | None = None
+        self.namespaces: dict[str, dict[str, bytes]] = {}
 
-    async def render(self, value: Any, **extra: Any) -> Any:
-        return value
+    async def render(self, value: Any, /, **extra: Any) -> Any:
+        if not extra:
+            return value
+        return compile_template(value).render({**self.variables, **extra}, ENVIRONMENT)
 
     def metric(self, name: str, value: float, *, kind: str = "counter", **tags: str) -> None:
         self.metrics.append((name, value, kind, tags))
@@ -68,3 +100,36 @@ class Context:
         if "/e1/" not in uri:
             raise TaskFailed(f"{uri} belongs to another execution and cannot be read here")
         return self.storage.get(uri)
+
+    async def file_size(self, uri: str) -> int:
+        return await self.storage.size(uri)
+
+    async def delete_file(self, uri: str) -> bool:
+        return await self.storage.delete(uri)
+
+    async def delete_files(self) -> list[str]:
+        prefix = "kestra:///company/team/flow/executions/e1"
+        uris = await self.storage.below(prefix)
+        await self.storage.delete_prefix(prefix)
+        return uris
+
+    async def directory(self) -> Path:
+        if self.folder is None:
+            self.folder = Path(tempfile.mkdtemp())
+        return self.folder
+
+    def files(self, namespace: str | None = None) -> BoundMemoryFiles:
+        return BoundMemoryFiles(self.namespaces.setdefault(namespace or self.namespace, {}))
+
+    async def store(self, name: str, data: bytes) -> str:
+        """Put a file there as a task before would have."""
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for start in range(0, len(data), 1000):
+                yield data[start : start + 1000]
+
+        return await self.put_file(name, chunks())
+
+    async def text(self, uri: str) -> str:
+        """Return what a file holds."""
+        return b"".join([chunk async for chunk in self.storage.get(uri)]).decode()

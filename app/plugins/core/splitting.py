@@ -55,7 +55,7 @@ async def split(
         TaskFailed: when the batching says no size, or the file is no UTF-8 text.
     """
     _check(batching)
-    lines = _ended(_lines(source), batching.separator)
+    lines = _ended(text_lines(source), batching.separator)
     async with aclosing(lines):
         if batching.size is None and batching.partitions is not None:
             return await _partitioned(ctx, lines, batching.partitions, extension)
@@ -75,9 +75,9 @@ def _check(batching: Batching) -> None:
     raise TaskFailed(message)
 
 
-async def _lines(source: AsyncIterator[bytes]) -> AsyncGenerator[str]:
-    """Yield the lines of a text without their ends."""
-    decode = codecs.getincrementaldecoder("utf-8")().decode
+async def text_lines(source: AsyncIterator[bytes], codec: str = "utf-8") -> AsyncGenerator[str]:
+    """Yield the lines of a text without their ends; raises `TaskFailed` when it is none."""
+    decode = codecs.getincrementaldecoder(codec)().decode
     begun: list[str] = []
     held = ""
     try:
@@ -89,7 +89,7 @@ async def _lines(source: AsyncIterator[bytes]) -> AsyncGenerator[str]:
         for line in _cut(held + decode(b"", final=True), begun):
             yield line
     except UnicodeDecodeError as error:
-        message = f"the file is no UTF-8 text: {error}"
+        message = f"the file is no {codec.upper()} text: {error}"
         raise TaskFailed(message) from None
     if begun:
         yield "".join(begun)
