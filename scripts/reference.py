@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from app.config import Section, Settings, secret_file_variable, secret_paths, variable
+from scripts.compatibility import compatibility
 
 PAGES_FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 PLAIN_TYPES = {str: "text", int: "integer", float: "number", bool: "`true`, `false`"}
@@ -51,11 +52,18 @@ def main() -> int:
     outdated = [name for name, write in PAGES.items() if current(name) != write()]
     for name in outdated:
         if check:
-            print(f"docs/reference/{name} is outdated; run scripts/docs", file=sys.stderr)
+            print(f"{shown(name)} is outdated; run scripts/docs", file=sys.stderr)
         else:
             (PAGES_FOLDER / name).write_text(PAGES[name](), encoding="utf-8")
-            print(f"wrote docs/reference/{name}")
+            print(f"wrote {shown(name)}")
     return 1 if check and outdated else 0
+
+
+def shown(name: str) -> str:
+    """Return the place of a page, seen from the project."""
+    return (
+        f"docs/{name.removeprefix('../')}" if name.startswith("../") else f"docs/reference/{name}"
+    )
 
 
 def current(name: str) -> str | None:
@@ -140,7 +148,11 @@ def _size(value: int) -> str:
     return ""
 
 
-PAGES: dict[str, Callable[[], str]] = {"configuration.md": configuration_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "configuration.md": configuration_page,
+    "../compatibility.md": compatibility,
+}
+"""The pages by their place, seen from docs/reference."""
 
 
 if __name__ == "__main__":

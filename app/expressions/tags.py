@@ -83,7 +83,7 @@ class TemplateParser(ExpressionParser):
     def _tag(self) -> Statement:
         start = self.take(TAG)
         name = self.take(NAME)
-        read = _TAGS.get(name.text)
+        read = TAGS.get(name.text)
         if read is not None:
             return read(self, start.at)
         if name.text == "raw":
@@ -191,7 +191,7 @@ def _filter(parser: TemplateParser, at: int) -> Statement:
     return FilterBlock(chain, body, at)
 
 
-_TAGS: Final[dict[str, Callable[[TemplateParser, int], Statement]]] = {
+TAGS: Final[dict[str, Callable[[TemplateParser, int], Statement]]] = {
     "if": _if,
     "for": _for,
     "set": _set,
@@ -199,3 +199,4 @@ _TAGS: Final[dict[str, Callable[[TemplateParser, int], Statement]]] = {
     "block": _block,
     "filter": _filter,
 }
+"""The readers of tags by name; `verbatim` and `raw` are the lexer's."""

@@ -1,0 +1,167 @@
+"""Restarts, replays and states set by hand: what goes on, what runs anew, what is taken out."""
+
+from typing import Any
+
+import pytest
+
+from app.engine.restart import changed, replayed, restarted
+from app.errors import Invalid
+from app.executions import Execution, State
+from tests.engine.harness import SERVICE, Engine, flow, states
+
+
+async def ended(source: str, **new: Any) -> tuple[Execution, Any]:
+    """Run a flow to its end; return the execution and the flow."""
+    loaded = flow(source)
+    async with Engine(loaded) as engine:
+        return await engine.run(**new), loaded.flow
+
+
+def after(execution: Execution, event: Any) -> Execution:
+    execution.apply(event)
+    return execution
+
+
+NESTED = """
+id: nested
+tasks:
+  - {id: before, type: core.debug.Return, format: "1"}
+  - id: outer
+    type: core.flow.Sequential
+    tasks:
+      - {id: inner, type: core.debug.Return, format: "2"}
+      - {id: fails, type: core.execution.Fail}
+    errors:
+      - {id: handler, type: core.debug.Return, format: "3"}
+  - {id: never, type: core.debug.Return, format: "4"}
+finally:
+  - {id: last, type: core.debug.Return, format: "5"}
+"""
+
+
+async def test_a_restart_goes_on_from_what_failed() -> None:
+    execution, model = await ended(NESTED)
+    assert execution.state is State.FAILED
+    execution = after(execution, restarted(execution, model, 9))
+    assert execution.state is State.RESTARTED
+    assert execution.attempt == 2
+    assert states(execution) == {
+        "/before": "SUCCESS",
+        "/outer": "RUNNING",
+        "/outer/inner": "SUCCESS",
+        "/outer/fails": "RESTARTED",
+    }
+
+
+async def test_nothing_failed_nothing_restarts() -> None:
+    execution, model = await ended("id: f\ntasks: [{id: a, type: core.debug.Return}]")
+    with pytest.raises(Invalid, match="No task found to restart"):
+        restarted(execution, model, 9)
+
+
+async def test_an_execution_without_a_failed_task_is_walked_again() -> None:
+    execution, model = await ended(
+        "id: f\ntasks: [{id: a, type: core.debug.Return}]\noutputs: [{id: o, type: INT, value: x}]"
+    )
+    assert execution.state is State.FAILED
+    execution = after(execution, restarted(execution, model, 9))
+    assert states(execution) == {"/a": "SUCCESS"}
+    assert execution.state is State.RESTARTED
+
+
+LOOPS = """
+id: loops
+tasks:
+  - id: rounds
+    type: core.flow.ForEach
+    values: [a, b, c]
+    tasks:
+      - {id: one, type: core.debug.Return, format: "{{ taskrun.value }}"}
+      - {id: two, type: core.debug.Return, format: "{{ taskrun.value }}"}
+  - id: sides
+    type: core.flow.Parallel
+    tasks:
+      - {id: left, type: core.debug.Return}
+      - {id: right, type: core.debug.Return}
+  - {id: end, type: core.debug.Return}
+"""
+
+
+async def test_a_replay_keeps_what_was_before_and_drops_what_came_after() -> None:
+    execution, model = await ended(LOOPS)
+    target = execution.task_runs["/rounds[1]/one"]  # type: ignore[index]  # a path is a text
+    execution = after(execution, replayed(execution, model, target.id, 9))
+    assert states(execution) == {
+        "/rounds": "RUNNING",
+        "/rounds[0]/one": "SUCCESS",
+        "/rounds[0]/two": "SUCCESS",
+        "/rounds[1]/one": "RESTARTED",
+    }
+
+
+async def test_a_replay_keeps_what_ran_beside() -> None:
+    execution, model = await ended(LOOPS)
+    target = execution.task_runs["/sides/left"]  # type: ignore[index]  # a path is a text
+    kept = states(after(execution, replayed(execution, model, target.id, 9)))
+    assert kept["/sides/left"] == "RESTARTED"
+    assert kept["/sides/right"] == "SUCCESS"
+    assert "/end" not in kept
+
+
+async def test_a_replayed_flowable_decides_again_and_loses_its_children() -> None:
+    execution, model = await ended(LOOPS)
+    target = execution.task_runs["/rounds"]  # type: ignore[index]  # a path is a text
+    execution = after(execution, replayed(execution, model, target.id, 9))
+    assert states(execution) == {"/rounds": "RUNNING"}
+    assert execution.task_runs[target.path].decision is None
+
+
+async def test_there_is_nothing_to_replay() -> None:
+    execution, model = await ended(LOOPS)
+    with pytest.raises(Invalid, match="No task found"):
+        replayed(execution, model, "unknown", 9)
+
+
+async def test_a_state_set_by_hand_lets_the_flow_go_on() -> None:
+    execution, model = await ended(NESTED)
+    target = execution.task_runs["/outer/fails"]  # type: ignore[index]  # a path is a text
+    execution = after(execution, changed(execution, model, target.id, State.SUCCESS, 9))
+    assert states(execution) == {
+        "/before": "SUCCESS",
+        "/outer": "RUNNING",
+        "/outer/inner": "SUCCESS",
+        "/outer/fails": "SUCCESS",
+        "/outer/handler": "SUCCESS",
+    }
+
+
+async def test_only_an_end_is_set_by_hand() -> None:
+    execution, model = await ended(NESTED)
+    target = execution.task_runs["/outer/fails"]  # type: ignore[index]  # a path is a text
+    with pytest.raises(Invalid, match="only to a state that ends it"):
+        changed(execution, model, target.id, State.RUNNING, 9)
+
+
+async def test_a_restarted_execution_runs_to_its_end() -> None:
+    source = """
+    id: f
+    tasks:
+      - {id: once, type: test.Effect, name: restart-once}
+      - {id: flaky, type: test.Effect, name: restart-flaky, fail: 1}
+      - {id: last, type: core.debug.Return, format: "{{ outputs.flaky.call }}"}
+    """
+    loaded = flow(source)
+    async with Engine(loaded) as engine:
+        execution = await engine.run()
+        assert execution.state is State.FAILED
+        journal = engine.journal
+    execution = journal.execution(execution.id)
+    event = restarted(execution, loaded.flow, engine.clock.now())
+    execution.apply(event)
+    await journal.append(execution, [event])
+    async with Engine(loaded, journal=journal) as again:
+        done = await again.end(execution.id)
+    assert states(done) == {"/once": "SUCCESS", "/flaky": "SUCCESS", "/last": "SUCCESS"}
+    assert done.state is State.SUCCESS
+    assert len(SERVICE.keys("restart-once")) == 1
+    assert len(set(SERVICE.keys("restart-flaky"))) == 2
