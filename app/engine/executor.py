@@ -6,24 +6,28 @@ from collections.abc import AsyncIterator, Callable, Container, Coroutine, Seque
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+from app.engine.entry import Entry, ended_message
 from app.engine.finished import Finished
 from app.engine.live import Listener, Live
-from app.engine.outputs import hydrated
 from app.engine.parts import Parts
 from app.engine.recovery import Recovery
 from app.engine.rendering import Renderer, reason
-from app.engine.results import ending
+from app.engine.results import ending, failure
 from app.engine.steps import ExecutionSteps
-from app.engine.suspects import DEATHS, Stepping, Suspects
+from app.engine.suspects import Stepping, Suspects
 from app.engine.walker import Subflows
 from app.engine.worker import Worker
-from app.errors import Conflict, HeadwaterError, NotFound
+from app.errors import Conflict, Fenced, HeadwaterError, NotFound
 from app.executions import ROOT, Event, Execution, Kind, State
 from app.expressions import Environment
-from app.ports import Clock, LoadedFlow
+from app.ports import LoadedFlow
 from app.telemetry import METRICS, get_logger
 
 _LOG = get_logger(__name__)
+
+Revival = Callable[[Execution, LoadedFlow], Sequence[Event]]
+"""Makes the events that change an execution after its end; raises what refuses to."""
+
 _MICROSECONDS = 1_000_000
 
 
@@ -58,6 +62,7 @@ class Executor:
         self.subflows: Subflows
         self.listeners: dict[str, list[Listener]] = {}
         self.finished = Finished(self._limits.remembered)
+        self._entry = Entry(parts, self.finished, suspects)
         self.recovery = Recovery(parts.executions, parts.clock, self, parts.limits)
 
     # -- life ---------------------------------------------------------------------------------
@@ -137,8 +142,8 @@ class Executor:
             Conflict: when it has ended.
         """
         live = self._live.get(execution_id)
-        if live is not None and live.execution.state.terminal:
-            raise Conflict(_ended_message(live.execution))
+        if live is not None and live.execution.over:
+            raise Conflict(ended_message(live.execution))
         if live is not None:
             return live
         loading = self._loading.get(execution_id)
@@ -154,7 +159,7 @@ class Executor:
         for each, events in journals.items():
             if events and not self.known(each):
                 with suppress(NotFound, Conflict):
-                    await self._start_at(await self._folded(each, events))
+                    await self._start_at(await self._entry.folded(each, events))
 
     @asynccontextmanager
     async def holding(self, execution_id: str) -> AsyncIterator[Live]:
@@ -180,47 +185,20 @@ class Executor:
     async def _bring_in(self, execution_id: str) -> Live:
         if leaving := self._leaving.get(execution_id):
             await leaving
-        return await self._start_at(await self._read(execution_id))
+        return await self._start_at(await self._entry.read(execution_id))
 
     async def _start_at(self, execution: Execution) -> Live:
-        if execution.state.terminal:
-            raise Conflict(_ended_message(execution))
-        loaded = await self._flow_of(execution)
-        if self._suspects is not None and self._suspects.poisonous(execution.id, execution.version):
-            await self._condemn(
-                execution, f"quarantined: the process died {DEATHS} times at this step"
-            )
+        loaded = await self._entry.admitted(execution)
         if (other := self._live.get(execution.id)) is not None:
             return other  # somebody else was faster while the flow was read
         live = self.make(execution, loaded, stored=True)
         self.begin(live)
         return live
 
-    async def _flow_of(self, execution: Execution) -> LoadedFlow:
-        where = (execution.tenant, execution.namespace, execution.flow_id)
-        try:
-            return await self._parts.flows.at(*where, revision=execution.revision)
-        except (NotFound, Conflict) as error:
-            return await self._condemn(execution, f"its flow cannot be read: {error.message}")
-
-    async def _condemn(self, execution: Execution, message: str) -> LoadedFlow:
-        """End an execution that cannot be brought in, instead of trying for ever (contract D14).
-
-        Raises:
-            Conflict: always; the execution has ended.
-        """
-        _LOG.error("an execution cannot go on", execution=execution.id, reason=message)
-        events = failure(execution, self._clock, message)
-        for event in events:
-            execution.apply(event)
-        await self._parts.journal.append(execution, events)
-        self.finished.add(execution)
-        raise Conflict(message)
-
     def _idle(self, live: Live, due: int | None) -> None:
         """Park an execution of which every line of work waits for long (the engine's 4th idea)."""
         soon = self._clock.now() + int(self._limits.park_after * _MICROSECONDS)
-        if live.left or live.execution.state.terminal or live.id in self._wanted:
+        if live.left or live.execution.over or live.id in self._wanted:
             return
         if due is not None and due <= soon:
             return
@@ -246,59 +224,156 @@ class Executor:
         try:
             await self._walk(live)
         except asyncio.CancelledError:
-            if not live.left and not live.execution.state.terminal:
+            if not live.left and not live.execution.over:
                 self._leave(live)
             raise
         except Exception as error:  # noqa: BLE001 - a poison execution never stops the loop (D14)
-            await self._fail(live, error)
+            self._fail(live, error)
         finally:
-            if live.execution.state.terminal:
+            if live.execution.over:
                 self._settle(live)
 
     async def _walk(self, live: Live) -> None:
         stepping = Stepping(self._suspects, live)
         renderer = Renderer(self._environment(live), live.loaded.plans, stepping)
         steps = ExecutionSteps(live, renderer, self._worker, self.subflows, self._parts)
-        if live.execution.state in (State.CREATED, State.RESTARTED):
-            live.record(live.event(Kind.MOVED, ROOT, State.RUNNING))
-        state = await steps.interpreter.flow()
-        await live.gate()
-        live.record(await ending(live, state, steps.scope, renderer, self._parts))
+        if not live.execution.state.terminal:
+            if live.execution.state in (State.CREATED, State.RESTARTED):
+                live.record(live.event(Kind.MOVED, ROOT, State.RUNNING))
+            state = await steps.interpreter.flow()
+            await live.gate()
+            self.end(live, await ending(live, state, steps.scope, renderer, self._parts))
 
-    async def _fail(self, live: Live, error: Exception) -> None:
+    def _fail(self, live: Live, error: Exception) -> None:
         """End an execution that the engine itself could not step (contract D14)."""
-        if live.left or live.execution.state.terminal:
+        if live.left or live.execution.over:
             return
         _LOG.exception("the engine could not step an execution", execution=live.id, exc_info=error)
         message = f"{type(error).__name__}: {reason(error)}"
+        events = failure(live.execution, self._clock, f"the engine could not go on: {message}")
         try:
-            events = failure(live.execution, self._clock, f"the engine could not go on: {message}")
-            live.record(*events)
+            self.end_now(live, events)
         except HeadwaterError:
             self._leave(live)
 
+    # -- ends ---------------------------------------------------------------------------------
+
+    def end(self, live: Live, *events: Event) -> asyncio.Future[Any]:
+        """Record the events that end an execution; who waits for it hears once that is durable."""
+        committed = live.record(*events)
+        committed.add_done_callback(lambda done: self._ended(live, done))
+        return committed
+
+    def end_now(self, live: Live, events: Sequence[Event]) -> asyncio.Future[Any]:
+        """Record the events that end an execution from outside, and stop its work."""
+        committed = self.end(live, *events)
+        if live.execution.over:
+            self._settle(live)  # the walk may not even have begun, and then cannot do it itself
+            if live.root is not None:
+                live.root.cancel()
+        else:
+            self._anew(live)
+        return committed
+
+    def _anew(self, live: Live) -> None:
+        """Walk an execution from its top: what it waited for is not what it waits for now."""
+        live.left = True
+        if live.root is not None:
+            live.root.cancel()
+        self.begin(self.make(live.execution, live.loaded))
+
+    def _ended(self, live: Live, done: asyncio.Future[Any]) -> None:
+        """Tell of an end, once it is durable."""
+        if done.cancelled() or done.exception() is not None:
+            return
+        if not live.execution.over:
+            self.finished.tell(live.execution)
+        METRICS.executions_ended.labels(live.execution.state.value).inc()
+        if live.execution.parent_id and not self._stopping:
+            self._spawn(self._wake_parent(live.execution))
+
     def _settle(self, live: Live) -> None:
-        """Forget an execution that has ended, once that is durable; wake who waits for it."""
+        """Forget an execution that is over, once that is durable."""
         if live.left:
             return
         live.left = True
         committed = live.committed
         if committed is not None:
-            committed.add_done_callback(lambda done: self._ended(live, done))
+            committed.add_done_callback(lambda done: self._over(live, done))
 
-    def _ended(self, live: Live, done: asyncio.Future[Any]) -> None:
-        self._live.pop(live.id, None)
-        if done.cancelled() or done.exception() is not None:
-            return
-        self.finished.add(live.execution)
-        METRICS.executions_ended.labels(live.execution.state.value).inc()
-        if live.execution.caller_id and not self._stopping:
-            self._spawn(self._wake_parent(live.execution))
+    def _over(self, live: Live, done: asyncio.Future[Any]) -> None:
+        if self._live.get(live.id) is live:
+            del self._live[live.id]
+        if not done.cancelled() and done.exception() is None:
+            self.finished.add(live.execution)
 
     async def _wake_parent(self, child: Execution) -> None:
         with suppress(NotFound, Conflict):
-            async with self.holding(child.caller_id or "") as parent:
+            async with self.holding(child.parent_id or "") as parent:
                 parent.signal(child.id)
+
+    # -- after the end ------------------------------------------------------------------------
+
+    async def revive(self, execution_id: str, make: Revival) -> Execution:
+        """Change an execution that has ended, or pauses, by the events that `make` returns for it.
+
+        They are durable when this returns; if it is not over by then, it is walked from its top
+        (as after RESTARTED). Of several who do this at once, one wins.
+
+        Raises:
+            NotFound: when there is none.
+            Conflict: when somebody else changed it meanwhile.
+        """
+        live = await self._still(execution_id)
+        was_driven = live.root is not None
+        events = make(live.execution, live.loaded)
+        if not events:
+            return live.execution
+        committed = live.record(*events)
+        if not was_driven:
+            self._live[live.id] = live
+            self.finished.forget_execution(live.id)
+        self._go_on(live, events, driven=was_driven)
+        try:
+            await committed
+        except Fenced:
+            message = f"execution {execution_id} was changed by somebody else meanwhile"
+            raise Conflict(message) from None
+        return live.execution
+
+    def _go_on(self, live: Live, events: Sequence[Event], *, driven: bool) -> None:
+        if live.execution.over:
+            self._settle(live)
+        elif not driven:
+            self.begin(live)
+        elif any(event.kind is Kind.RESTARTED for event in events):
+            self._anew(live)
+
+    async def _still(self, execution_id: str) -> Live:
+        """Return an execution that is not on its way in or out, driven or not."""
+        while True:
+            await self._at_rest(execution_id)
+            if (live := self._live.get(execution_id)) is not None and not live.left:
+                return live
+            if live is not None:
+                continue
+            execution = await self._entry.read(execution_id)
+            loaded = await self._entry.flow(execution)
+            if execution_id not in self._live and execution_id not in self._loading:
+                return self.make(execution, loaded, stored=True)
+
+    async def _at_rest(self, execution_id: str) -> None:
+        waits: list[asyncio.Future[Any]] = []
+        if (leaving := self._leaving.get(execution_id)) is not None:
+            waits.append(leaving)
+        if (loading := self._loading.get(execution_id)) is not None:
+            waits.append(loading)
+        live = self._live.get(execution_id)
+        if live is not None and live.left and live.committed is not None:
+            waits.append(live.committed)
+        if waits:
+            await asyncio.wait(waits)
+        await asyncio.sleep(0)  # what hears of it besides us comes first
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -310,48 +385,10 @@ class Executor:
         """
         if (recent := self.finished.get(execution_id)) is not None:
             return recent
-        return await self._read(execution_id)
+        return await self._entry.read(execution_id)
 
     async def exists(self, execution_id: str) -> bool:
         """Whether there is such an execution, in memory or in the database."""
         if execution_id in self._live or execution_id in self.finished:
             return True
         return bool(await self._parts.journal.read(execution_id))
-
-    async def _read(self, execution_id: str) -> Execution:
-        events = await self._parts.journal.read(execution_id)
-        if not events:
-            message = f"there is no execution {execution_id}"
-            raise NotFound(message)
-        return await self._folded(execution_id, events)
-
-    async def _folded(self, execution_id: str, events: Sequence[Event]) -> Execution:
-        execution = Execution.fold(execution_id, events)
-        await hydrated(execution, self._read_file)
-        return execution
-
-    async def _read_file(self, uri: str) -> bytes:
-        return b"".join([chunk async for chunk in self._parts.storage.get(uri)])
-
-    def end_now(self, live: Live, events: Sequence[Event]) -> asyncio.Future[Any]:
-        """Record the events that end an execution from outside, and stop its work."""
-        committed = live.record(*events)
-        self._settle(live)  # the walk may not even have begun, and then cannot do it itself
-        if live.root is not None:
-            live.root.cancel()
-        return committed
-
-
-def failure(execution: Execution, clock: Clock, message: str) -> list[Event]:
-    """Return the events that fail an execution: its open task runs and itself."""
-    now = clock.now()
-    events = [
-        Event(Kind.ENDED, now, run.path, State.FAILED, data={"error": message})
-        for run in execution.task_runs.values()
-        if not run.ended
-    ]
-    return [*events, Event(Kind.MOVED, now, ROOT, State.FAILED, data={"reason": message})]
-
-
-def _ended_message(execution: Execution) -> str:
-    return f"execution {execution.id} has ended as {execution.state}"

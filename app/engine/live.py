@@ -49,12 +49,18 @@ class Live:
         self.root: asyncio.Task[None] | None = None
         self.committed: asyncio.Future[Any] | None = None
         self.left = False
+        self.deadline: int | None = None
+        """When (µs) a service level is violated, whatever the walk waits for."""
+        self.watch: Callable[[], None] | None = None
+        """Is told of every change."""
         self.strands = 1
         self.idle = 0
         self._on_idle = on_idle
         self._on_lost = on_lost
         self._listeners = listeners
         self._touch = stored
+        flow = loaded.flow
+        self._goes_on = bool(flow.after_execution or flow.listeners)
         self._waiters: dict[str, asyncio.Future[None]] = {}
         self._signals: set[str] = set()
         self._dues: dict[str, int | None] = {}
@@ -73,11 +79,24 @@ class Live:
         if self.left:
             message = f"execution {self.id} is not in memory any more"
             raise Conflict(message)
+        if self._goes_on:
+            events = self._around_the_end(events)
         first = self.execution.version
         for event in events:
             self.execution.apply(event)
             self._follow(event)
+        if self.watch is not None:
+            self.watch()
         return self._append(first, events)
+
+    def _around_the_end(self, events: Sequence[Event]) -> tuple[Event, ...]:
+        """Mark the end as one after which tasks run; what these do leaves its state alone."""
+        for event in events:
+            if _ends(event) and not event.data.get("forced"):
+                event.data.setdefault("after", True)
+        if not self.execution.after:
+            return tuple(events)
+        return tuple(event for event in events if not _moves(event))
 
     def create(self, event: Event, claim: Claim | None = None) -> asyncio.Future[Any]:
         """Queue the event that made the execution (applied already)."""
@@ -167,3 +186,12 @@ class Live:
         """Let go on what waits at the gate."""
         for key in [key for key in self._waiters if key.startswith("gate:")]:
             self.signal(key)
+
+
+def _moves(event: Event) -> bool:
+    """Whether an event changes the state of the execution without restarting it."""
+    return event.kind is Kind.MOVED and event.to is not None and not event.data.get("forced")
+
+
+def _ends(event: Event) -> bool:
+    return event.kind is Kind.MOVED and event.to is not None and event.to.terminal

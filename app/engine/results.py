@@ -10,8 +10,9 @@ from app.engine.parts import Parts
 from app.engine.rendering import Renderer, reason
 from app.engine.scope import Scope
 from app.errors import HeadwaterError
-from app.executions import ROOT, Event, Kind, State
+from app.executions import ROOT, Event, Execution, Kind, State
 from app.flows.outputs import InvalidOutputs, resolve_outputs
+from app.ports import Clock
 
 
 async def ending(live: Live, state: State, scope: Scope, renderer: Renderer, parts: Parts) -> Event:
@@ -41,3 +42,24 @@ async def _rendered(live: Live, scope: Scope, renderer: Renderer) -> dict[str, A
     declared = live.loaded.flow.outputs
     rendered = {each.id: await renderer.deep(each.value, variables) for each in declared}
     return resolve_outputs(declared, rendered)
+
+
+def failure(execution: Execution, clock: Clock, message: str) -> list[Event]:
+    """Return the events that fail an execution: its open task runs and itself.
+
+    One that failed already is over with it: what ran after its end is given up.
+    """
+    if execution.state.terminal:
+        return [Event(Kind.MOVED, clock.now(), ROOT, data={"after": False, "reason": message})]
+    return endings(execution, clock, State.FAILED, message)
+
+
+def endings(execution: Execution, clock: Clock, state: State, message: str) -> list[Event]:
+    """Return the events that end an execution from outside, and its open task runs with it."""
+    now = clock.now()
+    events = [
+        Event(Kind.ENDED, now, run.path, state, data={"error": message})
+        for run in execution.task_runs.values()
+        if not run.ended
+    ]
+    return [*events, Event(Kind.MOVED, now, ROOT, state, data={"reason": message})]

@@ -18,8 +18,8 @@ class Kind(StrEnum):
     CREATED = "created"
     """An execution exists. data: what `Execution.created` reads."""
     MOVED = "moved"
-    """The execution changed its state. data: reason, outputs, after, forced (by hand, after its
-    end) …"""
+    """The execution changed its state. data: reason, outputs, after, anew, slot, forced (by hand,
+    after its end) …"""
     STARTED = "started"
     """An attempt (or a flowable) starts; the first one also makes the task run.
     data: task, parent, value, iteration."""
@@ -34,9 +34,9 @@ class Kind(StrEnum):
     RESUMED = "resumed"
     """The pause is over. data: inputs, state, by."""
     LABELLED = "labelled"
-    """Labels of the execution changed. data: labels."""
+    """Labels of the execution changed. data: labels, sla (the service level that did it)."""
     VARIABLES = "variables"
-    """Variables of the execution changed. data: variables (all of them)."""
+    """A task changed the execution's variables. data: variables (all that tasks set)."""
     WROTE = "wrote"
     """A task wrote files of a namespace: they are read from there on. data: namespace, commit."""
     DROPPED = "dropped"

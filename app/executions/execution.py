@@ -109,6 +109,9 @@ class Execution:
     outputs: dict[str, Any] | None = None
     labels: list[Label] = field(default_factory=list)
     variables: dict[str, Any] = field(default_factory=dict)
+    """What its trigger gave it besides inputs: expressions see it at the top level."""
+    vars: dict[str, Any] = field(default_factory=dict)
+    """What its tasks set: it lies over the flow's variables (`vars`)."""
     trigger: dict[str, Any] | None = None
     parent_id: str | None = None
     original_id: str | None = None
@@ -119,8 +122,16 @@ class Execution:
     attempt: int = 1
     schedule_date: int | None = None
     """When (µs) it is to start; None is at once."""
+    original_created_at: int | None = None
+    """When (µs) the first of a chain of retried executions was created; None: this is the first."""
     after: bool = False
-    """Tasks still run after the end: `afterExecution`, listeners."""
+    """Something still happens after the end: `afterExecution`, listeners, a new execution."""
+    anew: int | None = None
+    """When (µs) a new execution takes the place of this one, which was RETRIED."""
+    slot: bool = False
+    """It holds or waits for a slot of its flow's concurrency."""
+    violated: list[str] = field(default_factory=list)
+    """Service levels that were violated; each acts once."""
     histories: list[Moment] = field(default_factory=list)
     task_runs: dict[TaskRunPath, TaskRun] = field(default_factory=dict)
     reason: str | None = None
@@ -198,18 +209,25 @@ class Execution:
         """Fold an event of kind moved."""
         if event.to is not None:
             self.move(event.to, event.at)
-        self.reason = event.data.get("reason", self.reason)
-        self.after = event.data.get("after", self.after)
-        if "outputs" in event.data:
-            self.outputs = event.data["outputs"]
+        data = event.data
+        if not data:
+            return
+        self.reason = data.get("reason", self.reason)
+        self.after = data.get("after", self.after)
+        self.anew = data.get("anew", self.anew)
+        self.slot = data.get("slot", self.slot)
+        if "outputs" in data:
+            self.outputs = data["outputs"]
 
     def apply_labelled(self, event: Event) -> None:
         """Fold an event of kind labelled."""
         self.labels = [Label(*pair) for pair in event.data["labels"]]
+        if "sla" in event.data:
+            self.violated.append(event.data["sla"])
 
     def apply_variables(self, event: Event) -> None:
         """Fold an event of kind variables."""
-        self.variables = event.data["variables"]
+        self.vars = event.data["variables"]
 
     def apply_wrote(self, event: Event) -> None:
         """Fold an event of kind wrote."""
@@ -231,7 +249,8 @@ class Execution:
             if path in anew:
                 run.decision = None
         self.attempt += 1
-        self.outputs = self.reason = None
+        self.outputs = self.reason = self.anew = None
+        self.after = False
         self.move(State.RESTARTED, event.at)
 
     def _run(self, event: Event) -> TaskRun:
