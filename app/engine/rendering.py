@@ -38,7 +38,7 @@ class Renderer:
             with self._stepping:
                 return compile_template(template).render(variables, self._environment)
         except Pending:
-            return str(await render_async(template, variables, self._environment))
+            return str(await self._asking(template, variables))
 
     async def deep(self, value: Any, variables: Mapping[str, Any]) -> Any:
         """Render every text of a structure, keys too; other values stay as they are."""
@@ -48,7 +48,25 @@ class Renderer:
             with self._stepping:
                 return render_deep(value, variables, self._environment)
         except Pending:
-            return await render_async(value, variables, self._environment)
+            return await self._asking(value, variables)
+
+    async def _asking(self, value: Any, variables: Mapping[str, Any]) -> Any:
+        return await render_async(value, variables, self._environment, around=self._stepping)
+
+    async def typed(self, value: Any, variables: Mapping[str, Any]) -> Any:
+        """Render as `deep` does; one single `{{ … }}` gives its native value (`renderTyped`)."""
+        if not isinstance(value, str):
+            return await self.deep(value, variables)
+        try:
+            with self._stepping:
+                return compile_template(value).value(variables, self._environment)
+        except Pending:
+            return await render_async(value, variables, self._environment, typed=True)
+
+    async def once(self, model: M, variables: Mapping[str, Any]) -> M:
+        """Return a model rendered that does not live as long as the flow: no plan is kept."""
+        passing = Renderer(self._environment, {}, self._stepping)
+        return await passing.model(model, variables)
 
     async def model(self, model: M, variables: Mapping[str, Any]) -> M:
         """Return the model with its dynamic properties rendered and made what they are declared as.

@@ -125,6 +125,11 @@ class Meter:
         """Take back one `enter`."""
         self._depth -= 1
 
+    def postpone(self, seconds: float) -> None:
+        """Leave time out that was spent waiting for somebody else."""
+        if self._deadline:
+            self._deadline += seconds
+
     def _maybe_look_at_clock(self, steps: int) -> None:
         if self.steps_left % _CLOCK_EVERY + steps >= _CLOCK_EVERY:
             self._look_at_clock()

@@ -6,9 +6,8 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from app.errors import ExpressionError, HeadwaterError
-from app.expressions.budget import Budget, Meter
+from app.expressions.budget import Budget
 from app.expressions.host import UNKNOWN, Host, Pending
-from app.expressions.json_text import write_json
 from app.expressions.registry import FILTERS, FUNCTIONS, TESTS, Filter, Function, Test
 
 RENDERING = frozenset({"render", "renderOnce"})
@@ -25,7 +24,8 @@ class Environment:
 
     `clock` returns the time in UTC; `zone` is the server's; `recursive`: render again until nothing
     changes, as very old servers did (then `render` and `renderOnce` do not exist). `denied`: names
-    of functions that exist but may not be used here. `answers`: what the host has said already.
+    of functions that exist but may not be used here. `wait`: gets an answer that the host does not
+    know at once, while the evaluation waits (`rendering`); without it `Pending` is raised.
     """
 
     functions: Mapping[str, Function] = field(default_factory=lambda: FUNCTIONS)
@@ -38,7 +38,7 @@ class Environment:
     host: Host | None = None
     recursive: bool = False
     denied: frozenset[str] = frozenset()
-    answers: Mapping[str, Any] = field(default_factory=dict)
+    wait: Callable[[str, tuple[Any, ...]], Any] | None = None
 
     def without(self, *names: str) -> "Environment":
         """Return an environment that refuses some functions, such as `secret` in labels."""
@@ -61,13 +61,9 @@ class Environment:
         """Return the host's answer to a question.
 
         Raises:
-            Pending: when the answer is not known yet.
+            Pending: when the answer is not known yet and nothing can wait for it.
             ExpressionError: when there is no host, or it refuses.
         """
-        if self.answers:
-            known = self.answers.get(question(name, arguments), UNKNOWN)
-            if known is not UNKNOWN:
-                return known
         if self.host is None:
             message = f"{name} is not available here: it needs a running execution"
             raise ExpressionError(message)
@@ -77,11 +73,8 @@ class Environment:
             raise
         except HeadwaterError as error:
             raise ExpressionError(error.message) from error
-        if answer is UNKNOWN:
+        if answer is not UNKNOWN:
+            return answer
+        if self.wait is None:
             raise Pending(name, arguments)
-        return answer
-
-
-def question(name: str, arguments: tuple[Any, ...]) -> str:
-    """Return the key under which an answer is remembered."""
-    return f"{name}{write_json(arguments, Meter(Budget()))}"
+        return self.wait(name, arguments)

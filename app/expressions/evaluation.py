@@ -1,5 +1,6 @@
 """One evaluation of one template: its variables, scopes, macros and what is left of the budget."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -104,6 +105,18 @@ class Evaluation:
         for scope in self.scopes:
             merged.update(scope)
         return merged
+
+    def fetch(self, name: str, *arguments: Any) -> Any:
+        """Return the host's answer to a question; the time that it takes is not our budget's.
+
+        Raises:
+            Pending: see `Environment.fetch`.
+            ExpressionError: when there is no host, or it refuses.
+        """
+        before = time.monotonic()
+        answer = self.environment.fetch(name, *arguments)
+        self.meter.postpone(time.monotonic() - before)
+        return answer
 
     def call_macro(self, macro: MacroCode, positional: list[Any], named: dict[str, Any]) -> str:
         """Return the text of a macro, which sees nothing but its arguments.

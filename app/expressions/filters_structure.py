@@ -36,4 +36,4 @@ def jq(evaluation: Evaluation, value: Any, expression: Any) -> Any:
     """
     program = text_argument("jq", "expression", expression)
     document = value if isinstance(value, str) else write_json(value, evaluation.meter)
-    return evaluation.environment.fetch("jq", program, document)
+    return evaluation.fetch("jq", program, document)

@@ -99,7 +99,7 @@ def is_public_holiday(
 ) -> bool:
     """True on a public holiday of a country (and part of it); the server knows the calendars."""
     day = _read("isPublicHoliday", value).date().isoformat()
-    known = evaluation.environment.fetch("isPublicHoliday", day, country, sub_division)
+    known = evaluation.fetch("isPublicHoliday", day, country, sub_division)
     return bool(known)
 
 

@@ -32,7 +32,7 @@ def secret(evaluation: Evaluation, key: Any, namespace: Any = None, subkey: Any 
         raise ExpressionError(message)
     place = optional_text("secret", "namespace", namespace)
     part = optional_text("secret", "subkey", subkey)
-    return evaluation.environment.fetch("secret", name, place, part)
+    return evaluation.fetch("secret", name, place, part)
 
 
 @declare_function("kv", "key", "namespace", "errorOnMissing")
@@ -45,7 +45,7 @@ def kv(
     """
     name = text_argument("kv", "key", key)
     place = optional_text("kv", "namespace", namespace)
-    value = evaluation.environment.fetch("kv", name, place)
+    value = evaluation.fetch("kv", name, place)
     strict = error_on_missing is None or boolean_argument("kv", "errorOnMissing", error_on_missing)
     if value is None and strict:
         shown = place or _namespace(evaluation)
@@ -89,27 +89,27 @@ def file_uri(evaluation: Evaluation, path: Any, namespace: Any = None) -> str:
 @declare_function("errorLogs")
 def error_logs(evaluation: Evaluation) -> Any:
     """The error log lines of this execution, as a list of maps."""
-    return evaluation.environment.fetch("errorLogs")
+    return evaluation.fetch("errorLogs")
 
 
 @declare_function("encrypt", "key", "plaintext")
 def encrypt(evaluation: Evaluation, key: Any, plaintext: Any) -> Any:
     """A text encrypted with AES-GCM; the key is given in Base64."""
     arguments = text_argument("encrypt", "key", key), text_argument("encrypt", "text", plaintext)
-    return evaluation.environment.fetch("encrypt", *arguments)
+    return evaluation.fetch("encrypt", *arguments)
 
 
 @declare_function("decrypt", "key", "encrypted")
 def decrypt(evaluation: Evaluation, key: Any, encrypted: Any) -> Any:
     """The text that `encrypt` has encrypted."""
     arguments = text_argument("decrypt", "key", key), text_argument("decrypt", "text", encrypted)
-    return evaluation.environment.fetch("decrypt", *arguments)
+    return evaluation.fetch("decrypt", *arguments)
 
 
 @declare_function("randomPort")
 def random_port(evaluation: Evaluation) -> Any:
     """A TCP port that is free on the server."""
-    return evaluation.environment.fetch("randomPort")
+    return evaluation.fetch("randomPort")
 
 
 @declare_function("subflow", "namespace", "flowId", "inputs", "revision")
@@ -121,7 +121,7 @@ def subflow(
         text_argument("subflow", "namespace", namespace),
         optional_text("subflow", "flowId", flow_id),
     )
-    return evaluation.environment.fetch("subflow", place, name, inputs, revision)
+    return evaluation.fetch("subflow", place, name, inputs, revision)
 
 
 @declare_function(
@@ -149,7 +149,7 @@ def http(  # noqa: PLR0913, PLR0917 - Kestra's arguments
         "options": options,
         "accept": optional_text("http", "accept", accept),
     }
-    return evaluation.environment.fetch("http", request)
+    return evaluation.fetch("http", request)
 
 
 def slug(text: str) -> str:
@@ -170,7 +170,7 @@ def _file(evaluation: Evaluation, name: str, path: Any, namespace: Any) -> Any:
     elif ".." in text.split("/"):
         message = f"Unable to read the file '{text}': a path cannot go up with '..'"
         raise ExpressionError(message)
-    return evaluation.environment.fetch(name, text, place)
+    return evaluation.fetch(name, text, place)
 
 
 def _check_own(evaluation: Evaluation, uri: str) -> None:

@@ -1,8 +1,8 @@
 """The outside: what functions such as `secret`, `kv` or `read` ask for.
 
 Evaluation is synchronous and does no I/O. A function that needs the outside asks the environment
-(`Environment.fetch`); when the answer is not known yet, `Pending` leaves the evaluation, the answer
-is fetched, and the template is evaluated again (`render_async`).
+(`Environment.fetch`). An answer that is not known at once raises `Pending`; under `render_async`
+the evaluation waits for it instead.
 """
 
 from typing import Any, Final, Protocol

@@ -1,9 +1,20 @@
 """Questions to the outside: secrets, key-value pairs, files; asked once, refused where needed."""
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from app.errors import ExpressionError, NotFound
-from app.expressions import Environment, Pending, compile_template, render_async
+from app.expressions import (
+    UNKNOWN,
+    Budget,
+    Environment,
+    Pending,
+    compile_template,
+    render_async,
+    rendering,
+)
 from tests.expressions.evaluate import FakeHost, fails, text, value
 
 CONTEXT = {
@@ -165,8 +176,91 @@ async def test_failures_of_the_host_are_expression_errors(failure: Exception) ->
         await render_async("{{ secret('A') }}", {}, env)
 
 
-async def test_questions_are_bounded() -> None:
-    later = {("kv", str(number)): number for number in range(200)}
-    env = Environment(host=FakeHost(later=later))
+async def test_questions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering, "MAX_QUESTIONS", 20)
+    env = Environment(host=Counting())
     with pytest.raises(ExpressionError, match="questions"):
-        await render_async("{% for n in 0..150 %}{{ kv('' ~ n) }}{% endfor %}", {}, env)
+        await render_async("{% for n in 0..30 %}{{ kv('' ~ n) }}{% endfor %}", {}, env)
+
+
+class Counting:
+    """Answers every question with what was asked, after a turn of the loop."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def answer(self, name: str, arguments: tuple[Any, ...]) -> Any:
+        return UNKNOWN
+
+    async def fetch(self, name: str, arguments: tuple[Any, ...]) -> Any:
+        self.asked += 1
+        await asyncio.sleep(0)
+        return arguments[0]
+
+
+async def test_many_questions_of_one_template_evaluate_it_once() -> None:
+    host = Counting()
+    env = Environment(host=host, budget=Budget(steps=20_000))
+    template = (
+        "{% set found = [] %}{% for n in 1..2000 %}{% set v = kv('k' ~ n) %}"
+        "{% set found = [v] %}{% if n == 9 %}{{ found | last }}{% endif %}{% endfor %}"
+    )
+    assert await render_async(template, {}, env) == "k9"
+    assert host.asked == 2_000
+
+
+class Slow(Counting):
+    """Answers after a while."""
+
+    async def fetch(self, name: str, arguments: tuple[Any, ...]) -> Any:
+        await asyncio.sleep(0.03)
+        return await super().fetch(name, arguments)
+
+
+async def test_waiting_does_not_use_up_the_time_of_the_evaluation() -> None:
+    env = Environment(host=Slow(), budget=Budget(seconds=0.05))
+    template = (
+        "{{ range(1, 2000) | length }}{{ kv('a') }}{{ kv('b') }}{{ range(1, 2000) | length }}"
+    )
+    assert await render_async(template, {}, env) == "2000ab2000"
+
+
+async def test_waiting_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering, "MAX_WAITING", 0.05)
+    with pytest.raises(ExpressionError, match="take longer"):
+        await render_async(
+            "{% for n in 0..30 %}{{ kv('' ~ n) }}{% endfor %}", {}, Environment(host=Slow())
+        )
+
+
+async def test_a_cancelled_rendering_leaves_nothing_behind() -> None:
+    unwound: list[str] = []
+
+    class Around:
+        def __enter__(self) -> None:
+            unwound.append("in")
+
+        def __exit__(self, *_: object) -> None:
+            unwound.append("out")
+
+    env = Environment(host=Slow())
+    waiting = asyncio.ensure_future(render_async("{{ kv('a') }}", {}, env, around=Around()))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert unwound == ["in", "out"]
+
+
+async def test_renderings_wait_side_by_side() -> None:
+    env = Environment(host=Slow())
+    texts = [f"{{{{ kv('{n}') }}}}{{{{ kv('{n}x') }}}}" for n in range(50)]
+    found = await asyncio.gather(*(render_async(text, {}, env) for text in texts))
+    assert found == [f"{n}{n}x" for n in range(50)]
+
+
+async def test_an_error_of_the_host_has_the_place_of_the_call() -> None:
+    env = Environment(host=FakeHost(later={("kv", "a"): NotFound("no such key")}))
+    with pytest.raises(ExpressionError) as caught:
+        await render_async("first\n  {{ kv('a') }}", {}, env)
+    assert (caught.value.line, caught.value.message) == (2, "no such key")
