@@ -1,6 +1,6 @@
 """The task types that belong to Headwater itself; `TYPES` is what the registry takes up."""
 
-from app.plugins.core import flow, storage
+from app.plugins.core import flow, namespace, storage
 from app.plugins.core.debug import Return
 from app.plugins.core.execution import Fail
 from app.plugins.core.http import Request
@@ -14,6 +14,7 @@ TYPES = (
     OutputValues,
     Fail,
     *flow.TYPES,
+    *namespace.TYPES,
     *storage.TYPES,
 )
 
