@@ -72,11 +72,11 @@ class Journal(Protocol):
         """
         ...
 
-    def write_logs(self, entries: Sequence[LogEntry]) -> None:
+    def write_logs(self, entries: Sequence[LogEntry]) -> asyncio.Future[Any]:
         """Queue log lines; they may be lost when the process is killed."""
         ...
 
-    def write_metrics(self, entries: Sequence[MetricEntry]) -> None:
+    def write_metrics(self, entries: Sequence[MetricEntry]) -> asyncio.Future[Any]:
         """Queue metrics; they may be lost when the process is killed."""
         ...
 
@@ -123,6 +123,49 @@ class Executions(Protocol):
 
     async def claimed(self, claim: Claim) -> tuple[str, str] | None:
         """Return (execution id, body hash) of an idempotency key used before."""
+        ...
+
+
+FlowKey = tuple[str, str, str]
+"""Tenant, namespace, flow id."""
+
+
+class Slots(Protocol):
+    """Slots of flows with limited concurrency: atomic over all nodes that share a database.
+
+    What ends an execution whose `slot` is set gives up its slot in the same transaction (see
+    `Journal`), and the oldest one that waits gets it there.
+    """
+
+    async def enter(self, execution: Execution, limit: int, at: int, *, queue: bool) -> bool:
+        """Take a slot if fewer than `limit` are taken; return whether it has one.
+
+        With `queue` it waits for one otherwise, from `at` (µs) on. Doing so again changes nothing.
+        """
+        ...
+
+    async def force(self, execution: Execution, limit: int, at: int) -> None:
+        """Take a slot even beyond the limit."""
+        ...
+
+    async def holds(self, execution_id: str) -> bool:
+        """Whether the execution holds a slot."""
+        ...
+
+    async def released(self, flow: FlowKey | None = None) -> Sequence[str]:
+        """Return ids of executions that wait although they hold a slot by now."""
+        ...
+
+    async def waiting(self) -> Sequence[FlowKey]:
+        """Return the flows of which executions wait for a slot."""
+        ...
+
+    async def release(self, flow: FlowKey, limit: int) -> None:
+        """Give free slots to the oldest that wait, under this limit from now on."""
+        ...
+
+    async def sweep(self) -> int:
+        """Take slots from executions that have ended or are gone; return how many there were."""
         ...
 
 
@@ -292,6 +335,14 @@ class KeyValue(NamedTuple):
     expires_at: int | None
 
 
+class KeptKey(NamedTuple):
+    """A key as it is kept, expired (at `expires_at`, µs) or not."""
+
+    namespace: str
+    key: str
+    expires_at: int | None
+
+
 class KeyValues(Protocol):
     """Key-value pairs by tenant and namespace; what has expired is not there."""
 
@@ -315,6 +366,14 @@ class KeyValues(Protocol):
 
     async def pairs(self, tenant: str, namespace: str, prefix: str = "") -> Sequence[KeyValue]:
         """Return the pairs of one namespace whose keys begin with `prefix`, in order of key."""
+        ...
+
+    async def kept(self, tenant: str) -> Sequence[KeptKey]:
+        """Return the keys of all namespaces, also expired ones, in order of namespace and key."""
+        ...
+
+    async def remove(self, tenant: str, keys: Sequence[KeptKey]) -> int:
+        """Remove pairs, each unless it was renewed meanwhile; return how many were there."""
         ...
 
 
@@ -355,9 +414,11 @@ class NamespaceFiles(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A program to run: its argument vector, its whole environment, where it runs.
+    """A program to run: its argument vector, its environment, where it runs.
 
-    Times are seconds, sizes bytes; None is no limit.
+    Of the service's own environment it sees only what the runner's settings name, such as `PATH`.
+    Times are seconds, sizes bytes; None leaves a limit to the runner's settings, which also bound
+    those that are given.
     """
 
     arguments: Sequence[str]
@@ -366,7 +427,7 @@ class Command:
     cpu_seconds: float | None = None
     memory_bytes: int | None = None
     file_bytes: int | None = None
-    output_bytes: int = 10 * 1024 * 1024
+    output_bytes: int | None = None
 
 
 class Runner(Protocol):
@@ -379,7 +440,19 @@ class Runner(Protocol):
         grace of a few seconds, killed, before this returns.
 
         Raises:
-            TaskFailed-like `Unavailable`: when the program cannot be started at all.
+            Unavailable: when the program cannot be started at all.
+        """
+        ...
+
+
+class Runners(Protocol):
+    """The ways to run programs that a node knows."""
+
+    def choose(self, kind: str | None) -> Runner:
+        """Return the runner of a kind (`process`, `docker`, …), None: the node's own choice.
+
+        Raises:
+            Unavailable: when this node does not run programs so; the message says what to do.
         """
         ...
 
@@ -418,15 +491,104 @@ class LogQuery:
     text: str | None = None
 
 
+class LogLine(NamedTuple):
+    """A line of a log as it is kept, and whose it is. `seq` numbers lines as they were written."""
+
+    seq: int
+    tenant: str
+    namespace: str
+    flow_id: str
+    trigger_id: str | None
+    execution_id: str
+    task_run_id: str
+    task_id: str
+    attempt: int
+    level: int
+    at: int
+    message: str
+
+
 class Logs(Protocol):
     """The log lines of executions."""
 
-    async def find(self, query: LogQuery, *, after: int = 0, limit: int = 1000) -> Sequence[Any]:
-        """Return lines with `seq` above `after`, in order of `seq` (rows of the table `log`)."""
+    async def find(
+        self, query: LogQuery, *, after: LogLine | None = None, limit: int = 1000
+    ) -> Sequence[LogLine]:
+        """Return lines that come after `after`, in order of time and of writing."""
         ...
 
     async def purge(self, query: LogQuery) -> int:
         """Delete lines; return how many."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveQuery:
+    """Which executions; empty fields do not matter. Times of creation are µs since the epoch."""
+
+    tenant: str
+    namespace: str | None = None
+    flow_id: str | None = None
+    states: Sequence[str] = ()
+    since: int | None = None
+    until: int | None = None
+    below: bool = True
+    """Whether namespaces below the named one count too."""
+
+
+class Ended(NamedTuple):
+    """An execution that ended, and whose it is."""
+
+    id: str
+    namespace: str
+    flow_id: str
+
+
+class Archive(Protocol):
+    """Executions as a body: what is counted, and what is deleted after its end."""
+
+    async def count(self, query: ArchiveQuery) -> int:
+        """Return how many executions there are, ended or not."""
+        ...
+
+    async def ended(
+        self, query: ArchiveQuery, *, after: str = "", limit: int = 500
+    ) -> Sequence[Ended]:
+        """Return executions that ended, in order of id, from the one after `after` on."""
+        ...
+
+    async def delete(self, ids: Sequence[str]) -> int:
+        """Delete executions that ended, with their journals; return how many there were."""
+        ...
+
+    async def delete_logs(self, ids: Sequence[str]) -> int:
+        """Delete the log lines of executions; return how many there were."""
+        ...
+
+    async def delete_metrics(self, ids: Sequence[str]) -> int:
+        """Delete the figures of executions; return how many there were."""
+        ...
+
+
+class Triggers(Protocol):
+    """The state of triggers, as far as tasks may change it."""
+
+    async def set_disabled(
+        self, tenant: str, namespace: str, flow_id: str, trigger: str, *, disabled: bool
+    ) -> None:
+        """Stop a trigger from firing, or let it fire again.
+
+        Raises:
+            NotFound: when the flow has no such trigger.
+        """
+        ...
+
+
+class FlowNames(Protocol):
+    """Which flows there are."""
+
+    def active(self, tenant: str | None = None) -> Sequence[FlowRevision]:
+        """Return what Git says now of every flow, in order of name."""
         ...
 
 

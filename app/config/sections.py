@@ -210,3 +210,45 @@ class TelemetrySettings(Section):
     log_format: Literal["auto", "json", "pretty"] = Field(
         "auto", description="`auto` is pretty on a terminal and JSON elsewhere."
     )
+
+
+class RunnerSettings(Section):
+    """Where script tasks run their programs, and what these may use."""
+
+    process: bool = Field(
+        default=True,
+        description="Whether script tasks may run programs as processes of this machine.",
+    )
+    default: Literal["process", "none"] = Field(
+        "process",
+        description="How a script task runs that names no `taskRunner`; `none` refuses it.",
+    )
+    docker_as_process: bool = Field(
+        default=False,
+        description="Whether a task that asks for a Docker container runs as a process instead, "
+        "with the programs of this machine.",
+    )
+    user: str | None = Field(
+        None,
+        description="Name of the user that programs run as; needs a service that runs as root.",
+    )
+    environment: tuple[str, ...] = Field(
+        ("PATH", "LANG", "LC_ALL", "TZ"),
+        description="Variables of the service that programs see; all others are kept from them.",
+    )
+    concurrent: int = Field(32, gt=0, description="Programs that run at once on this node.")
+    cpu_seconds: int = Field(
+        3600, ge=0, description="Most processor time of one process; 0 is no limit."
+    )
+    memory_bytes: int = Field(
+        4 * GIB, ge=0, description="Most data memory of one process; 0 is no limit."
+    )
+    file_bytes: int = Field(
+        10 * GIB, ge=0, description="Largest file that a program writes; 0 is no limit."
+    )
+    output_bytes: int = Field(
+        10 * MIB, gt=0, description="Most output of a program that is read; the rest is dropped."
+    )
+    grace_seconds: float = Field(
+        5.0, ge=0, le=60, description="Time between SIGTERM and SIGKILL when a program is ended."
+    )

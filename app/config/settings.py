@@ -19,6 +19,7 @@ from app.config.sections import (
     GitSettings,
     HttpSettings,
     LogSettings,
+    RunnerSettings,
     ServerSettings,
     TelemetrySettings,
     UserPath,
@@ -59,6 +60,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     expressions: ExpressionSettings = ExpressionSettings()
     logs: LogSettings = LogSettings()
+    runners: RunnerSettings = RunnerSettings()
     webhooks: WebhookSettings = WebhookSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 

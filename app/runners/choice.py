@@ -1,0 +1,46 @@
+"""Which runner a script task gets on this node; implements `ports.Runners`."""
+
+from app.config import RunnerSettings
+from app.errors import Unavailable
+from app.ports import Runner
+from app.runners.process import ProcessRunner
+
+_PROCESS = "io.kestra.plugin.core.runner.Process"
+_HOW = (
+    f"Set `taskRunner: {{type: {_PROCESS}}}` on the task, or in the flow's `pluginDefaults`, to "
+    "run it as a process of the node with the programs that are installed there"
+)
+
+
+class NodeRunners:
+    """Chooses among the runners that the settings allow."""
+
+    def __init__(self, settings: RunnerSettings) -> None:
+        """Read the settings."""
+        self._settings = settings
+        self._process: Runner | None = ProcessRunner(settings) if settings.process else None
+
+    def choose(self, kind: str | None) -> Runner:
+        """Return the runner of a kind, None: that of a task which names none.
+
+        Kestra's own default is a container; public flows rely on it without saying so. Such a task
+        runs as a process here, while one that asks for a container in so many words is refused.
+
+        Raises:
+            Unavailable: when this node does not run programs so.
+        """
+        if kind is None:
+            kind = self._settings.default
+            if kind == "none":
+                raise Unavailable(f"this node runs no task without a `taskRunner`. {_HOW}")
+        if kind == "docker" and not self._settings.docker_as_process:
+            message = (
+                f"the docker runner is not available on this node. {_HOW}; or let the operator set "
+                "`runners.docker_as_process`, which does so for every such task"
+            )
+            raise Unavailable(message)
+        if kind not in ("process", "docker"):
+            raise Unavailable(f"the runner {kind!r} is not available on this node. {_HOW}")
+        if self._process is None:
+            raise Unavailable("this node runs no programs: its setting `runners.process` is off")
+        return self._process
