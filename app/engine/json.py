@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from app.expressions import number_text
 from app.flows.durations import format_duration
 
 
@@ -21,7 +22,9 @@ def as_json(value: Any) -> Any:
 def _text(value: Any) -> Any:
     if isinstance(value, timedelta):
         return format_duration(value)
-    return float(value) if isinstance(value, Decimal) else str(value)
+    if isinstance(value, (float, Decimal)):  # of a class of its own, as 32-bit floats are
+        return float(number_text(value))
+    return str(value)
 
 
 def as_bytes(value: Any) -> bytes:

@@ -9,6 +9,7 @@ from app.expressions.builtins import MODULES
 from app.expressions.environment import Environment
 from app.expressions.functions_outside import slug
 from app.expressions.host import UNKNOWN, Host, Pending
+from app.expressions.java_numbers import Float32, number_text
 from app.expressions.references import References, references
 from app.expressions.registry import FILTERS, FUNCTIONS, TESTS, Filter, Function, Test
 from app.expressions.rendering import render_async, render_deep
@@ -25,6 +26,7 @@ __all__ = [
     "Environment",
     "Expression",
     "Filter",
+    "Float32",
     "Function",
     "Host",
     "Pending",
@@ -32,6 +34,7 @@ __all__ = [
     "Template",
     "Test",
     "compile_template",
+    "number_text",
     "references",
     "render_async",
     "render_deep",

@@ -17,10 +17,6 @@ pytestmark = pytest.mark.skipif(
     not CASES.exists(), reason="the folder ../shared/conformance with the public cases is not here"
 )
 
-NOT_YET = "jq"
-"""Cases of jq need its process, which is the server's; 32-bit floats are not in the data."""
-ONLY_JAVA = {"pebble/toion-float", "pebble/toion-list"}
-
 
 def _cases() -> list[dict[str, Any]]:
     return json.loads(CASES.read_text("utf-8")) if CASES.exists() else []
@@ -38,8 +34,4 @@ def harness() -> ModuleType:
 
 @pytest.mark.parametrize("case", _cases(), ids=lambda case: case["id"])
 def test_case(case: dict[str, Any], harness: ModuleType) -> None:
-    if case["id"].startswith(f"pebble/{NOT_YET}-"):
-        pytest.skip("jq runs in a process of the server")
-    if case["id"] in ONLY_JAVA:
-        pytest.skip("needs a 32-bit float, which the case's data cannot say")
     harness.run_pebble(render, case)
