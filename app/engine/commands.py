@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.engine.executor import Executor
-from app.engine.inputs import resolve, resume_inputs
+from app.engine.inputs import resolve, resume_inputs, tolerated
 from app.engine.interpreter import Place
 from app.engine.json import as_bytes
-from app.engine.limits import Limits
+from app.engine.limits import MAX_LABELS, Limits
 from app.engine.live import Live
+from app.engine.results import failure
 from app.engine.walker import still_paused
 from app.errors import Conflict, Fenced, Invalid, NotFound, TooLarge, TooMany
 from app.executions import ROOT, Event, Execution, Kind, State, TaskRun, execution_id
@@ -23,7 +24,6 @@ from app.plugins.api import SubflowCall
 from app.ports import Claim, Clock, Executions, FlowSource, LoadedFlow
 from app.telemetry import METRICS
 
-MAX_LABELS = 64
 _ROOTS = 10_000
 """Roots whose descendants are counted; the oldest are forgotten."""
 CORRELATION = "system.correlationId"
@@ -45,6 +45,16 @@ class NewExecution:
     id: str | None = None
     claim: Claim | None = None
     parent: Execution | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    """What expressions see at the top level, beside the usual variables."""
+    schedule_date: int | None = None
+    """The time (µs) that it was planned for."""
+    chain: int = 0
+    """How many flow triggers led to it."""
+    lenient: bool = False
+    """Inputs that are missing or not valid do not refuse it."""
+    failure: str | None = None
+    """It only tells of this: it is created, and has FAILED."""
 
 
 class Commands:
@@ -118,7 +128,7 @@ class Commands:
             METRICS.limits_reached.labels("executions").inc()
             raise TooMany(message, retry_after=1)
         made_id = new.id or execution_id()
-        inputs = await resolve(loaded, new.inputs)
+        inputs = await _inputs(new, loaded)
         if (size := len(as_bytes(inputs))) > self._limits.inputs:
             message = (
                 f"the inputs have {size} bytes, the limit is {self._limits.inputs}: pass large data"
@@ -129,7 +139,10 @@ class Commands:
         event = self._created(new, loaded, made_id, inputs)
         live = self._executor.make(Execution.created(made_id, event), loaded)
         live.create(event, new.claim)
-        self._executor.begin(live)
+        if new.failure is None:
+            self._executor.begin(live)
+        else:
+            self._executor.end_now(live, failure(live.execution, self._clock, new.failure))
         METRICS.executions_created.inc()
         return live
 
@@ -152,6 +165,12 @@ class Commands:
         if new.parent is not None:
             data["parent_id"] = new.parent.id
             data["depth"] = new.parent.depth + 1
+        if chain := max(new.chain, new.parent.chain if new.parent else 0):
+            data["chain"] = chain
+        if new.variables:
+            data["variables"] = dict(new.variables)
+        if new.schedule_date is not None:
+            data["schedule_date"] = new.schedule_date
         return Event(Kind.CREATED, self._clock.now(), ROOT, State.CREATED, data=data)
 
     async def kill(self, tenant: str, wanted: str, *, cascade: bool = True) -> Execution:
@@ -313,6 +332,12 @@ def _first_paused(execution: Execution) -> TaskRun | None:
     return next((run for run in runs if run.state is State.PAUSED), None)
 
 
+async def _inputs(new: NewExecution, loaded: LoadedFlow) -> dict[str, Any]:
+    if new.failure is not None:
+        return {}
+    return await (tolerated if new.lenient else resolve)(loaded, new.inputs)
+
+
 def _labels(new: NewExecution, loaded: LoadedFlow, made_id: str) -> list[list[str]]:
     """Return the labels of a new execution: the flow's, the caller's, the correlation id.
 
@@ -322,12 +347,20 @@ def _labels(new: NewExecution, loaded: LoadedFlow, made_id: str) -> list[list[st
     own = dict(new.labels)
     if new.parent is None:
         _refuse_system(own)
-    labels = {**label_map(loaded.flow.labels), **own}
+    labels = {**_flow_labels(new, loaded), **own}
     labels.setdefault(CORRELATION, made_id)
     if len(labels) > MAX_LABELS:
         message = f"{len(labels)} labels are more than the limit of {MAX_LABELS}"
         raise Invalid(message)
     return [[key, value] for key, value in labels.items()]
+
+
+def _flow_labels(new: NewExecution, loaded: LoadedFlow) -> dict[str, str]:
+    """Return the labels of the flow; a trigger leaves those of the system out."""
+    labels = label_map(loaded.flow.labels)
+    if new.trigger is None or new.parent is not None:
+        return labels
+    return {key: value for key, value in labels.items() if not key.startswith("system.")}
 
 
 def _refuse_system(labels: Mapping[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 
 from app.executions import Execution
 
@@ -19,6 +20,8 @@ class Finished:
         self._recent: OrderedDict[str, Execution] = OrderedDict()
         self._told: dict[str, Execution] = {}
         self._waiting: dict[str, list[asyncio.Future[Execution]]] = {}
+        self.heard: list[Callable[[Execution], None]] = []
+        """Who hears of every durable end, maybe twice: before and after what runs after it."""
 
     def __contains__(self, execution_id: object) -> bool:
         """Whether it is remembered."""
@@ -41,6 +44,8 @@ class Finished:
         self._tell(execution)
 
     def _tell(self, execution: Execution) -> None:
+        for hear in self.heard:
+            hear(execution)
         for future in self._waiting.pop(execution.id, ()):
             if not future.done():
                 future.set_result(execution)

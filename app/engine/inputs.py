@@ -7,8 +7,9 @@ from app.engine.json import as_json
 from app.engine.scope import flow_variables
 from app.errors import Conflict
 from app.expressions import Environment, compile_template
-from app.flows.inputs import resolve_inputs
+from app.flows.inputs import resolve_inputs, validate_inputs
 from app.flows.model import Inputs, Model, Task
+from app.flows.nesting import nest
 from app.ports import LoadedFlow
 
 _ENVIRONMENT = Environment()
@@ -21,6 +22,25 @@ async def resolve(loaded: LoadedFlow, data: Mapping[str, Any]) -> dict[str, Any]
         InvalidInputs: with every error, in Kestra's words.
     """
     return _resolved(loaded, loaded.flow.inputs, data)
+
+
+async def tolerated(loaded: LoadedFlow, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the inputs of an execution that a trigger starts without validation.
+
+    What can be converted is, what cannot stays as it was given; nothing is required, and what the
+    flow does not declare is kept.
+    """
+    states = validate_inputs(
+        loaded.flow.inputs, data, evaluate=_evaluate, variables=flow_variables(loaded)
+    )
+    declared = {
+        state.input.id: state.value
+        for state in states
+        if state.enabled and (state.value is not None or not state.errors)
+    }
+    known = {state.input.id for state in states}
+    others = {key: value for key, value in data.items() if key not in known}
+    return dict(as_json({**others, **nest(declared)}))
 
 
 async def resume_inputs(

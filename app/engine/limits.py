@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 KIB = 1024
 
+MAX_LABELS = 64
+"""Labels of one execution."""
+
 
 @dataclass(frozen=True, slots=True)
 class LogLimits:

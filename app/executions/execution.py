@@ -41,6 +41,8 @@ class Attempt:
     delivery: int
     histories: list[Moment]
     definite: bool = True
+    log_file: str | None = None
+    """Where its log is, if not among the others."""
 
     @property
     def ended(self) -> bool:
@@ -67,6 +69,8 @@ class TaskRun:
     due: int | None = None
     """When a retry or a pause is over by itself (µs), while it waits."""
     then: State | None = None
+    isolated: bool = False
+    """Whether it is in a round whose outputs nobody else sees."""
 
     @property
     def ended(self) -> bool:
@@ -117,6 +121,8 @@ class Execution:
     original_id: str | None = None
     depth: int = 0
     """How many subflow calls are above this execution."""
+    chain: int = 0
+    """How many flow triggers led to this execution."""
     wrote: dict[str, str] = field(default_factory=dict)
     """The commits that this execution's own writes made of namespaces' files."""
     attempt: int = 1
@@ -237,6 +243,11 @@ class Execution:
         """Fold an event of kind dropped."""
         for path in event.data["paths"]:
             self.task_runs.pop(TaskRunPath(path), None)
+        if "iteration" in event.data:
+            run = self.task_runs[event.path]
+            run.iteration = event.data["iteration"]
+            run.decision = event.data["decision"]
+            self._output(run, event)
 
     def apply_restarted(self, event: Event) -> None:
         """Fold an event of kind restarted."""
@@ -268,6 +279,7 @@ class Execution:
             parent=TaskRunPath(data.get("parent", ROOT)),
             value=data.get("value"),
             iteration=data.get("iteration"),
+            isolated=data.get("isolated", False),
         )
         run.move(State.CREATED, event.at)
         self.task_runs[event.path] = run
@@ -287,7 +299,7 @@ class Execution:
             return
         if run.state is State.RETRYING:
             run.move(State.CREATED, event.at)
-            run.decision = None
+        run.decision = None
         moments = [Moment(State.CREATED, event.at), Moment(State.RUNNING, event.at)]
         run.attempts.append(Attempt(event.attempt, event.delivery, moments))
 
@@ -297,6 +309,7 @@ class Execution:
         state = event.to or State.SUCCESS
         if run.attempts and not run.attempts[-1].ended:
             run.attempts[-1].histories.append(Moment(state, event.at))
+            run.attempts[-1].log_file = event.data.get("logFile")
         run.move(state, event.at)
         run.due = None
         self._output(run, event)
@@ -308,6 +321,7 @@ class Execution:
         attempt = run.attempts[-1]
         attempt.histories.append(Moment(State.FAILED, event.at))
         attempt.definite = event.data.get("definite", True)
+        attempt.log_file = event.data.get("logFile")
         run.move(State.RETRYING, event.at)
         run.due = event.data["due"]
         run.error = event.data.get("error")

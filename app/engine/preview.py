@@ -1,0 +1,73 @@
+"""Rendering for an execution that does not run here: for triggers that decide whether one starts.
+
+A trigger sees its flow without any execution; a flow trigger sees the execution that it listens to
+in the light of its own flow. Either is made an execution in memory that nobody drives.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from app.engine.executor import Executor
+from app.engine.inputs import tolerated
+from app.engine.live import Live
+from app.engine.rendering import Renderer
+from app.engine.scope import Scope
+from app.engine.suspects import Stepping
+from app.executions import ROOT, Event, Execution, Kind, State, execution_id
+from app.expressions import Environment
+from app.flows.model import label_map
+from app.ports import Clock, LoadedFlow
+
+
+class Preview:
+    """A renderer and the variables that go with it."""
+
+    def __init__(self, renderer: Renderer, variables: dict[str, Any]) -> None:
+        """Use both together."""
+        self.renderer = renderer
+        self.variables = variables
+
+    async def text(self, template: str, **extra: Any) -> str:
+        """Render a template to text; raises `ExpressionError`."""
+        return await self.renderer.text(template, {**self.variables, **extra})
+
+    async def deep(self, value: Any, **extra: Any) -> Any:
+        """Render every template of a structure; raises `ExpressionError`."""
+        return await self.renderer.deep(value, {**self.variables, **extra})
+
+
+class Previews:
+    """Makes previews of flows."""
+
+    def __init__(
+        self, executor: Executor, environment: Callable[[Live], Environment], clock: Clock
+    ) -> None:
+        """Give them the functions of `environment`."""
+        self._executor = executor
+        self._environment = environment
+        self._clock = clock
+
+    async def of_flow(self, loaded: LoadedFlow, trigger: dict[str, Any]) -> Preview:
+        """Return what a trigger of the flow sees: the defaults of its inputs."""
+        revision = loaded.revision
+        data = {
+            "tenant": revision.tenant,
+            "namespace": revision.namespace,
+            "flow_id": revision.flow_id,
+            "revision": revision.revision,
+            "commit": revision.snapshot or revision.commit,
+            "blob": revision.blob,
+            "inputs": await tolerated(loaded, {}),
+            "labels": list(map(list, label_map(loaded.flow.labels).items())),
+        }
+        event = Event(Kind.CREATED, self._clock.now(), ROOT, State.CREATED, data=data)
+        preview = self.of_execution(Execution.created(execution_id(), event), loaded)
+        preview.variables.pop("execution", None)
+        preview.variables["trigger"] = trigger
+        return preview
+
+    def of_execution(self, execution: Execution, loaded: LoadedFlow) -> Preview:
+        """Return what is seen of an execution, in the light of `loaded` (which may be another)."""
+        live = self._executor.make(execution, loaded)
+        renderer = Renderer(self._environment(live), loaded.plans, Stepping(None, live))
+        return Preview(renderer, Scope(live).variables())
