@@ -1,7 +1,9 @@
 """Frames: where in the tree of tasks a line of work stands."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from app.executions import ROOT, TaskRunPath
 from app.flows.model import Retry
@@ -29,11 +31,37 @@ class Frame:
     halt: Halt = field(default_factory=Halt)
     directory: Path | None = None
     """The working directory that tasks share, inside a `WorkingDirectory`."""
+    item: Mapping[str, Any] | None = None
+    """What the rounds of a `Loop` see of their item."""
+    homes: tuple[str, ...] = ()
+    """The rounds whose outputs are apart from all others (see `OutputTree`), outermost first."""
+    isolated: bool = False
+    """Whether this list itself is such a round."""
+    error: Mapping[str, Any] | None = None
+    """What failed, for the tasks of an `errors` list."""
 
     def round(self, index: int, value: str | None, halt: Halt) -> "Frame":
         """Return the frame of one round of the same flowable."""
         return replace(self, index=index, value=value, halt=halt)
 
+    def alone(self, index: int, value: str, item: Mapping[str, Any], halt: Halt) -> "Frame":
+        """Return the frame of a round whose outputs nobody else sees."""
+        homes = (*self.homes, f"{self.path}[{index}]")
+        return replace(
+            self, index=index, value=value, halt=halt, item=item, homes=homes, isolated=True
+        )
+
+    def after_failure(self, error: Mapping[str, Any] | None) -> "Frame":
+        """Return the frame of the lists that follow the main one."""
+        return replace(self, halt=Halt(), error=error or self.error)
+
     def below(self, path: TaskRunPath, retry: Retry | None) -> "Frame":
         """Return the frame of the children of the task run at `path`."""
-        return Frame(path, retry=retry or self.retry, directory=self.directory)
+        return Frame(
+            path,
+            retry=retry or self.retry,
+            directory=self.directory,
+            item=self.item,
+            homes=self.homes,
+            error=self.error,
+        )

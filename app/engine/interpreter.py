@@ -4,17 +4,19 @@ Crash recovery, resume after a pause and taking over from another node are there
 walk again. A task run is known by its path; once ended, its state is all the walk needs.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
+from app.engine.exits import Exited, exit_among, exited, leave
 from app.engine.frames import Frame, Halt
 from app.engine.limits import Limits
 from app.engine.live import Live
-from app.engine.policies import allowed, next_try, retry_due
+from app.engine.policies import allowed, next_try, renews, retry_due
 from app.engine.rendering import Renderer, reason
-from app.engine.scope import Scope
+from app.engine.scope import Scope, failure_below
+from app.engine.strands import STOPS, Piece, Strands
 from app.errors import HeadwaterError, Invalid, MissingVariable
 from app.executions import ROOT, Event, Kind, State, TaskRun, child_path, task_run_id
 from app.executions.states import worst
@@ -23,7 +25,7 @@ from app.flows.model import Task
 from app.plugins.api import Flowable, Runnable, TaskFailed
 from app.telemetry import METRICS
 
-_STOPS = frozenset({State.FAILED, State.KILLED})
+_STARTS_AGAIN = frozenset({State.RETRYING, State.RESTARTED})
 
 
 class Steps(Protocol):
@@ -63,6 +65,8 @@ class Place:
             origin["parent"] = self.frame.path
         if self.frame.value is not None:
             origin["value"] = self.frame.value
+        if self.frame.isolated:
+            origin["isolated"] = True
         return origin
 
 
@@ -82,10 +86,19 @@ class Interpreter:
 
     async def flow(self) -> State:
         """Walk the whole flow; return the state it ends in."""
+        if (before := exited(self._live.execution)) is not None:
+            return before
         flow = self._live.loaded.flow
         frame = Frame(retry=flow.retry)
         main = partial(self.sequence, flow.tasks, frame)
-        return await self.body(main, flow.errors, flow.finally_, frame)
+        try:
+            return await self.body(main, flow.errors, flow.finally_, frame)
+        except (Exited, BaseExceptionGroup) as error:
+            exit_ = exit_among(error)
+            if exit_ is None:
+                raise
+            self._live.strands = 1  # all others were cancelled
+            return exit_.state
 
     async def body(
         self,
@@ -99,11 +112,11 @@ class Interpreter:
         Errors that succeed do not undo the failure; a failure in `finally` is one (reference §3.6).
         """
         state = await main()
-        calm = Frame(frame.path, retry=frame.retry)
         if state is State.FAILED and errors:
-            await self.sequence(errors, calm)
+            error = failure_below(self._live.execution, frame.path)
+            await self.sequence(errors, frame.after_failure(error))
         if finally_:
-            state = worst([state, await self.sequence(finally_, calm)])
+            state = worst([state, await self.sequence(finally_, frame.after_failure(None))])
         return state
 
     async def sequence(self, tasks: Sequence[Task], frame: Frame) -> State:
@@ -116,97 +129,94 @@ class Interpreter:
                 break
             state = await self.task(task, frame)
             states.append(state)
-            if state in _STOPS:
+            if state in STOPS:
                 break
         return worst(states)
 
     async def parallel(self, tasks: Sequence[Task], limit: int, frame: Frame) -> State:
         """Run tasks side by side, at most `limit` at a time (0: all)."""
-        halt = Halt()
-        inner = Frame(frame.path, frame.index, frame.value, frame.retry, halt)
-        makes = [
-            (partial(self._begun, task, inner), partial(self.task, task, inner))
-            for task in tasks
-            if not task.disabled
-        ]
-        return await self._side_by_side(makes, limit, halt)
+        inner = replace(frame, halt=Halt())
+        present = [task for task in tasks if not task.disabled]
+        pieces = (self._piece(task, inner) for task in present)
+        width = min(limit or len(present), len(present))
+        return await Strands(self._live, inner.halt).run(pieces, width)
+
+    async def graph(
+        self, tasks: Sequence[Task], needs: Mapping[str, Sequence[str]], limit: int, frame: Frame
+    ) -> State:
+        """Run each task once those it needs are over, at most `limit` at a time (0: all)."""
+        inner = replace(frame, halt=Halt())
+        pieces = {task.id: self._piece(task, inner) for task in tasks if not task.disabled}
+        return await Strands(self._live, inner.halt).graph(pieces, needs, limit)
 
     async def rounds(
-        self, values: Sequence[str], tasks: Sequence[Task], limit: int, frame: Frame
+        self,
+        values: Sequence[str],
+        tasks: Sequence[Task],
+        limit: int,
+        frame: Frame,
+        *,
+        apart: bool = False,
     ) -> State:
         """Run `tasks` in sequence once for each value, at most `limit` rounds at a time.
+
+        With `apart` every task of every value runs on its own, at most `limit` of them at a time.
 
         Raises:
             Invalid: when there are more values than a loop may have.
         """
-        if len(values) > self._loop_values:
-            message = f"{len(values)} values are more than the limit of {self._loop_values}"
+        self.check_loop(len(values))
+        halt = Halt()
+        present = [task for task in tasks if not task.disabled]
+        frames = (frame.round(index, value, halt) for index, value in enumerate(values))
+        if apart:
+            pieces = (self._piece(task, inner) for inner in frames for task in present)
+        else:
+            pieces = (self._round(present, inner) for inner in frames)
+        count = len(values) * len(present) if apart else len(values) * bool(present)
+        width = min(limit or count, count)
+        return await Strands(self._live, halt).run(pieces, width)
+
+    async def loop(
+        self,
+        items: Sequence[Mapping[str, Any]],
+        first: Task,
+        run: Callable[[Frame], Awaitable[State]],
+        limit: int,
+        frame: Frame,
+    ) -> State:
+        """Run rounds that see nothing of each other; `run` runs one, whose first task is `first`.
+
+        Raises:
+            Invalid: when there are more items than a loop may have.
+        """
+        self.check_loop(len(items))
+        halt = Halt()
+        frames = (frame.alone(index, item["value"], item, halt) for index, item in enumerate(items))
+        pieces = (
+            Piece(partial(self._begun, first, inner), partial(run, inner)) for inner in frames
+        )
+        return await Strands(self._live, halt).run(pieces, min(limit or len(items), len(items)))
+
+    def check_loop(self, count: int) -> None:
+        """Refuse a loop of too many rounds.
+
+        Raises:
+            Invalid: when there are more than a loop may have.
+        """
+        if count > self._loop_values:
+            message = f"{count} values are more than the limit of {self._loop_values}"
             METRICS.limits_reached.labels("loop_values").inc()
             raise Invalid(message)
-        halt = Halt()
-        makes = []
-        present = [task for task in tasks if not task.disabled]
-        for index, value in enumerate(values if present else ()):
-            inner = frame.round(index, value, halt)
-            begun = partial(self._begun, present[0], inner)
-            makes.append((begun, partial(self.sequence, present, inner)))
-        return await self._side_by_side(makes, limit, halt)
+
+    def _piece(self, task: Task, frame: Frame) -> Piece:
+        return Piece(partial(self._begun, task, frame), partial(self.task, task, frame))
+
+    def _round(self, tasks: Sequence[Task], frame: Frame) -> Piece:
+        return Piece(partial(self._begun, tasks[0], frame), partial(self.sequence, tasks, frame))
 
     def _begun(self, task: Task, frame: Frame) -> bool:
         return child_path(frame.path, task.id, frame.index) in self._live.execution.task_runs
-
-    async def _side_by_side(
-        self,
-        makes: Sequence[tuple[Callable[[], bool], Callable[[], Awaitable[State]]]],
-        limit: int,
-        halt: Halt,
-    ) -> State:
-        """Run what `makes` make on `limit` strands. After a failure nothing new begins."""
-        width = min(limit or len(makes), len(makes))
-        states: list[State] = []
-        queue = iter(makes)
-        if width <= 1:
-            await self._strand(queue, states, halt)
-            return worst(states)
-        await self._strands(queue, states, halt, width)
-        return worst(states)
-
-    async def _strands(
-        self,
-        queue: Iterator[tuple[Callable[[], bool], Callable[[], Awaitable[State]]]],
-        states: list[State],
-        halt: Halt,
-        width: int,
-    ) -> None:
-        live = self._live
-        live.strands += width - 1
-        left = width
-
-        async def strand() -> None:
-            nonlocal left
-            await self._strand(queue, states, halt)
-            left -= 1
-            if left:  # the last one goes on as the line of work that waited here
-                live.strands -= 1
-                live.check_idle()
-
-        async with asyncio.TaskGroup() as group:
-            for _ in range(width):
-                group.create_task(strand())
-
-    async def _strand(
-        self,
-        queue: Iterator[tuple[Callable[[], bool], Callable[[], Awaitable[State]]]],
-        states: list[State],
-        halt: Halt,
-    ) -> None:
-        for begun, make in queue:
-            if halt.halted and not begun():
-                continue
-            state = await make()
-            states.append(state)
-            if state in _STOPS:
-                halt.halted = True
 
     async def task(self, task: Task, frame: Frame) -> State:
         """Bring one task run to its end, from wherever the journal left it."""
@@ -254,21 +264,28 @@ class Interpreter:
 
     async def _flowable(self, place: Place, task: Flowable) -> State:
         inner = place.frame.below(place.path, task.retry)
-        main = partial(self._walked, place, task)
-        while True:
-            await self._start(place, task)
+        main = partial(self._tried, place, task)
+        if task.own_ends:
+            state = await main()
+        else:
             state = await self.body(main, task.errors, task.finally_, inner)
-            run = self._live.execution.task_runs[place.path]
-            if state is not State.FAILED or not self._retry(place, task, run):
-                break
+        run = self._live.execution.task_runs[place.path]
         state = allowed(task, state)
         self._live.record(place.event(Kind.ENDED, state, error=run.error))
         return state
 
+    async def _tried(self, place: Place, task: Flowable) -> State:
+        """Walk a flowable, again and again if its `retry` says so (of one that counts attempts)."""
+        while True:
+            await self._start(place, task)
+            state = await self._walked(place, task)
+            if state is not State.FAILED or not self._retry(place, task):
+                return state
+
     async def _start(self, place: Place, task: Flowable) -> None:
         """Record that the flowable runs, unless the journal says so already."""
         run = self._live.run(place.path)
-        if run is not None and run.state is not State.RETRYING:
+        if run is not None and run.state not in _STARTS_AGAIN:
             return
         upcoming = next_try(run)
         if upcoming.due:
@@ -278,12 +295,19 @@ class Interpreter:
             started.attempt, started.delivery = upcoming.attempt, upcoming.delivery
         self._live.record(started, *running_again(self._live))
 
-    def _retry(self, place: Place, task: Flowable, run: TaskRun) -> bool:
-        """Record that a flowable which counts attempts (a subflow) is to be tried again."""
-        if not task.attempts:
-            return False
+    def _retry(self, place: Place, task: Flowable) -> bool:
+        """Record that a flowable which counts attempts (a subflow) is to be tried again.
+
+        Raises:
+            Exited: when another execution is to be made instead.
+        """
         policy = task.retry or place.frame.retry
-        due = retry_due(policy, run, self._live.clock.now(), self._tries)
+        if not task.attempts or policy is None:
+            return False
+        run, now = self._live.execution.task_runs[place.path], self._live.clock.now()
+        if renews(policy, self._live.execution, now, self._tries):
+            raise leave(self._live, place.path, State.RETRIED, error=run.error)
+        due = retry_due(policy, run, now, self._tries)
         if due is None:
             return False
         self._live.record(*retrying(place, due, run.error, definite=True))
@@ -305,7 +329,9 @@ class Interpreter:
     def variables(self, place: Place) -> dict[str, object]:
         """Return what expressions see at a place."""
         frame = place.frame
-        return self._scope.of_task(place.task, place.path, place.run_id, frame.path, frame.value)
+        return self._scope.of_task(
+            place.task, place.path, place.run_id, frame.path, frame.value, frame
+        )
 
 
 def retrying(place: Place, due: int, error: str | None, *, definite: bool) -> list[Event]:

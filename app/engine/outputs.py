@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from app.engine.json import as_bytes
-from app.executions import ROOT, Event, Execution, TaskRun
+from app.executions import ROOT, Event, Execution, TaskRun, TaskRunPath
 from app.ports import Storage
 
 URI_KEY = "$uri"
@@ -17,32 +17,94 @@ URI_KEY = "$uri"
 
 
 class OutputTree:
-    """What expressions see of the task runs so far."""
+    """What expressions see of the task runs so far.
 
-    def __init__(self, execution: Execution) -> None:
-        """Start with what the execution holds already."""
+    The rounds of a `Loop` see nothing of each other, and nobody else sees anything of them: each
+    has a tree of its own, its home, named by the loop's path and its number (`/loop[3]`).
+    """
+
+    def __init__(
+        self, execution: Execution, reveal: Callable[[Any], Any] = lambda outputs: outputs
+    ) -> None:
+        """Start with what the execution holds already; `reveal` opens what is sealed in outputs."""
+        self._reveal = reveal
         self._execution = execution
         self.outputs: dict[str, Any] = {}
         self.states: dict[str, Any] = {}
+        self._rounds: dict[str, dict[str, dict[str, Any]]] = {}
         for run in execution.task_runs.values():
             self.add(run, run.outputs)
 
     def add(self, run: TaskRun, outputs: Mapping[str, Any] | None) -> None:
         """Bring in a task run that ended, or the outputs it got meanwhile."""
-        values = self._values(run)
-        _merge_at(self.states, [run.task, *values], {"state": run.state.value})
+        home, keys = self._spot(run)
+        states, tree = self._trees(home)
+        _merge_at(states, keys, {"state": run.state.value})
         if outputs:
-            _merge_at(self.outputs, [run.task, *values], outputs)
+            _merge_at(tree, keys, self._reveal(outputs))
 
-    def _values(self, run: TaskRun) -> list[str]:
-        values = [] if run.value is None else [run.value]
+    def drop(self, run: TaskRun) -> None:
+        """Take out a task run that is to run anew."""
+        home, keys = self._spot(run)
+        for tree in self._trees(home):
+            _remove_at(tree, keys)
+
+    def round(self, home: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return the `outputs` and `tasks` of one round."""
+        return self._rounds.get(home) or _NOTHING
+
+    def leave(self, home: str) -> None:
+        """Forget a round that is over."""
+        self._rounds.pop(home, None)
+
+    def homes(self, parent: TaskRunPath, path: TaskRunPath) -> tuple[str, ...]:
+        """Return the rounds around a place, outermost first."""
+        found: list[str] = []
+        here = self._execution.task_runs.get(path)
+        while True:
+            if here is not None and here.isolated:
+                found.insert(0, _home(here))
+            if parent == ROOT:
+                return tuple(found)
+            here = self._execution.task_runs[parent]
+            parent = here.parent
+
+    def _trees(self, home: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        if home is None:
+            return self.states, self.outputs
+        trees = self._rounds.setdefault(home, {"tasks": {}, "outputs": {}})
+        return trees["tasks"], trees["outputs"]
+
+    def _spot(self, run: TaskRun) -> tuple[str | None, list[str]]:
+        """Return the home of a task run and the keys under which it is found there."""
+        if run.isolated:
+            return _home(run), [run.task]
+        keys = [run.task] if run.value is None else [run.task, run.value]
         parent = run.parent
         while parent != ROOT:
             above = self._execution.task_runs[parent]
+            if above.isolated:
+                return _home(above), keys
             if above.value is not None:
-                values.insert(0, above.value)
+                keys.insert(1, above.value)
             parent = above.parent
-        return values
+        return None, keys
+
+
+_NOTHING: Mapping[str, Mapping[str, Any]] = {"tasks": {}, "outputs": {}}
+
+
+def _home(run: TaskRun) -> str:
+    return run.path.rpartition("/")[0]
+
+
+def _remove_at(tree: dict[str, Any], keys: list[str]) -> None:
+    for key in keys[:-1]:
+        below = tree.get(key)
+        if not isinstance(below, dict):
+            return
+        tree = below
+    tree.pop(keys[-1], None)
 
 
 def _merge_at(tree: dict[str, Any], keys: list[str], value: Mapping[str, Any]) -> None:

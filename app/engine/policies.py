@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.executions import State, TaskRun
+from app.executions import Execution, State, TaskRun
 from app.flows.model import Retry, Task
 from app.flows.retry import delay
 
@@ -37,7 +37,7 @@ def retry_due(policy: Retry | None, run: TaskRun, now: int, limit: int) -> int |
 
     `limit` is the most attempts there may be, whatever the policy says.
     """
-    if policy is None:
+    if policy is None or policy.behavior == "CREATE_NEW_EXECUTION":
         return None
     tries = len(run.attempts)
     if tries >= min(policy.max_attempts or limit, limit):
@@ -48,6 +48,19 @@ def retry_due(policy: Retry | None, run: TaskRun, now: int, limit: int) -> int |
         if due > started + microseconds(policy.max_duration):
             return None
     return due
+
+
+def renews(policy: Retry | None, execution: Execution, now: int, limit: int) -> bool:
+    """Whether a new execution takes the place of this one, in which a task failed `now`."""
+    if policy is None or policy.behavior != "CREATE_NEW_EXECUTION":
+        return False
+    if execution.attempt >= min(policy.max_attempts or limit, limit):
+        return False
+    if policy.max_duration is None:
+        return True
+    first = execution.original_created_at or execution.created_at
+    due = now + microseconds(delay(policy, execution.attempt, 0.0))
+    return due <= first + microseconds(policy.max_duration)
 
 
 def allowed(task: Task, state: State) -> State:

@@ -1,13 +1,15 @@
 """Variables: what an expression sees at a place of an execution (reference §3.12)."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from app.engine.floats import with_floats
+from app.engine.frames import Frame
 from app.engine.live import Live
-from app.executions import ROOT, Execution, TaskRun, TaskRunPath
+from app.executions import ROOT, Execution, State, TaskRun, TaskRunPath
 from app.flows.model import Task
 from app.ports import LoadedFlow
 
@@ -67,11 +69,14 @@ class Scope:
         self._live = live
         execution = live.execution
         self._fixed = flow_variables(live.loaded)
-        self._fixed["inputs"] = execution.inputs
+        inputs = live.revealed(execution.inputs)
+        self._fixed["inputs"] = with_floats(live.loaded.flow.inputs, inputs)
+        self._labels = execution.labels
         self._fixed["labels"] = label_map(execution)
         if execution.trigger:
-            self._fixed["trigger"] = execution.trigger.get("variables") or {}
+            self._fixed["trigger"] = live.revealed(execution.trigger.get("variables") or {})
         self._fixed.update(execution.variables)
+        self._vars: dict[str, Any] = {}
 
     def variables(self) -> dict[str, Any]:
         """Return the variables of the execution as a whole."""
@@ -83,26 +88,58 @@ class Scope:
             "originalId": execution.original_id or execution.id,
             "state": execution.state.value,
         }
+        if execution.labels is not self._labels or execution.vars is not self._vars:
+            self._follow(execution)
         variables = {**self._fixed, "execution": about}
         if execution.task_runs:
             variables["outputs"] = live.outputs.outputs
             variables["tasks"] = live.outputs.states
         return variables
 
+    def _follow(self, execution: Execution) -> None:
+        """Take up labels and variables that a task has set; each change makes new ones of them."""
+        self._labels, self._vars = execution.labels, execution.vars
+        self._fixed["labels"] = label_map(execution)
+        below = self._live.loaded.flow.variables or {}
+        if below or execution.vars:
+            self._fixed["vars"] = {**below, **execution.vars}
+
     def of_task(
-        self, task: Task, path: TaskRunPath, run_id: str, parent: TaskRunPath, value: str | None
+        self,
+        task: Task,
+        path: TaskRunPath,
+        run_id: str,
+        parent: TaskRunPath,
+        value: str | None,
+        frame: Frame | None = None,
     ) -> dict[str, Any]:
-        """Return the variables of a task run, which may not exist yet."""
+        """Return the variables of a task run, which may not exist yet.
+
+        `frame` is what surrounds it during a walk: only then `item` and `error` are known.
+        """
         variables = self.variables()
         run = self._live.run(path)
         variables["task"] = {"id": task.id, "type": task.type}
         variables["taskrun"] = self._task_run(run, run_id, parent, value)
+        homes = self._live.outputs.homes(parent, path) if frame is None else frame.homes
+        if homes:
+            self._come_home(variables, homes)
+        if frame is not None:
+            _surround(variables, frame)
         parents = self._parents(parent)
         variables["parents"] = parents
         if parents:
             variables["parent"] = parents[0]
         variables.setdefault("outputs", {})
         return variables
+
+    def _come_home(self, variables: dict[str, Any], homes: Sequence[str]) -> None:
+        """Put the outputs of the rounds around a task over those of the whole execution."""
+        for name in ("outputs", "tasks"):
+            found = dict(variables.get(name, ()))
+            for home in homes:
+                found.update(self._live.outputs.round(home)[name])
+            variables[name] = found
 
     def _task_run(
         self, run: TaskRun | None, run_id: str, parent: TaskRunPath, value: str | None
@@ -111,7 +148,7 @@ class Scope:
         about: dict[str, Any] = {
             "id": run_id,
             "startDate": instant(start),
-            "attemptsCount": len(run.attempts) if run else 0,
+            "attemptsCount": _attempts_before(run),
         }
         if parent != ROOT:
             about["parentId"] = self._live.execution.task_runs[parent].id
@@ -129,8 +166,38 @@ class Scope:
             if above.value is not None:
                 about["taskrun"] = {"value": above.value}
             if above.outputs:
-                about["outputs"] = above.outputs
+                about["outputs"] = self._live.revealed(above.outputs)
             if about:
                 parents.append(about)
             path = above.parent
         return parents
+
+
+def _attempts_before(run: TaskRun | None) -> int:
+    """Return how many attempts there were before the one that runs."""
+    if run is None or not run.attempts:
+        return 0
+    return len(run.attempts) - (not run.attempts[-1].ended)
+
+
+def _surround(variables: dict[str, Any], frame: Frame) -> None:
+    if frame.index is not None:
+        variables["taskrun"]["iteration"] = frame.index
+    if frame.item is not None:
+        variables["item"] = frame.item
+    if frame.error is not None:
+        variables["error"] = frame.error
+
+
+def failure_below(execution: Execution, path: TaskRunPath) -> Mapping[str, Any] | None:
+    """Return `error` for the tasks that follow a failure below `path`: the last one that failed."""
+    found: TaskRun | None = None
+    for run in execution.task_runs.values():
+        if run.state is State.FAILED and run.path.startswith(path):
+            later = found is None or run.histories[-1].at > found.histories[-1].at
+            if later and (run.path != path or found is None):
+                found = run
+    if found is None:
+        return None
+    message = found.error or "the task failed"
+    return {"taskId": found.task, "message": message, "stackTrace": message}

@@ -22,7 +22,7 @@ class Kind(StrEnum):
     after its end) …"""
     STARTED = "started"
     """An attempt (or a flowable) starts; the first one also makes the task run.
-    data: task, parent, value, iteration."""
+    data: task, parent, value, iteration, isolated."""
     ENDED = "ended"
     """The task run is over. data: outputs, error; for one that never started, as STARTED."""
     RETRYING = "retrying"
@@ -40,7 +40,8 @@ class Kind(StrEnum):
     WROTE = "wrote"
     """A task wrote files of a namespace: they are read from there on. data: namespace, commit."""
     DROPPED = "dropped"
-    """Task runs are taken out, to run anew. data: paths."""
+    """Task runs are taken out, to run anew. data: paths; in a loop also iteration (the next),
+    decision, outputs."""
     RESTARTED = "restarted"
     """An execution that ended (or pauses) goes on. data: runs (path → state), dropped (paths),
     anew (paths that decide again)."""

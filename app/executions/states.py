@@ -49,3 +49,22 @@ def worst(states: list[State]) -> State:
     """
     present = set(states)
     return next((state for state in _WORST_FIRST if state in present), State.SUCCESS)
+
+
+class Worst:
+    """The worst of states that come one after another; it keeps none of them."""
+
+    __slots__ = ("_present",)
+
+    def __init__(self) -> None:
+        """Begin with nothing, which is a success."""
+        self._present: set[State] = set()
+
+    def add(self, state: State) -> None:
+        """Take in one state."""
+        self._present.add(state)
+
+    @property
+    def state(self) -> State:
+        """The worst of what came so far."""
+        return worst(list(self._present))

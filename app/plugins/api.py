@@ -13,7 +13,7 @@ from pydantic import Field
 
 from app.executions import State, TaskRunPath
 from app.flows.model import Model, Task, Tasks
-from app.ports import HttpClient, KeyValue, LogQuery, NamespaceFile, Runner
+from app.ports import HttpClient, KeptKey, KeyValue, LogQuery, NamespaceFile, Runner
 
 __all__ = [
     "ExecutionActions",
@@ -106,6 +106,18 @@ class KeyValueStore(Protocol):
         """Return the pairs whose keys begin with `prefix`, in order."""
         ...
 
+    async def inherited(self, key: str) -> KeyValue | None:
+        """Return the pair of the namespace or of the nearest one above that has it."""
+        ...
+
+    async def kept(self) -> Sequence[KeptKey]:
+        """Return the keys of all namespaces of the tenant, also expired ones."""
+        ...
+
+    async def remove(self, keys: Sequence[KeptKey]) -> int:
+        """Remove pairs of any namespace; return how many were there."""
+        ...
+
 
 class Files(Protocol):
     """The files of one namespace, as the execution's commit has them.
@@ -187,7 +199,7 @@ class ExecutionActions(Protocol):
         """
         ...
 
-    async def logs(self, query: LogQuery) -> AsyncIterator[Mapping[str, Any]]:
+    def logs(self, query: LogQuery) -> AsyncIterator[Mapping[str, Any]]:
         """Yield log lines as Kestra's JSON."""
         ...
 
@@ -229,6 +241,18 @@ class RunContext(Protocol):
 
     async def render(self, value: Any, /, **extra: Any) -> Any:
         """Render a template, or every template in a structure; `extra` variables are added."""
+        ...
+
+    async def render_typed(self, value: Any, **extra: Any) -> Any:
+        """Render as `render` does; a text that is one single `{{ … }}` gives its native value."""
+        ...
+
+    async def task(self, spec: str) -> "Runnable":
+        """Return the runnable task that a YAML text describes, its properties rendered.
+
+        Raises:
+            TaskFailed: when it is no valid task, or none that can run by itself.
+        """
         ...
 
     def metric(
@@ -282,9 +306,20 @@ class RunContext(Protocol):
         """What may be done with executions."""
         ...
 
-    @property
-    def runner(self) -> Runner:
-        """Where programs of script tasks run."""
+    def runner(self, kind: str | None = None) -> Runner:
+        """Return where programs run: a runner of this kind, None: that of the node.
+
+        Raises:
+            TaskFailed: this node does not run programs so; the message says what to do.
+        """
+        ...
+
+    async def cached(self) -> AsyncIterator[bytes] | None:
+        """Return what the task kept in an earlier execution, None if there is nothing."""
+        ...
+
+    async def keep(self, chunks: AsyncIterator[bytes]) -> None:
+        """Keep bytes for later executions of the task (in a round: with the same value)."""
         ...
 
     async def label(self, labels: Mapping[str, str]) -> None:
@@ -419,6 +454,9 @@ class Flowable(Task):
 
     attempts: ClassVar[bool] = False
     """Whether its run counts as an attempt (so that `retry` applies to it as a whole)."""
+
+    own_ends: ClassVar[bool] = False
+    """Whether it runs its `errors` and `finally` itself, as in every round of a loop."""
 
     whole: ClassVar[bool] = False
     """Whether a restart runs it anew, its children too."""

@@ -1,0 +1,67 @@
+"""Exits: what ends a whole execution from within, whatever else of it runs.
+
+`execution.Exit`, a pause that cancels, and a retry that makes a new execution. The exit is
+journalled with everything that ends by it, so that it is found again after a crash.
+"""
+
+from collections.abc import Iterator
+
+from app.engine.live import Live
+from app.executions import ROOT, Event, Execution, Kind, State, TaskRun, TaskRunPath
+
+_KEY = "exit"
+
+
+class Exited(Exception):
+    """The execution is to end in `state`; everything in it has ended already."""
+
+    def __init__(self, state: State) -> None:
+        """Say in which state."""
+        super().__init__(state)
+        self.state = state
+
+
+def exited(execution: Execution) -> State | None:
+    """Return the state in which the execution is to end by an exit of the past, if there was one."""
+    for run in execution.task_runs.values():
+        if run.ended and isinstance(run.decision, dict) and _KEY in run.decision:
+            return State(run.decision[_KEY])
+    return None
+
+
+def leave(
+    live: Live, path: TaskRunPath, state: State, *, before: Event | None = None, **data: object
+) -> Exited:
+    """End the task run at `path` and those above it in `state`, all others as KILLED.
+
+    `before` is recorded with it, as is `data` with the end of the task run. To be raised.
+    """
+    above = set(_above(live.execution, path))
+    events = [before] if before is not None else []
+    events.append(live.event(Kind.DECIDED, path, decision={_KEY: state.value}))
+    events.append(live.event(Kind.ENDED, path, state, **data))
+    runs = live.execution.task_runs.values()
+    open_runs = [run for run in runs if not run.ended and run.path != path]
+    events += [
+        live.event(Kind.ENDED, run.path, state if run.path in above else State.KILLED)
+        for run in reversed(open_runs)
+    ]
+    live.record(*events)
+    return Exited(state)
+
+
+def _above(execution: Execution, path: TaskRunPath) -> Iterator[TaskRunPath]:
+    run: TaskRun | None = execution.task_runs[path]
+    while run is not None and run.parent != ROOT:
+        yield run.parent
+        run = execution.task_runs.get(run.parent)
+
+
+def exit_among(error: BaseException) -> Exited | None:
+    """Return the exit inside an error, which task groups may have wrapped."""
+    if isinstance(error, Exited):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        found = map(exit_among, error.exceptions)
+        return next((each for each in found if each is not None), None)
+    return None
