@@ -116,11 +116,7 @@ async def metrics(
 ) -> Response:
     """List the figures that the tasks of an execution reported, in order."""
     execution = await owned(node, tenant, execution_id)
-    rows = [
-        row
-        for row in await node.logs.metrics(execution_id)
-        if task_run_id in (None, row.task_run_id) and task_id in (None, row.task_id)
-    ]
-    del sort  # they come in the order of time, whatever is asked for
-    shown = rows[(number - 1) * size : number * size]
-    return page([metric_json(row, execution) for row in shown], len(rows))
+    rows, total = await node.metrics.of_execution(
+        execution_id, task_run_id=task_run_id, task_id=task_id, page=number, size=size, sort=sort
+    )
+    return page([metric_json(row, execution) for row in rows], total)

@@ -1,20 +1,35 @@
-"""Queries over task logs and metrics."""
+"""Log lines on SQL: the `Logs` port, and the searches of the API."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, delete, func, select, tuple_
 
 from app.db.database import Database
 from app.db.sql import Row
-from app.db.tables import LogRow, MetricRow
+from app.db.tables import ExecutionRow, LogRow
+from app.ports import LogLine, LogQuery
 
 _LOG: Any = LogRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
-_METRIC: Any = MetricRow.__table__  # type: ignore[attr-defined]  # as above
+_EXECUTION: Any = ExecutionRow.__table__  # type: ignore[attr-defined]  # as above
+_L, _E = _LOG.c, _EXECUTION.c
+
+SORTABLE = {
+    "timestamp": _L.at,
+    "level": _L.level,
+    "namespace": _E.namespace,
+    "flowId": _E.flow_id,
+    "taskId": _L.task_id,
+    "executionId": _L.execution_id,
+}
+"""Kestra's sort keys and our columns."""
+
+_DELETED_AT_ONCE = 5_000
+"""Lines that one transaction deletes: others write in between."""
 
 
 class SqlLogs:
-    """Reads what tasks wrote."""
+    """Reads and deletes what tasks wrote."""
 
     def __init__(self, database: Database) -> None:
         """Read from `database`."""
@@ -35,19 +50,111 @@ class SqlLogs:
 
         Rows have the columns of the `log` table; `after` is the `seq` of the last line seen.
         """
-        columns = _LOG.c
         query = select(_LOG).where(
-            columns.execution_id == execution_id, columns.level >= least, columns.seq > after
+            _L.execution_id == execution_id, _L.level >= least, _L.seq > after
         )
         if task_run_id is not None:
-            query = query.where(columns.task_run_id == task_run_id)
+            query = query.where(_L.task_run_id == task_run_id)
         if task_id is not None:
-            query = query.where(columns.task_id == task_id)
+            query = query.where(_L.task_id == task_id)
         if attempt is not None:
-            query = query.where(columns.attempt == attempt)
-        return await self._database.fetch(query.order_by(columns.seq).limit(limit))
+            query = query.where(_L.attempt == attempt)
+        return await self._database.fetch(query.order_by(_L.seq).limit(limit))
 
-    async def metrics(self, execution_id: str) -> Sequence[Row]:
-        """Return the figures that the tasks of an execution reported, in order."""
-        query = select(_METRIC).where(_METRIC.c.execution_id == execution_id)
-        return await self._database.fetch(query.order_by(_METRIC.c.seq))
+    async def find(
+        self, query: LogQuery, *, after: LogLine | None = None, limit: int = 1000
+    ) -> list[LogLine]:
+        """Return lines that come after `after`, in order of time and of writing."""
+        statement = _lines(query).order_by(_L.at, _L.seq).limit(limit)
+        if after is not None:
+            statement = statement.where(tuple_(_L.at, _L.seq) > (after.at, after.seq))
+        return [LogLine(*row) for row in await self._database.fetch(statement)]
+
+    async def search(
+        self, query: LogQuery, *, page: int = 1, size: int = 10, sort: Sequence[str] = ()
+    ) -> tuple[list[LogLine], int]:
+        """Return one page of lines (newest first unless sorted) and how many there are."""
+        matching = _lines(query)
+        counted = matching.with_only_columns(func.count())
+        count = (await self._database.fetch(counted))[0][0]
+        ordered = matching.order_by(*_order(sort)).limit(size).offset((page - 1) * size)
+        return [LogLine(*row) for row in await self._database.fetch(ordered)], count
+
+    async def purge(self, query: LogQuery) -> int:
+        """Delete lines; return how many."""
+        keys = tuple_(_L.execution_id, _L.seq)
+        some = _lines(query).with_only_columns(_L.execution_id, _L.seq).limit(_DELETED_AT_ONCE)
+        count = 0
+        while True:
+            deleted = (await self._database.transact(delete(_LOG).where(keys.in_(some))))[0]
+            count += deleted
+            if deleted < _DELETED_AT_ONCE:
+                return count
+
+
+def _lines(query: LogQuery) -> Select[Any]:
+    columns = (
+        _L.seq,
+        _E.tenant,
+        _E.namespace,
+        _E.flow_id,
+        _E.trigger_id,
+        _L.execution_id,
+        _L.task_run_id,
+        _L.task_id,
+        _L.attempt,
+        _L.level,
+        _L.at,
+        _L.message,
+    )
+    joined = select(*columns).join_from(_LOG, _EXECUTION, _E.id == _L.execution_id)
+    return joined.where(_E.tenant == query.tenant, *_of_executions(query), *_of_lines(query))
+
+
+def _of_executions(query: LogQuery) -> list[ColumnElement[bool]]:
+    """Return the conditions on the execution that a line belongs to."""
+    checks = []
+    if query.namespace:
+        below = _E.namespace.startswith(query.namespace + ".", autoescape=True)
+        checks.append((_E.namespace == query.namespace) | below)
+    if query.flow_id:
+        checks.append(_E.flow_id == query.flow_id)
+    if query.trigger_id:
+        checks.append(_E.trigger_id == query.trigger_id)
+    if query.execution_id:
+        # Of both tables, so that either one's key is of use.
+        checks += [_E.id == query.execution_id, _L.execution_id == query.execution_id]
+    return checks
+
+
+def _of_lines(query: LogQuery) -> list[ColumnElement[bool]]:
+    """Return the conditions on the line itself."""
+    checks = [_L.level >= query.least] if query.least else []
+    if query.levels:
+        checks.append(_L.level.in_(query.levels))
+    if query.task_ids:
+        checks.append(_L.task_id.in_(query.task_ids))
+    if query.task_run_id:
+        checks.append(_L.task_run_id == query.task_run_id)
+    if query.attempt is not None:
+        checks.append(_L.attempt == query.attempt)
+    if query.since is not None:
+        checks.append(_L.at >= query.since)
+    if query.until is not None:
+        checks.append(_L.at <= query.until)
+    if query.text:
+        texts = (_L.message, _L.task_id, _E.flow_id, _E.namespace, _L.execution_id)
+        found = [column.icontains(query.text, autoescape=True) for column in texts]
+        checks.append(found[0] | found[1] | found[2] | found[3] | found[4])
+    return checks
+
+
+def _order(sort: Sequence[str]) -> list[Any]:
+    order = []
+    for each in sort:
+        name, _, direction = each.partition(":")
+        column = SORTABLE.get(name)
+        if column is not None:
+            order.append(column.desc() if direction == "desc" else column.asc())
+    newest_first = not sort or sort[0] == "timestamp:desc"
+    return [*order, _L.at.desc(), _L.seq.desc()] if newest_first else [*order, _L.at, _L.seq]

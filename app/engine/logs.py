@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.engine.limits import LogLimits
 from app.ports import Clock, Journal, LogEntry, MetricEntry
@@ -22,6 +22,7 @@ class LogSink:
         self._lines: list[LogEntry] = []
         self._metrics: list[MetricEntry] = []
         self._scheduled = False
+        self._written: asyncio.Future[Any] | None = None
         self.listeners: dict[str, list[Callable[[LogEntry], None]]] = {}
 
     def line(self, entry: LogEntry) -> None:
@@ -47,9 +48,15 @@ class LogSink:
         lines, self._lines = self._lines, []
         metrics, self._metrics = self._metrics, []
         if lines:
-            self._journal.write_logs(lines)
+            self._written = self._journal.write_logs(lines)
         if metrics:
-            self._journal.write_metrics(metrics)
+            self._written = self._journal.write_metrics(metrics)
+
+    async def settled(self) -> None:
+        """Wait until everything taken so far is where readers find it (or lost)."""
+        self.flush()
+        if self._written is not None:  # it is all written in the order it came in
+            await asyncio.wait({self._written})
 
 
 class LogOrigin(NamedTuple):

@@ -50,8 +50,12 @@ class Renderer:
         except Pending:
             return await self._asking(value, variables)
 
-    async def _asking(self, value: Any, variables: Mapping[str, Any]) -> Any:
-        return await render_async(value, variables, self._environment, around=self._stepping)
+    async def _asking(
+        self, value: Any, variables: Mapping[str, Any], *, typed: bool = False
+    ) -> Any:
+        return await render_async(
+            value, variables, self._environment, typed=typed, around=self._stepping
+        )
 
     async def typed(self, value: Any, variables: Mapping[str, Any]) -> Any:
         """Render as `deep` does; one single `{{ … }}` gives its native value (`renderTyped`)."""
@@ -61,7 +65,7 @@ class Renderer:
             with self._stepping:
                 return compile_template(value).value(variables, self._environment)
         except Pending:
-            return await render_async(value, variables, self._environment, typed=True)
+            return await self._asking(value, variables, typed=True)
 
     async def once(self, model: M, variables: Mapping[str, Any]) -> M:
         """Return a model rendered that does not live as long as the flow: no plan is kept."""

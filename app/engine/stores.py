@@ -1,22 +1,29 @@
 """What tasks see of the stores: bound to one tenant and one namespace."""
 
-import re
+import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import orjson
 
+from app.engine.json import as_bytes, as_json
 from app.engine.live import Live
 from app.engine.policies import microseconds
 from app.errors import HeadwaterError, NotFound
 from app.executions import ROOT, Kind
 from app.expressions import slug
-from app.flows.keyvalues import kind_of, stored_value
+from app.flows.keyvalues import is_key, kind_of, lineage, stored_value
 from app.plugins.api import TaskFailed
-from app.ports import Clock, KeyValue, KeyValues, NamespaceFile, NamespaceFiles, Storage
-
-_KEY = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*", re.ASCII)
+from app.ports import (
+    Clock,
+    KeptKey,
+    KeyValue,
+    KeyValues,
+    NamespaceFile,
+    NamespaceFiles,
+    Storage,
+)
 
 
 class BoundKeyValues:
@@ -30,7 +37,11 @@ class BoundKeyValues:
 
     async def get(self, key: str) -> KeyValue | None:
         """Return the pair, None if there is none."""
-        return await self._store.get(*self._place, _checked(key))
+        return await self._store.get(*self._place, checked_key(key))
+
+    async def inherited(self, key: str) -> KeyValue | None:
+        """Return the pair of the namespace or of the nearest one above that has it."""
+        return await inherited(self._store, *self._place, checked_key(key))
 
     async def put(
         self,
@@ -46,9 +57,9 @@ class BoundKeyValues:
         now = self._clock.now()
         expires = None if ttl is None else now + microseconds(ttl)
         try:
-            kept = stored_value(value, kind)
+            kept = as_json(stored_value(value, kind))
             pair = KeyValue(
-                _checked(key), kind or kind_of(value), kept, description, now, now, expires
+                checked_key(key), kind or kind_of(value), kept, description, now, now, expires
             )
             await self._store.put(*self._place, pair, overwrite=overwrite)
         except (ValueError, HeadwaterError) as error:
@@ -56,16 +67,37 @@ class BoundKeyValues:
 
     async def delete(self, key: str) -> bool:
         """Remove the pair; return whether it was there."""
-        return await self._store.delete(*self._place, _checked(key))
+        return await self._store.delete(*self._place, checked_key(key))
 
     async def pairs(self, prefix: str = "") -> Sequence[KeyValue]:
         """Return the pairs whose keys begin with `prefix`, in order."""
         return await self._store.pairs(*self._place, prefix)
 
+    async def kept(self) -> Sequence[KeptKey]:
+        """Return the keys of all namespaces of the tenant, also expired ones."""
+        return await self._store.kept(self._place[0])
 
-def _checked(key: str) -> str:
-    if not _KEY.fullmatch(key):
-        message = f"the key {key!r} may hold letters, digits, `.`, `_` and `-` only"
+    async def remove(self, keys: Sequence[KeptKey]) -> int:
+        """Remove pairs of any namespace; return how many were there."""
+        return await self._store.remove(self._place[0], keys)
+
+
+async def inherited(store: KeyValues, tenant: str, namespace: str, key: str) -> KeyValue | None:
+    """Return the pair of a namespace or of the nearest one above that has it."""
+    for place in lineage(namespace):
+        pair = await store.get(tenant, place, key)
+        if pair is not None:
+            return pair
+    return None
+
+
+def checked_key(key: str) -> str:
+    """Return the key; raises `TaskFailed` for one that is not possible."""
+    if not is_key(key):
+        message = (
+            f"the key {key[:100]!r} must begin with a letter or a digit and may hold letters,"
+            " digits, `.`, `_` and `-` only"
+        )
         raise TaskFailed(message)
     return key
 
@@ -123,7 +155,7 @@ class StoredStates:
         self._root = f"kestra:///{namespace.replace('.', '/')}{flow}/states/{tenant}"
 
     def _uri(self, name: str, key: str) -> str:
-        return f"{self._root}/{slug(name) or 'default'}/{slug(key) or 'state'}.json"
+        return f"{self._root}/{_file_name(name)}/{_file_name(key) or 'state'}.json"
 
     async def get(self, name: str, key: str) -> Mapping[str, Any] | None:
         """Return the document, None if there is none."""
@@ -135,7 +167,7 @@ class StoredStates:
 
     async def put(self, name: str, key: str, data: Mapping[str, Any]) -> None:
         """Store the document."""
-        await self._storage.put(self._uri(name, key), _once(orjson.dumps(dict(data))))
+        await self._storage.put(self._uri(name, key), _once(as_bytes(as_json(dict(data)))))
 
     async def delete(self, name: str, key: str) -> bool:
         """Remove the document; return whether it was there."""
@@ -144,3 +176,11 @@ class StoredStates:
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:
     yield data
+
+
+def _file_name(text: str) -> str:
+    """Return a part of a URI for any text; different texts have different ones."""
+    plain = slug(text)
+    if plain == text:
+        return plain
+    return f"{plain[:100]}-{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:16]}"

@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Protocol
 
@@ -110,13 +110,23 @@ def parse_flow(
 
 
 def parse_entry(
-    source: str | bytes, kind: type[Typed], *, types: Types, check: Check | None = None
+    source: str | bytes,
+    kind: type[Typed],
+    *,
+    types: Types,
+    check: Check | None = None,
+    given: Mapping[str, Any] | None = None,
 ) -> ParsedEntry:
-    """Parse the YAML or JSON of a single entry; `kind` is Task, Trigger or Condition."""
+    """Parse the YAML or JSON of a single entry; `kind` is Task, Trigger or Condition.
+
+    Properties that it does not name come from `given`.
+    """
     text, document = _read(source)
     if isinstance(document, YamlError):
         return ParsedEntry(None, (syntax_problem(document),), text)
     marker, validator = _entry_validator(kind)
+    for name, value in (given or {}).items():
+        document.value.setdefault(name, value)
     merged = Merged(document.value, {})
     reading = Reading(text, merged, types, marker)
     entry, findings = validate(merged.raw, validator, types, reading)
