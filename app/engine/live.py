@@ -11,6 +11,7 @@ from typing import Any
 from app.engine.outputs import OutputTree
 from app.errors import Conflict
 from app.executions import Event, Execution, Kind, State, TaskRun, TaskRunPath
+from app.flows.encryption import Cipher, opened
 from app.ports import Claim, Clock, Journal, LoadedFlow
 
 _MICROSECONDS = 1_000_000
@@ -38,14 +39,16 @@ class Live:
         listeners: Mapping[str, Sequence[Listener]],
         *,
         stored: bool = False,
+        cipher: Cipher | None = None,
     ) -> None:
         """Take over `execution`, which runs `loaded`; `stored` says that its row exists already."""
         self.execution = execution
         self.loaded = loaded
         self.journal = journal
         self.clock = clock
-        self.outputs = OutputTree(execution)
         self.secrets: set[str] = set()
+        self._cipher = cipher
+        self.outputs = OutputTree(execution, self.revealed)
         self.root: asyncio.Task[None] | None = None
         self.committed: asyncio.Future[Any] | None = None
         self.left = False
@@ -69,6 +72,10 @@ class Live:
     def id(self) -> str:
         """The execution's id."""
         return self.execution.id
+
+    def revealed(self, value: Any) -> Any:
+        """Return a structure for expressions: sealed texts opened, and masked in logs from now."""
+        return value if self._cipher is None else opened(value, self._cipher, self.secrets)
 
     def record(self, *events: Event) -> asyncio.Future[Any]:
         """Apply events and queue them for the journal; the future is done when they are durable.
@@ -101,6 +108,10 @@ class Live:
     def create(self, event: Event, claim: Claim | None = None) -> asyncio.Future[Any]:
         """Queue the event that made the execution (applied already)."""
         return self._append(0, [event], claim)
+
+    def adopt(self, events: Sequence[Event]) -> asyncio.Future[Any]:
+        """Queue the whole journal of a copy (applied already)."""
+        return self._append(0, events)
 
     def _append(
         self, first: int, events: Sequence[Event], claim: Claim | None = None

@@ -1,0 +1,126 @@
+"""Secret values at rest: AES-GCM under the server's key, in the form Kestra keeps them.
+
+A sealed value is the map `{type: io.kestra.datatype:aes_encrypted, value: …}`; its text is Base64
+of a nonce of 12 bytes, the ciphertext and a tag of 16 bytes.
+"""
+
+import base64
+import binascii
+import os
+from collections.abc import Mapping
+from typing import Any, Final, Self
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from app.errors import Invalid
+
+KIND: Final = "io.kestra.datatype:aes_encrypted"
+MASK: Final = "********"
+"""What is shown in the place of a secret."""
+
+_NONCE = 12
+_LENGTHS = (16, 24, 32)
+
+
+class NotSealed(Invalid):
+    """A value cannot be decrypted with the key of this server."""
+
+    code = "NOT_DECRYPTABLE"
+
+
+class Cipher:
+    """Encrypts and decrypts texts under one key."""
+
+    def __init__(self, key: bytes) -> None:
+        """Use a key of 16, 24 or 32 bytes.
+
+        Raises:
+            ValueError: for a key of another length.
+        """
+        if len(key) not in _LENGTHS:
+            message = f"the key has {len(key)} bytes; 32 are needed (16 and 24 are accepted)"
+            raise ValueError(message)
+        self._aead = AESGCM(key)
+
+    @classmethod
+    def of(cls, key: str) -> Self:
+        """Use a key written in Base64; raises `ValueError`."""
+        try:
+            return cls(base64.b64decode(key.strip(), validate=True))
+        except binascii.Error:
+            message = "the key is not Base64"
+            raise ValueError(message) from None
+
+    def encrypt(self, text: str) -> str:
+        """Return the encrypted text."""
+        nonce = os.urandom(_NONCE)
+        sealed = self._aead.encrypt(nonce, text.encode("utf-8", "surrogatepass"), None)
+        return base64.b64encode(nonce + sealed).decode()
+
+    def decrypt(self, encrypted: str) -> str:
+        """Return the plain text.
+
+        Raises:
+            NotSealed: when it was changed, or encrypted under another key.
+        """
+        try:
+            data = base64.b64decode(encrypted, validate=True)
+            plain = self._aead.decrypt(data[:_NONCE], data[_NONCE:], None)
+            return plain.decode("utf-8", "surrogatepass")
+        except (binascii.Error, InvalidTag, ValueError):
+            message = "a secret value cannot be decrypted: it was made under another key"
+            raise NotSealed(message) from None
+
+    def sealed(self, text: str) -> dict[str, str]:
+        """Return a text as it is kept."""
+        return {"type": KIND, "value": self.encrypt(text)}
+
+
+def is_sealed(value: Any) -> bool:
+    """Whether a value is a sealed text."""
+    return (
+        isinstance(value, Mapping)
+        and value.get("type") == KIND
+        and isinstance(value.get("value"), str)
+    )
+
+
+def opened(value: Any, cipher: Cipher, found: set[str]) -> Any:
+    """Return a structure with all sealed texts in its maps decrypted, which are added to `found`.
+
+    Without any it is the structure itself. What another key has sealed stays sealed. Lists are
+    looked into only where they begin with one, so that large outputs cost nothing.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    if value.get("type") == KIND:
+        return _opened(value, cipher, found) if is_sealed(value) else value
+    changed = {}
+    for key, item in value.items():
+        if isinstance(item, Mapping):
+            made = opened(item, cipher, found)
+        elif isinstance(item, list) and item and is_sealed(item[0]):
+            made = [opened(each, cipher, found) for each in item]
+        else:
+            continue
+        if made is not item:
+            changed[key] = made
+    return {**value, **changed} if changed else value
+
+
+def _opened(value: Mapping[str, Any], cipher: Cipher, found: set[str]) -> Any:
+    try:
+        text = cipher.decrypt(value["value"])
+    except NotSealed:
+        return value
+    if text:
+        found.add(text)
+    return text
+
+
+def veiled(value: Any) -> Any:
+    """Return a structure with asterisks for all sealed texts in its maps and lists."""
+    if isinstance(value, Mapping):
+        return MASK if is_sealed(value) else {key: veiled(item) for key, item in value.items()}
+    return [veiled(item) for item in value] if isinstance(value, list) else value
