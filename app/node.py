@@ -36,6 +36,7 @@ from app.errors import Unavailable
 from app.plugins.http import http_client
 from app.plugins.registry import Registry
 from app.ports import HttpClient
+from app.runners.choice import NodeRunners
 from app.runners.jq import JqChildren
 from app.storage import LocalStorage
 from app.sync.service import SyncService
@@ -123,7 +124,7 @@ class Node:
             limits=engine_limits(self.settings),
             kv=Later("kv"),
             files=self.sync.files,
-            runner=Later("runner"),
+            runners=NodeRunners(self.settings.runners),
             jq=self.jq,
             logs=Later("logs"),
             cache=Later("cache"),

@@ -2,15 +2,12 @@
 
 from urllib.parse import quote
 
+from app.engine.uris import SCHEME, execution_files, namespace_files
 from app.errors import NotFound
 from app.executions import Execution
 
-SCHEME = "kestra://"
-
-
-def files_of(namespace: str, flow_id: str, execution: str) -> str:
-    """Return the URI below which an execution keeps its files."""
-    return f"{SCHEME}/{namespace.replace('.', '/')}/{flow_id}/executions/{execution}"
+files_of = execution_files
+"""Returns the URI below which an execution keeps its files."""
 
 
 def readable(execution: Execution, uri: str) -> str:
@@ -20,12 +17,13 @@ def readable(execution: Execution, uri: str) -> str:
         NotFound: when it belongs to something else, whatever that is.
     """
     full = uri if uri.startswith(SCHEME) else f"{SCHEME}{uri}"
-    folder = files_of(execution.namespace, execution.flow_id, execution.id)
-    inside = full.removeprefix(f"{folder}/")
-    if inside == full or not {"", ".", ".."}.isdisjoint(inside.split("/")):
-        message = f"{uri} is no file of execution {execution.id}"
-        raise NotFound(message)
-    return full
+    before = f"{namespace_files(execution.namespace)}/{execution.flow_id}/executions/{execution.id}"
+    for folder in (files_of(execution.namespace, execution.flow_id, execution.id), before):
+        inside = full.removeprefix(f"{folder}/")
+        if inside != full and {"", ".", ".."}.isdisjoint(inside.split("/")):
+            return full
+    message = f"{uri} is no file of execution {execution.id}"
+    raise NotFound(message)
 
 
 def disposition(uri: str) -> str:

@@ -10,13 +10,13 @@ import orjson
 
 from app.engine.interpreter import Place
 from app.engine.json import as_json
-from app.engine.live import Live
 from app.engine.logs import TaskRunLog
 from app.engine.parts import Parts
 from app.engine.policies import Try
 from app.engine.rendering import Renderer
 from app.engine.stores import BoundFiles, BoundKeyValues, StoredStates
-from app.errors import NotFound
+from app.engine.uris import cache_file, files_of, may_read, owns, task_run_files
+from app.errors import NotFound, Unavailable
 from app.executions import ROOT, Kind, State
 from app.plugins.api import ExecutionActions, TaskFailed
 from app.ports import MetricEntry, Runner
@@ -53,6 +53,7 @@ class TaskContext:
         self._own_directory = False
         self._live = place.live
         self._task_id = place.task.id
+        self._value = place.frame.value
         self._parts = parts
         self._renderer = renderer
         self._key = f"{execution.id}.{place.run_id}.{1 if shared_key else upcoming.attempt}"
@@ -93,12 +94,13 @@ class TaskContext:
 
     async def put_file(self, name: str, chunks: AsyncIterator[bytes]) -> str:
         """Store a file of this task run; return its URI."""
-        uri = f"{execution_prefix(self._live)}/tasks/{self._task_id}/{self.task_run_id}/{name}"
+        home = task_run_files(self._live.execution, self._task_id, self.task_run_id)
+        uri = f"{home}/{name}"
         await self._parts.storage.put(uri, chunks)
         return uri
 
     def get_file(self, uri: str) -> AsyncIterator[bytes]:
-        """Yield the bytes of a file of this execution, or of the one that started it."""
+        """Yield the bytes of a file of this execution, or of another one of the namespace."""
         self._allow(uri)
         return self._parts.storage.get(uri)
 
@@ -112,19 +114,21 @@ class TaskContext:
 
     async def delete_file(self, uri: str) -> bool:
         """Remove a file of this execution; return whether it was there."""
-        self._allow(uri)
+        if not owns(self._live.execution, uri):
+            message = f"{uri} belongs to another execution and cannot be removed here"
+            raise TaskFailed(message)
         return await self._parts.storage.delete(uri)
 
     async def delete_files(self) -> Sequence[str]:
         """Remove all files of this execution; return their URIs."""
-        prefix = execution_prefix(self._live)
+        prefix = files_of(self._live.execution)
         uris = await self._parts.storage.below(prefix)
         await self._parts.storage.delete_prefix(prefix)
         return uris
 
     def _allow(self, uri: str) -> None:
-        if not may_read(self._live, uri):
-            message = f"{uri} belongs to another execution and cannot be read here"
+        if not may_read(self._live.execution, uri):
+            message = f"{uri} belongs to another namespace and cannot be read here"
             raise TaskFailed(message)
 
     async def directory(self) -> Path:
@@ -159,10 +163,28 @@ class TaskContext:
         """What may be done with executions."""
         return self._parts.actions(self._live.execution)
 
+    def runner(self, kind: str | None = None) -> Runner:
+        """Return where programs run: a runner of this kind, None: that of the node."""
+        try:
+            return self._parts.runners.choose(kind)
+        except Unavailable as error:
+            raise TaskFailed(error.message) from error
+
+    async def cached(self) -> AsyncIterator[bytes] | None:
+        """Return what the task kept in an earlier execution, None if there is nothing."""
+        try:
+            await self._parts.storage.size(self._cache)
+        except NotFound:
+            return None
+        return self._parts.storage.get(self._cache)
+
+    async def keep(self, chunks: AsyncIterator[bytes]) -> None:
+        """Keep bytes for later executions of the task (in a round: with the same value)."""
+        await self._parts.storage.put(self._cache, chunks)
+
     @property
-    def runner(self) -> Runner:
-        """Where programs of script tasks run."""
-        return self._parts.runner
+    def _cache(self) -> str:
+        return cache_file(self.namespace, self.flow_id, self._task_id, self._value)
 
     async def label(self, labels: Mapping[str, str]) -> None:
         """Merge labels into those of the execution."""
@@ -201,25 +223,6 @@ class TaskContext:
     def exit(self, state: State) -> None:
         """End the task run, all above it and the execution in `state`, once `run` returns."""
         self.exit_state = state
-
-
-def may_read(live: Live, uri: str) -> bool:
-    """Whether a file belongs to this execution, the one that started it or was copied for it."""
-    execution = live.execution
-    owners = [execution.id, execution.caller_id, execution.parent_id, execution.original_id]
-    parts = uri.split("/")
-    return (
-        uri.startswith("kestra:///")
-        and ".." not in parts
-        and any(owner and owner in parts for owner in owners)
-    )
-
-
-def execution_prefix(live: Live) -> str:
-    """Return the URI below which an execution keeps its files (reference §3.13)."""
-    execution = live.execution
-    namespace = execution.namespace.replace(".", "/")
-    return f"kestra:///{namespace}/{execution.flow_id}/executions/{execution.id}"
 
 
 def _hex(text: str, digits: int) -> str:

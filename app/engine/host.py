@@ -9,9 +9,9 @@ from typing import Any, Protocol
 from tzlocal import get_localzone
 
 from app.config import ExpressionSettings
-from app.engine.context import may_read
 from app.engine.live import Live
 from app.engine.logs import LEVELS
+from app.engine.uris import may_read
 from app.errors import BadRequest, Forbidden, NotFound
 from app.expressions import UNKNOWN, Budget, Environment
 from app.ports import Storage
@@ -109,7 +109,7 @@ class ExecutionHost:
         ]
 
     def _allow(self, path: str) -> None:
-        if not may_read(self._live, path):
+        if not may_read(self._live.execution, path):
             message = f"{path} is no file of this execution and cannot be read here"
             raise Forbidden(message)
 

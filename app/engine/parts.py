@@ -18,7 +18,7 @@ from app.ports import (
     KeyValues,
     Logs,
     NamespaceFiles,
-    Runner,
+    Runners,
     Storage,
     TaskCache,
 )
@@ -38,7 +38,7 @@ class Parts:
     fence: int
     kv: KeyValues
     files: NamespaceFiles
-    runner: Runner
+    runners: Runners
     jq: Jq
     logs: Logs
     cache: TaskCache

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from app.engine.context import execution_prefix
 from app.engine.json import as_json
 from app.engine.live import Live
 from app.engine.outputs import put_large
 from app.engine.parts import Parts
 from app.engine.rendering import Renderer, reason
 from app.engine.scope import Scope
+from app.engine.uris import files_of
 from app.errors import HeadwaterError
 from app.executions import ROOT, Event, Execution, Kind, State
 from app.flows.outputs import InvalidOutputs, resolve_outputs
@@ -31,7 +31,7 @@ async def ending(live: Live, state: State, scope: Scope, renderer: Renderer, par
         message = f"Failed to render output values: {reason(error)}"
         return live.event(Kind.MOVED, ROOT, State.FAILED, reason=message)
     event = live.event(Kind.MOVED, ROOT, state, outputs=as_json(outputs))
-    uri = f"{execution_prefix(live)}/outputs.json"
+    uri = f"{files_of(live.execution)}/outputs.json"
     if await put_large(event, uri, parts.storage, parts.limits.inline_outputs):
         live.execution.large = True
     return event

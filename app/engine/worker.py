@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from app.engine.context import TaskContext, execution_prefix
+from app.engine.context import TaskContext
 from app.engine.interpreter import Place, retrying, running_again
 from app.engine.json import as_json
 from app.engine.logs import LogOrigin, TaskRunLog
@@ -18,6 +18,7 @@ from app.engine.outputs import put_large, without_nulls
 from app.engine.parts import Parts
 from app.engine.policies import Try, after_success, allowed, next_try, retry_due
 from app.engine.rendering import Renderer, reason
+from app.engine.uris import files_of
 from app.errors import HeadwaterError
 from app.executions import Event, Kind, State, TaskRun
 from app.flows.model import Task
@@ -143,7 +144,7 @@ class Worker:
         if _small(outputs):
             return
         event.data["outputs"] = as_json(outputs)
-        uri = f"{execution_prefix(place.live)}/outputs/{place.run_id}.json"
+        uri = f"{files_of(place.live.execution)}/outputs/{place.run_id}.json"
         if await put_large(event, uri, self._parts.storage, self._limits.inline_outputs):
             place.live.execution.large = True
 

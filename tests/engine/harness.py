@@ -160,7 +160,7 @@ class Engine:
             limits=Limits(**{"sweep": 0.01, **limits}),
             kv=MemoryKeyValues(),
             files=MemoryFiles(),
-            runner=Absent(),
+            runners=Absent(),
             jq=Absent(),
             logs=Absent(),
             cache=MemoryCache(),
