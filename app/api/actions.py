@@ -1,13 +1,12 @@
-"""What people do with an execution that runs: kill, pause, resume; one, or several by id."""
+"""What people do with an execution that runs: kill, pause, resume."""
 
-from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.answers import Json, nothing
+from app.api.answers import nothing
 from app.api.documents import EXECUTION, form_of_inputs, problems_of
 from app.api.execution_files import files_of
 from app.api.forms import read_form
@@ -15,10 +14,7 @@ from app.api.paths import PREFIX, ExecutionId, Tenant
 from app.api.query import known_keys
 from app.api.services import Node, Services
 from app.api.status import answer, owned
-from app.errors import BadRequest, NotFound
-from app.executions import State
-
-MAX_IDS = 1_000
+from app.api.verbs import ACTOR
 
 router = APIRouter(
     prefix=f"{PREFIX}/{{tenant}}/executions",
@@ -30,10 +26,6 @@ router = APIRouter(
 Cascade = Annotated[
     bool, Query(alias="isOnKillCascade", description="Whether what it started is killed too.")
 ]
-Ids = Annotated[list[str], Body(max_length=MAX_IDS, description="Ids of executions.")]
-
-ACTOR = "api"
-"""Who acts: without a login every caller is the same one."""
 
 
 @router.delete("/{execution_id}/kill", status_code=202, summary="Kill an execution")
@@ -114,56 +106,3 @@ async def resume_and_tell(
     """Resume a paused execution; answer with it."""
     await _resume(request, node, tenant, execution_id)
     return await answer(request, node, await owned(node, tenant, execution_id))
-
-
-# -- several at once -----------------------------------------------------------------------------
-
-
-@router.delete("/kill/by-ids", summary="Kill several executions")
-async def kill_several(tenant: Tenant, ids: Ids, node: Node) -> Response:
-    """Kill each of these executions; answer how many there were."""
-    found = await _all_of(node, tenant, ids, lambda state: not state.terminal)
-    for each in found:
-        await node.commands.kill(tenant, each)
-    return Json({"count": len(found)})
-
-
-@router.post("/pause/by-ids", summary="Pause several executions")
-async def pause_several(tenant: Tenant, ids: Ids, node: Node) -> Response:
-    """Pause each of these executions; answer how many there were."""
-    found = await _all_of(node, tenant, ids, lambda state: state is State.RUNNING)
-    for each in found:
-        await node.commands.pause(tenant, each)
-    return Json({"count": len(found)})
-
-
-@router.post("/resume/by-ids", summary="Resume several executions")
-async def resume_several(tenant: Tenant, ids: Ids, node: Node) -> Response:
-    """Resume each of these executions; answer how many there were."""
-    found = await _all_of(node, tenant, ids, lambda state: state is State.PAUSED)
-    for each in found:
-        await node.commands.resume(tenant, each, by=ACTOR)
-    return Json({"count": len(found)})
-
-
-async def _all_of(
-    node: Services, tenant: str, ids: list[str], possible: Callable[[State], bool]
-) -> list[str]:
-    """Return the ids, each once, if it is possible for all of them.
-
-    Raises:
-        BadRequest: when it is not, with every one that is in the way; nothing is done then.
-    """
-    invalids = []
-    for each in dict.fromkeys(ids):
-        try:
-            state = (await owned(node, tenant, each)).state
-            reason = "" if possible(state) else f"execution {each} is {state}"
-        except NotFound as error:
-            reason = error.message
-        if reason:
-            invalids.append({"message": reason, "invalidValue": each})
-    if invalids:
-        message = f"{len(invalids)} of {len(ids)} are in the way: {invalids[0]['message']}"
-        raise BadRequest(message, invalids=invalids)
-    return list(dict.fromkeys(ids))

@@ -14,9 +14,17 @@ from starlette.types import Lifespan, Receive, Scope, Send
 from app import __version__
 from app.api import (
     actions,
+    bulk,
+    changes,
+    evaluations,
+    execution_flows,
     executions,
+    flow_archives,
     flow_bulk,
+    flow_graphs,
     flow_pins,
+    flow_source_search,
+    flow_toggles,
     flow_writes,
     flows,
     following,
@@ -26,6 +34,7 @@ from app.api import (
     sources,
     validation,
 )
+from app.api.dependencies import Dependencies
 from app.api.documents import components
 from app.api.entrance import Entrance
 from app.api.feeds import Feeds
@@ -45,7 +54,11 @@ Errors are problem documents (RFC 9457) that also carry Kestra's `message`.
 # The order matters where a literal stands in the place of a parameter: the literal comes first.
 _ROUTERS = (
     health.router,
+    bulk.router,
     actions.router,
+    changes.router,
+    evaluations.router,
+    execution_flows.router,
     executions.router,
     following.router,
     logs.router,
@@ -53,6 +66,10 @@ _ROUTERS = (
     validation.router,
     flow_pins.router,
     flow_pins.pins,
+    flow_graphs.router,
+    flow_archives.router,
+    flow_source_search.router,
+    flow_toggles.router,
     flow_bulk.router,
     flow_writes.router,
     flows.router,
@@ -105,6 +122,7 @@ def make_application(
     application.state.stopping = asyncio.Event()
     application.state.origins = Origins()
     application.state.feeds = Feeds()
+    application.state.dependencies = Dependencies()
     for handled in (HeadwaterError, HTTPException, RequestValidationError, Exception):
         application.add_exception_handler(handled, on_error)
     for router in _ROUTERS:

@@ -23,7 +23,9 @@ class Origin(NamedTuple):
 def execution_json(execution: Execution, origin: Origin, now: int) -> dict[str, Any]:
     """Return the JSON of an execution; `now` (µs) measures what still runs."""
     body = _head(execution, origin, state_json(execution.histories, now))
-    body["taskRunList"] = [_task_run(execution, run, now) for run in execution.task_runs.values()]
+    body["taskRunList"] = [
+        task_run_json(execution, run, now) for run in execution.task_runs.values()
+    ]
     for name, value in _optional(execution):
         if value:
             body[name] = value
@@ -38,6 +40,20 @@ def created_json(execution: Execution, origin: Origin) -> dict[str, Any]:
     for name, value in _optional(execution):
         if value and name not in ("outputs", "error"):
             body[name] = value
+    return body
+
+
+def restarted_json(execution: Execution, origin: Origin) -> dict[str, Any]:
+    """Return the JSON of an execution as it was when it began (again), with its task runs.
+
+    It may have moved on since; clients count its states to see that it did.
+    """
+    states = [moment.state for moment in execution.histories]
+    count = len(states) - states[::-1].index(State.RESTARTED) if State.RESTARTED in states else 1
+    began = execution.histories[:count]
+    body = execution_json(execution, origin, began[-1].at)
+    body["state"] = state_json(began, began[-1].at)
+    body.pop("outputs", None)
     return body
 
 
@@ -66,7 +82,7 @@ def _optional(execution: Execution) -> tuple[tuple[str, Any], ...]:
     return (
         ("inputs", execution.inputs),
         ("outputs", execution.outputs),
-        ("variables", execution.variables),
+        ("variables", {**execution.variables, **execution.vars}),
         ("trigger", execution.trigger),
         ("parentId", execution.parent_id),
         ("error", execution.reason),
@@ -88,7 +104,8 @@ def state_json(histories: Sequence[Moment], now: int) -> dict[str, Any]:
     return body
 
 
-def _task_run(execution: Execution, run: TaskRun, now: int) -> dict[str, Any]:
+def task_run_json(execution: Execution, run: TaskRun, now: int) -> dict[str, Any]:
+    """Return the JSON of a task run."""
     body: dict[str, Any] = {
         "id": run.id,
         "tenantId": execution.tenant,

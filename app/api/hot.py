@@ -12,8 +12,14 @@ from app.api.paths import is_tenant
 from app.api.status import status
 
 # Words that stand where an id would: these paths belong to other routes.
-_NO_EXECUTION = frozenset({"search", "latest", "by-ids", "by-query"})
-_ACTIONS = frozenset({"kill", "resume", "pause", "by-ids", "by-query", "labels", "restart"})
+_NO_EXECUTION = frozenset({"search", "latest", "by-ids", "by-query", "namespaces"})
+_ACTIONS = frozenset(
+    {
+        "by-ids", "by-query", "change-status", "eval", "force-run", "kill", "labels", "pause",
+        "replay", "replay-with-inputs", "restart", "resume", "resume-from-breakpoint", "state",
+        "unqueue",
+    }
+)  # fmt: skip
 
 _OF_EXECUTION = 6  # "", api, v1, tenant, executions, id
 _OF_FLOW = 7  # "", api, v1, tenant, executions, namespace, flow

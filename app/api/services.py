@@ -9,8 +9,11 @@ from starlette.requests import HTTPConnection
 from app.config import Settings
 from app.db.executions import SqlExecutions
 from app.db.flows import FlowStore
+from app.db.key_values import SqlKeyValues
 from app.db.logs import SqlLogs
+from app.db.metrics import SqlMetrics
 from app.engine.commands import Commands
+from app.engine.evaluation import Evaluations
 from app.engine.executor import Executor
 from app.engine.logs import LogSink
 from app.errors import Unavailable
@@ -58,6 +61,16 @@ class Services(Protocol):
         ...
 
     @property
+    def metrics(self) -> SqlMetrics:
+        """Searches over what tasks reported."""
+        ...
+
+    @property
+    def key_values(self) -> SqlKeyValues:
+        """Key-value pairs."""
+        ...
+
+    @property
     def sink(self) -> LogSink:
         """Where task logs pass through on their way to the database."""
         ...
@@ -70,6 +83,11 @@ class Services(Protocol):
     @property
     def commands(self) -> Commands:
         """The verbs of executions."""
+        ...
+
+    @property
+    def evaluations(self) -> Evaluations:
+        """Expressions in the context of executions."""
         ...
 
     @property

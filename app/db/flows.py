@@ -243,6 +243,32 @@ class FlowStore:
             raise NotFound(message)
         return unpacked(rows[0].data)
 
+    async def sources(self, revisions: Sequence[FlowRevision]) -> dict[str, str]:
+        """Return the texts of revisions by the object id of their source.
+
+        Raises:
+            NotFound: when one is not kept (any more).
+        """
+        wanted = sorted({each.blob for each in revisions})
+        found: dict[str, str] = {}
+        for start in range(0, len(wanted), _SOURCES):
+            some = wanted[start : start + _SOURCES]
+            query = select(_BLOB.c.oid, _BLOB.c.data).where(_BLOB.c.oid.in_(some))
+            rows = await self._database.fetch(query)
+            found |= await asyncio.to_thread(_texts, rows)
+        for each in revisions:
+            if each.blob not in found:
+                message = f"the source {each.blob} of {each.flow_id} is not kept here"
+                raise NotFound(message)
+        return found
+
+
+def _texts(rows: Sequence[Row]) -> dict[str, str]:
+    return {row.oid: unpacked(row.data) for row in rows}
+
+
+_SOURCES = 500
+"""Sources read at once."""
 
 _NARROW = 100
 

@@ -152,6 +152,18 @@ def _entry_validator(kind: type[Typed]) -> tuple[ByType, SchemaValidator]:
     return marker, validator
 
 
+def parse_document(source: str | bytes) -> dict[str, Any]:
+    """Return the map that a document holds, whatever it is.
+
+    Raises:
+        YamlError: when it cannot be read or is no map.
+    """
+    _, document = _read(source)
+    if isinstance(document, YamlError):
+        raise document
+    return dict(document.value)
+
+
 def _read(source: str | bytes) -> tuple[str, Document | YamlError]:
     """Return the text and the document, which is a map, or why it cannot be read."""
     text = source if isinstance(source, str) else ""

@@ -1,0 +1,169 @@
+"""Flows disabled, enabled, deleted by a list or by filters; one task of a flow replaced."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.actors import ACTOR, Message
+from app.api.answers import Json
+from app.api.documents import (
+    CountDocument,
+    FlowDocument,
+    answers_with,
+    problems_of,
+    yaml_body,
+)
+from app.api.flow_bulk import FlowName
+from app.api.flow_json import flow_json
+from app.api.flow_lookup import Key, existing
+from app.api.flow_search import find, plain_filters
+from app.api.paths import PREFIX, FlowId, Namespace, Tenant
+from app.api.query import known_keys, takes_filters
+from app.api.services import Node, Services
+from app.api.validation import text_of
+from app.errors import Invalid
+from app.flows.edits import with_disabled, with_task
+from app.flows.parse import parse_document
+from app.ports import FlowRevision
+from app.sync.model import FlowWrite
+
+MAX_FLOWS = 1_000
+
+router = APIRouter(
+    prefix=f"{PREFIX}/{{tenant}}/flows",
+    tags=["Flows"],
+    dependencies=[Depends(known_keys)],
+    responses=problems_of(404, 409, 422, 503),
+)
+
+Names = Annotated[list[FlowName], Body(max_length=MAX_FLOWS)]
+
+_COUNT = answers_with(CountDocument)
+_FOUND = [Depends(plain_filters)]
+
+
+@router.post("/disable/by-ids", summary="Disable several flows", responses=_COUNT)
+async def disable_several(tenant: Tenant, names: Names, node: Node) -> Response:
+    """Set `disabled: true` in the source of each of these flows, in one commit."""
+    return await _toggle(node, tenant, _named(node, tenant, names), disabled=True)
+
+
+@router.post("/enable/by-ids", summary="Enable several flows", responses=_COUNT)
+async def enable_several(tenant: Tenant, names: Names, node: Node) -> Response:
+    """Set `disabled: false` in the source of each of these flows, in one commit."""
+    return await _toggle(node, tenant, _named(node, tenant, names), disabled=False)
+
+
+@router.post(
+    "/disable/by-query", summary="Disable all flows found", responses=_COUNT, dependencies=_FOUND
+)
+@takes_filters
+async def disable_found(request: Request, tenant: Tenant, node: Node) -> Response:
+    """Set `disabled: true` in the source of each flow that the filters find."""
+    return await _toggle(node, tenant, await found_by(request, node, tenant), disabled=True)
+
+
+@router.post(
+    "/enable/by-query", summary="Enable all flows found", responses=_COUNT, dependencies=_FOUND
+)
+@takes_filters
+async def enable_found(request: Request, tenant: Tenant, node: Node) -> Response:
+    """Set `disabled: false` in the source of each flow that the filters find."""
+    return await _toggle(node, tenant, await found_by(request, node, tenant), disabled=False)
+
+
+@router.delete(
+    "/delete/by-query", summary="Delete all flows found", responses=_COUNT, dependencies=_FOUND
+)
+@takes_filters
+async def delete_found(request: Request, tenant: Tenant, node: Node) -> Response:
+    """Delete each flow that the filters find, in one commit."""
+    found = await found_by(request, node, tenant)
+    changes = [FlowWrite(each.namespace, each.flow_id, None) for each in found]
+    if changes:
+        await node.sync.put_flows(tenant, changes, actor=ACTOR, message=None)
+    return Json({"count": len(changes)})
+
+
+@router.patch(
+    "/{namespace}/{flow_id}/{task_id}",
+    summary="Replace a task of a flow",
+    responses=answers_with(FlowDocument),
+    openapi_extra=yaml_body("The task, as YAML or JSON."),
+)
+async def patch_task(
+    request: Request,
+    tenant: Tenant,
+    namespace: Namespace,
+    flow_id: FlowId,
+    task_id: str,
+    node: Node,
+    message: Message = None,
+) -> Response:
+    """Put another task in the place of one; the rest of the source stays as it is."""
+    found = existing(node, Key(tenant, namespace, flow_id))
+    task = _task(text_of(await request.body()), task_id)
+    source = with_task(await node.flows.source(found), task_id, task)
+    revision = await node.sync.put_flow(
+        tenant, namespace, flow_id, source, actor=ACTOR, message=message, create=False
+    )
+    return Json(flow_json(await node.flows.load(revision), source=True))
+
+
+def _task(text: str, task_id: str) -> dict[str, Any]:
+    task = parse_document(text)
+    if task.get("id") != task_id:
+        message = f"Illegal flow update: the task is {task_id!r}, but {task.get('id')!r} is sent"
+        raise Invalid(message)
+    return task
+
+
+async def found_by(request: Request, node: Services, tenant: str) -> list[FlowRevision]:
+    """Return the flows that the filters of a request find.
+
+    Raises:
+        Invalid: when they are more than one request may change.
+    """
+    found = await find(node, tenant, request.query_params)
+    if len(found) > MAX_FLOWS:
+        message = f"{len(found)} flows are found, the limit is {MAX_FLOWS}; narrow the query"
+        raise Invalid(message)
+    return found
+
+
+def _named(node: Services, tenant: str, names: Sequence[FlowName]) -> list[FlowRevision]:
+    for each in names:
+        existing(node, Key(tenant, each.namespace, each.id))
+    keys = dict.fromkeys((each.namespace, each.id) for each in names)
+    found = (node.flows.in_git(tenant, *key) for key in keys)
+    return [each for each in found if each is not None]
+
+
+async def _toggle(
+    node: Services, tenant: str, flows: Sequence[FlowRevision], *, disabled: bool
+) -> Response:
+    """Change the sources in one commit; answer how many flows are meant."""
+    sources = await node.flows.sources(flows)
+    changes = await asyncio.to_thread(_changes, flows, sources, disabled)
+    if changes:
+        verb = "Disable" if disabled else "Enable"
+        names = ", ".join(f"{each.namespace}.{each.flow_id}" for each in changes[:3])
+        more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
+        await node.sync.put_flows(tenant, changes, actor=ACTOR, message=f"{verb} {names}{more}")
+    return Json({"count": len(flows)})
+
+
+def _changes(
+    flows: Sequence[FlowRevision], sources: dict[str, str], disabled: bool
+) -> list[FlowWrite]:
+    changes = []
+    for each in flows:
+        source = sources[each.blob]
+        changed = with_disabled(source, disabled=disabled)
+        if changed != source:
+            changes.append(FlowWrite(each.namespace, each.flow_id, changed))
+    return changes

@@ -1,0 +1,117 @@
+"""Evaluating an expression in the place of an execution, for people who look for a mistake.
+
+Secrets are never shown: `secret()` yields asterisks, and so do inputs of the type SECRET.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from app.engine.executor import Executor
+from app.engine.inputs import find_task
+from app.engine.live import Live
+from app.engine.scope import Scope
+from app.errors import Conflict, ExpressionError, NotFound
+from app.executions import Execution, TaskRun
+from app.expressions import Environment, Pending, compile_template, render_async
+from app.flows.declarations import SecretInput
+from app.ports import LoadedFlow
+
+MASK = "******"
+_SECONDS = 20.0
+
+
+class _Veiled:
+    """A host that tells no secrets."""
+
+    def __init__(self, host: Any) -> None:
+        self._host = host
+
+    def answer(self, name: str, arguments: tuple[Any, ...]) -> Any:
+        found = self._host.answer(name, arguments)
+        return MASK if name == "secret" and isinstance(found, str) else found
+
+    async def fetch(self, name: str, arguments: tuple[Any, ...]) -> Any:
+        found = await self._host.fetch(name, arguments)
+        return MASK if name == "secret" else found
+
+
+class Evaluations:
+    """Evaluates expressions in the context of executions, running or ended."""
+
+    def __init__(self, executor: Executor, environment: Callable[[Live], Environment]) -> None:
+        """Make the context as `executor` would, with the functions of `environment`."""
+        self._executor = executor
+        self._environment = environment
+
+    async def evaluate(
+        self,
+        execution: Execution,
+        loaded: LoadedFlow,
+        expression: str,
+        task_run_id: str | None = None,
+    ) -> str:
+        """Return the text that an expression becomes, as the task run (None: the flow) sees it.
+
+        Raises:
+            NotFound: when there is no such task run.
+            ExpressionError: when it cannot be read or evaluated.
+        """
+        live = self._executor.make(execution, loaded)
+        variables = _variables(live, task_run_id)
+        _veil(variables, loaded)
+        environment = self._environment(live)
+        environment = replace(environment, host=_Veiled(environment.host))
+        try:
+            async with asyncio.timeout(_SECONDS):
+                return await _rendered(expression, variables, environment)
+        except TimeoutError:
+            message = f"the expression took more than {_SECONDS:g} seconds"
+            raise ExpressionError(message) from None
+
+
+async def _rendered(expression: str, variables: dict[str, Any], environment: Environment) -> str:
+    def render() -> str:
+        return compile_template(expression).render(variables, environment)
+
+    try:
+        return await asyncio.to_thread(render)
+    except Pending:
+        return str(await render_async(expression, variables, environment))
+
+
+def _variables(live: Live, task_run_id: str | None) -> dict[str, Any]:
+    scope = Scope(live)
+    if task_run_id is None:
+        return scope.variables()
+    run = _run(live.execution, task_run_id)
+    try:
+        task = find_task(live.loaded, run.task)
+    except Conflict:
+        return scope.variables()  # the flow at this revision does not have the task any more
+    return scope.of_task(task, run.path, run.id, run.parent, run.value)
+
+
+def _run(execution: Execution, task_run_id: str) -> TaskRun:
+    for run in execution.task_runs.values():
+        if run.id == task_run_id:
+            return run
+    message = f"execution {execution.id} has no task run {task_run_id}"
+    raise NotFound(message)
+
+
+def _veil(variables: dict[str, Any], loaded: LoadedFlow) -> None:
+    """Put asterisks in the place of secret inputs."""
+    names = [each.id for each in loaded.flow.inputs if isinstance(each, SecretInput)]
+    for name in names:
+        variables["inputs"] = _masked(variables.get("inputs") or {}, name.split("."))
+
+
+def _masked(inputs: dict[str, Any], path: list[str]) -> dict[str, Any]:
+    first, *rest = path
+    if first not in inputs:
+        return inputs
+    below = inputs[first]
+    inner = _masked(below, rest) if rest and isinstance(below, dict) else MASK
+    return {**inputs, first: inner}
