@@ -9,6 +9,7 @@ working directory is *not* read: in a repository of flows that name belongs to t
 
 from app.config.sections import (
     DatabaseSettings,
+    EncryptionSettings,
     EngineSettings,
     ExpressionSettings,
     GitSettings,
@@ -18,6 +19,7 @@ from app.config.sections import (
     Section,
     ServerSettings,
     TelemetrySettings,
+    TriggerSettings,
     WebhookSettings,
 )
 from app.config.settings import Settings, load_settings
@@ -25,6 +27,7 @@ from app.config.sources import SettingsError, secret_file_variable, secret_paths
 
 __all__ = [
     "DatabaseSettings",
+    "EncryptionSettings",
     "EngineSettings",
     "ExpressionSettings",
     "GitSettings",
@@ -36,6 +39,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "TelemetrySettings",
+    "TriggerSettings",
     "WebhookSettings",
     "load_settings",
     "secret_file_variable",

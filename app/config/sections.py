@@ -1,5 +1,6 @@
 """The groups of settings: every field with its default, its bounds and its meaning."""
 
+import base64
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -196,9 +197,32 @@ class WebhookSettings(Section):
     git_max_bytes: int = Field(
         25 * MIB, gt=0, description="Largest delivery of a Git forge, in bytes."
     )
+    flow_max_bytes: int = Field(
+        1 * MIB, gt=0, le=10 * MIB, description="Largest body that starts a flow, in bytes."
+    )
+    wrong_keys: int = Field(
+        10, gt=0, description="Wrong keys of one address per minute; then 429 is answered."
+    )
     remember_days: float = Field(
         7.0, gt=0, description="How long a delivery's id is remembered, to answer a repeat."
     )
+
+
+class TriggerSettings(Section):
+    """What starts flows by itself."""
+
+    recover_missed_schedules: Literal["ALL", "LAST", "NONE"] = Field(
+        "ALL",
+        description="Which dates are made up for that passed while the service was down, unless "
+        "the trigger says otherwise.",
+    )
+    recover_most: int = Field(
+        1_000, gt=0, description="Most missed dates of one trigger that are made up for."
+    )
+    chain_depth: int = Field(
+        16, gt=0, description="Longest chain of executions that flow triggers start."
+    )
+    polls: int = Field(32, gt=0, description="Calls of polling triggers at once.")
 
 
 class TelemetrySettings(Section):
@@ -210,6 +234,31 @@ class TelemetrySettings(Section):
     log_format: Literal["auto", "json", "pretty"] = Field(
         "auto", description="`auto` is pretty on a terminal and JSON elsewhere."
     )
+
+
+class EncryptionSettings(Section):
+    """Secret values at rest: inputs and outputs of the type SECRET, encrypted bodies."""
+
+    key: SecretStr | None = Field(
+        None,
+        description="Base64 of the 32 bytes that secret values are encrypted with (AES-GCM); "
+        "without it they are refused. Also `HEADWATER_ENCRYPTION_KEY`.",
+    )
+
+    @model_validator(mode="after")
+    def _is_a_key(self) -> Self:
+        if self.key is not None:
+            _check_key(self.key.get_secret_value())
+        return self
+
+
+def _check_key(text: str) -> None:
+    try:
+        length = len(base64.b64decode(text.strip(), validate=True))
+    except ValueError:
+        length = 0
+    if length not in (16, 24, 32):
+        raise ValueError("key: Base64 of 32 bytes is needed, such as `openssl rand -base64 32`")
 
 
 class RunnerSettings(Section):

@@ -14,6 +14,7 @@ from pydantic_settings import SettingsError as UnreadableValue
 
 from app.config.sections import (
     DatabaseSettings,
+    EncryptionSettings,
     EngineSettings,
     ExpressionSettings,
     GitSettings,
@@ -22,6 +23,7 @@ from app.config.sections import (
     RunnerSettings,
     ServerSettings,
     TelemetrySettings,
+    TriggerSettings,
     UserPath,
     WebhookSettings,
 )
@@ -61,6 +63,8 @@ class Settings(BaseSettings):
     expressions: ExpressionSettings = ExpressionSettings()
     logs: LogSettings = LogSettings()
     runners: RunnerSettings = RunnerSettings()
+    encryption: EncryptionSettings = EncryptionSettings()
+    triggers: TriggerSettings = TriggerSettings()
     webhooks: WebhookSettings = WebhookSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 

@@ -65,12 +65,14 @@ def secrets_from_files(settings: type[BaseSettings]) -> dict[str, dict[str, str]
 
 
 def usual_names() -> dict[str, dict[str, str]]:
-    """Read the variables that platforms set by custom: `DATABASE_URL` and `PORT`."""
+    """Read variables that are set by custom: `DATABASE_URL`, `PORT`, `HEADWATER_ENCRYPTION_KEY`."""
     values: dict[str, dict[str, str]] = {}
     if url := os.environ.get("DATABASE_URL"):
         values["database"] = {"url": url}
     if port := os.environ.get("PORT"):
         values["server"] = {"port": port}
+    if key := os.environ.get(f"{PREFIX}ENCRYPTION_KEY"):
+        values["encryption"] = {"key": key}
     return values
 
 

@@ -5,7 +5,9 @@ durations are kept as the text that Java prints for them.
 """
 
 import json
+import math
 import re
+import struct
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -16,6 +18,7 @@ from app.flows.times import format_instant, format_time, parse_date, parse_insta
 from app.flows.values import scalar_text
 from app.flows.yaml import YamlError, load
 
+_SINGLE: Final = struct.Struct("<f")
 _INT: Final = re.compile(r"[-+]?\d{1,12}", re.ASCII)
 _INT_RANGE: Final = range(-(2**31), 2**31)
 _URI: Final = (
@@ -98,11 +101,24 @@ def _int(value: Any) -> int:
 def _float(value: Any) -> float:
     text = java_text(value).strip()
     try:
-        if "_" in text:
+        if "_" in text or not math.isfinite(number := _single(float(text))):
             raise ValueError
-        return float(text)
     except ValueError:
         raise ValueError(f'For input string: "{shown(text)}"') from None
+    return number
+
+
+def _single(number: float) -> float:
+    """Return the number with the fewest digits that is the same as a float of 32 bits."""
+    try:
+        nearest: float = _SINGLE.unpack(_SINGLE.pack(number))[0]
+    except OverflowError:
+        return math.inf
+    for digits in range(6, 9):
+        short = float(f"{nearest:.{digits}g}")
+        if _SINGLE.unpack(_SINGLE.pack(short))[0] == nearest:
+            return short
+    return float(f"{nearest:.9g}")
 
 
 def _boolean(value: Any) -> bool:

@@ -10,9 +10,6 @@ import os
 from collections.abc import Mapping
 from typing import Any, Final, Self
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from app.errors import Invalid
 
 KIND: Final = "io.kestra.datatype:aes_encrypted"
@@ -41,6 +38,9 @@ class Cipher:
         if len(key) not in _LENGTHS:
             message = f"the key has {len(key)} bytes; 32 are needed (16 and 24 are accepted)"
             raise ValueError(message)
+        # 5 MB that a service without a key saves.
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - see above
+
         self._aead = AESGCM(key)
 
     @classmethod
@@ -64,6 +64,8 @@ class Cipher:
         Raises:
             NotSealed: when it was changed, or encrypted under another key.
         """
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - loaded already
+
         try:
             data = base64.b64decode(encrypted, validate=True)
             plain = self._aead.decrypt(data[:_NONCE], data[_NONCE:], None)

@@ -8,6 +8,7 @@ from app.errors import ExpressionError, Invalid
 from app.flows.constraints import violations
 from app.flows.convert import ConversionError, convert, java_text, shown
 from app.flows.declarations import Input, MultiselectInput, SecretInput, SelectInput
+from app.flows.encryption import MASK
 from app.flows.nesting import lookup, nest
 from app.flows.values import is_template
 
@@ -64,9 +65,15 @@ def resolve_inputs(
     Raises:
         InvalidInputs: with every error of every input.
     """
-    states = validate_inputs(
-        flow_inputs, data, evaluate=evaluate, variables=variables, keep_secret=keep_secret
+    return values_of(
+        validate_inputs(
+            flow_inputs, data, evaluate=evaluate, variables=variables, keep_secret=keep_secret
+        )
     )
+
+
+def values_of(states: Sequence[InputState]) -> dict[str, Any]:
+    """Return the inputs of an execution, dotted ids nested; raises `InvalidInputs`."""
     errors = [(state.input.id, error) for state in states for error in state.errors]
     if errors:
         raise InvalidInputs(errors)
@@ -82,10 +89,28 @@ def validate_inputs(
     keep_secret: Callable[[str], Any] = str,
 ) -> list[InputState]:
     """Return what becomes of each declared input, in the order of the document."""
-    resolver = _Resolver(data, evaluate, variables or {}, keep_secret)
+    resolver = _Resolver(data, evaluate, variables or {})
     for declared in _in_order(flow_inputs):
         resolver.resolve(declared)
-    return [resolver.states[declared.id] for declared in flow_inputs]
+    return [_kept(resolver.states[declared.id], keep_secret) for declared in flow_inputs]
+
+
+def _kept(state: InputState, keep_secret: Callable[[str], Any]) -> InputState:
+    """Return the state with secret values as they are kept; until now others could depend on it."""
+    declared = state.input
+    if "SECRET" not in (declared.type, getattr(declared, "item_type", None)):
+        return state
+    if state.value is None or not state.enabled or state.errors:
+        return state
+    try:
+        value = (
+            [keep_secret(item) for item in state.value]
+            if isinstance(state.value, list)
+            else keep_secret(state.value)
+        )
+    except ConversionError as error:
+        return replace(state, errors=(_told(declared, str(error), state.value),))
+    return replace(state, value=value)
 
 
 def _in_order(flow_inputs: Sequence[Input]) -> Iterator[Input]:
@@ -112,7 +137,6 @@ class _Resolver:
     data: Mapping[str, Any]
     evaluate: Evaluate
     variables: Mapping[str, Any]
-    keep_secret: Callable[[str], Any]
     states: dict[str, InputState] = field(default_factory=dict)
 
     def resolve(self, declared: Input) -> None:
@@ -167,8 +191,6 @@ class _Resolver:
             message = "Expected `SECRET`" if secret else str(error)
             return replace(state, errors=(_told(declared, message, state.value),))
         errors = tuple(_told(declared, text, state.value) for text in violations(declared, value))
-        if isinstance(declared, SecretInput) and not errors:
-            value = self.keep_secret(value)
         return replace(state, value=value, errors=errors)
 
     def _with_choices(self, declared: Input, context: Mapping[str, Any]) -> Input:
@@ -210,5 +232,5 @@ def _first_choice(declared: Input) -> Any:
 def _told(declared: Input, message: str, value: Any) -> str:
     """Return the text of an error; what was given for a secret is not repeated."""
     if isinstance(declared, SecretInput) and value is not None:
-        return f"Invalid input for `{declared.id}`, {message}, but received `******`"
+        return f"Invalid input for `{declared.id}`, {message}, but received `{MASK}`"
     return f"Invalid input for `{declared.id}`, {message}, but received `{shown(value)}`"

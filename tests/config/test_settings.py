@@ -117,3 +117,15 @@ def test_every_setting_is_described() -> None:
     for name, section in Settings.model_fields.items():
         fields = getattr(section.annotation, "model_fields", {"": section})
         assert all(field.description for field in fields.values()), name
+
+
+def test_the_encryption_key_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().encryption.key is None
+    key = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+    monkeypatch.setenv("HEADWATER_ENCRYPTION_KEY", key)
+    found = load_settings().encryption.key
+    assert found is not None
+    assert found.get_secret_value() == key
+    monkeypatch.setenv("HEADWATER_ENCRYPTION__KEY", "too short")
+    with pytest.raises(SettingsError, match="32 bytes"):
+        load_settings()

@@ -215,12 +215,12 @@ REFUSED: list[tuple[dict[str, Any], Any, str]] = [
     (
         {"type": "SECRET", "validator": "a+"},
         "hunter2",
-        "Invalid input for `x`, it must match the pattern `a+`, but received `******`",
+        "Invalid input for `x`, it must match the pattern `a+`, but received `********`",
     ),
     (
         {"type": "SECRET"},
         {"hunter2": 1},
-        "Invalid input for `x`, Expected `SECRET`, but received `******`",
+        "Invalid input for `x`, Expected `SECRET`, but received `********`",
     ),
     (
         {"type": "FILE", "allowedFileExtensions": [".csv"]},
