@@ -2,15 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from app.engine.limits import LogLimits
+from app.flows import names
+from app.flows.encryption import MASK
 from app.ports import Clock, Journal, LogEntry, MetricEntry
 
-LEVELS = {"TRACE": 5, "DEBUG": 10, "INFO": 20, "WARN": 30, "ERROR": 40}
+LEVELS = names.LEVELS
 """Kestra's level names and their order."""
-
-_MASK = "******"
 
 
 class LogSink:
@@ -94,6 +94,14 @@ class Budget:
         return True
 
 
+class Sink(Protocol):
+    """Where the lines of a log go."""
+
+    def line(self, entry: LogEntry) -> None:
+        """Take a line."""
+        ...
+
+
 class TaskRunLog:
     """The log of one task run."""
 
@@ -102,7 +110,7 @@ class TaskRunLog:
 
     def __init__(
         self,
-        sink: LogSink,
+        sink: Sink,
         clock: Clock,
         origin: LogOrigin,
         secrets: set[str],
@@ -166,7 +174,7 @@ def masked(text: str, secrets: Iterable[str]) -> str:
     """Return the text with every secret replaced by asterisks."""
     for secret in secrets:
         if secret in text:
-            text = text.replace(secret, _MASK)
+            text = text.replace(secret, MASK)
     return text
 
 

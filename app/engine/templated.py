@@ -27,6 +27,7 @@ async def templated_task(
         message = f"the templated task is not valid: {first.message} (line {first.line})"
         raise TaskFailed(message)
     if not isinstance(parsed.entry, Runnable):
-        message = f"The templated task must be a runnable task, and {type(parsed.entry).type_name} is none"
+        found = type(parsed.entry).type_name
+        message = f"The templated task must be a runnable task, and {found} is none"
         raise TaskFailed(message)
     return await renderer.once(parsed.entry, variables)

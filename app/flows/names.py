@@ -1,6 +1,7 @@
 """Identifiers of a flow document, and the words that have a fixed set."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -22,6 +23,9 @@ InputId = Annotated[Text, Field(pattern=r"^[a-zA-Z0-9][.a-zA-Z0-9_-]*$", min_len
 
 LogLevel = Literal["ERROR", "WARN", "INFO", "DEBUG", "TRACE"]
 """A level of log lines."""
+
+LEVELS: Final[Mapping[str, int]] = {"TRACE": 5, "DEBUG": 10, "INFO": 20, "WARN": 30, "ERROR": 40}
+"""The levels and the numbers that they are kept as."""
 
 StateName = Literal[
     "CREATED",

@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 from app.plugins.api import Runnable, TaskFailed
-from app.plugins.core import Fail, Log, OutputValues, Return
+from app.plugins.core import OutputValues
+from app.plugins.core.debug import Return
+from app.plugins.core.execution import Fail
+from app.plugins.core.log import Log
 from app.plugins.http.reqwest import ReqwestClient
 from tests.plugins.contexts import Context
 

@@ -7,7 +7,10 @@ import pytest
 
 from app.flows.model import CONDITIONS, TRIGGERS, Task
 from app.plugins import registry as module
-from app.plugins.core import TYPES, Fail, Log, Request, Return
+from app.plugins.core import TYPES, Request
+from app.plugins.core.debug import Return
+from app.plugins.core.execution import Fail
+from app.plugins.core.log import Log
 from app.plugins.registry import BrokenPlugin, Registry
 
 

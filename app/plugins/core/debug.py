@@ -1,4 +1,4 @@
-"""`core.debug.Return`: give a value back, to look at it (reference §2.3)."""
+"""`core.debug.*`: look at values (reference §2.3)."""
 
 import time
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from app.flows.names import LogLevel
 from app.flows.values import Dynamic
 from app.plugins.api import RunContext, Runnable
 
@@ -27,3 +28,22 @@ class Return(Runnable):
         ctx.metric("length", len(value))
         ctx.metric("duration", time.perf_counter() - began, kind="timer")
         return {"value": value}
+
+
+class Echo(Runnable):
+    """Write a text to the log."""
+
+    type_name = "io.kestra.plugin.core.debug.Echo"
+    aliases = ("io.kestra.core.tasks.debugs.Echo",)
+    deprecated: ClassVar[str] = "use io.kestra.plugin.core.log.Log"
+    effects: ClassVar[bool] = False
+
+    format: Dynamic[str] = Field(description="The text, an expression as a rule.")
+    level: Dynamic[LogLevel] = Field("INFO", description="The level of the line.")
+
+    async def run(self, ctx: RunContext) -> None:
+        """Log the text."""
+        getattr(ctx.log, self.level.lower())(self.format)
+
+
+TYPES = (Echo, Return)
