@@ -29,24 +29,21 @@ def exited(execution: Execution) -> State | None:
     return None
 
 
-def leave(
-    live: Live, path: TaskRunPath, state: State, *, before: Event | None = None, **data: object
-) -> Exited:
-    """End the task run at `path` and those above it in `state`, all others as KILLED.
+def leave(live: Live, end: Event) -> Exited:
+    """End a task run by `end`, those above it in the same state, all others as KILLED.
 
-    `before` is recorded with it, as is `data` with the end of the task run. To be raised.
+    Returns what is to be raised.
     """
-    above = set(_above(live.execution, path))
-    events = [before] if before is not None else []
-    events.append(live.event(Kind.DECIDED, path, decision={_KEY: state.value}))
-    events.append(live.event(Kind.ENDED, path, state, **data))
+    state = end.to or State.SUCCESS
+    above = set(_above(live.execution, end.path))
     runs = live.execution.task_runs.values()
-    open_runs = [run for run in runs if not run.ended and run.path != path]
-    events += [
+    open_runs = [run for run in runs if not run.ended and run.path != end.path]
+    ends = [
         live.event(Kind.ENDED, run.path, state if run.path in above else State.KILLED)
         for run in reversed(open_runs)
     ]
-    live.record(*events)
+    mark = live.event(Kind.DECIDED, end.path, decision={_KEY: state.value})
+    live.record(mark, end, *ends)
     return Exited(state)
 
 

@@ -18,7 +18,7 @@ from app.engine.rendering import Renderer, reason
 from app.engine.scope import Scope, failure_below
 from app.engine.strands import STOPS, Piece, Strands
 from app.errors import HeadwaterError, Invalid, MissingVariable
-from app.executions import ROOT, Event, Kind, State, TaskRun, child_path, task_run_id
+from app.executions import ROOT, Event, Kind, State, child_path, task_run_id
 from app.executions.states import worst
 from app.expressions import references, truthy
 from app.flows.model import Task
@@ -306,7 +306,7 @@ class Interpreter:
             return False
         run, now = self._live.execution.task_runs[place.path], self._live.clock.now()
         if renews(policy, self._live.execution, now, self._tries):
-            raise leave(self._live, place.path, State.RETRIED, error=run.error)
+            raise leave(self._live, place.event(Kind.ENDED, State.RETRIED, error=run.error))
         due = retry_due(policy, run, now, self._tries)
         if due is None:
             return False
@@ -326,11 +326,11 @@ class Interpreter:
         self._live.record(place.event(Kind.ENDED, state, error=message))
         return state
 
-    def variables(self, place: Place) -> dict[str, object]:
-        """Return what expressions see at a place."""
+    def variables(self, place: Place, within: Frame | None = None) -> dict[str, object]:
+        """Return what expressions see at a place, or of a flowable within one of its rounds."""
         frame = place.frame
         return self._scope.of_task(
-            place.task, place.path, place.run_id, frame.path, frame.value, frame
+            place.task, place.path, place.run_id, frame.path, frame.value, within or frame
         )
 
 

@@ -6,23 +6,26 @@ travel in one commit.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from app.engine.caching import CachedTask
 from app.engine.context import TaskContext
+from app.engine.exits import leave
+from app.engine.file_log import FileSink
 from app.engine.interpreter import Place, retrying, running_again
 from app.engine.json import as_json
 from app.engine.logs import LogOrigin, TaskRunLog
 from app.engine.outputs import put_large, without_nulls
 from app.engine.parts import Parts
-from app.engine.policies import Try, after_success, allowed, next_try, retry_due
+from app.engine.policies import Try, after_success, allowed, next_try, renews, retry_due
 from app.engine.rendering import Renderer, reason
 from app.engine.uris import files_of
 from app.errors import HeadwaterError
 from app.executions import Event, Kind, State, TaskRun
 from app.flows.model import Task
-from app.plugins.api import Runnable, TaskFailed
+from app.plugins.api import Finished, Runnable, TaskFailed
 from app.telemetry import METRICS, get_logger
 
 _LOG = get_logger(__name__)
@@ -39,6 +42,9 @@ class Outcome:
     outputs: Mapping[str, Any] | None = None
     error: str | None = None
     definite: bool = True
+    exits: bool = False
+    """Whether the whole execution ends with it."""
+    log_file: str | None = None
 
 
 class Worker:
@@ -53,7 +59,11 @@ class Worker:
     async def run(
         self, place: Place, task: Runnable, renderer: Renderer, variables: Variables
     ) -> State:
-        """Run a task with its retries; return the state it ended in."""
+        """Run a task with its retries; return the state it ended in.
+
+        Raises:
+            Exited: when the whole execution ends with it.
+        """
         live, policy = place.live, task.retry or place.frame.retry
         while True:
             upcoming = next_try(live.run(place.path))
@@ -66,10 +76,12 @@ class Worker:
             run = live.execution.task_runs[place.path]
             due = None
             if outcome.state is State.FAILED and (outcome.definite or task.on_lost != "fail"):
+                if renews(policy, live.execution, live.clock.now(), self._limits.tries):
+                    outcome = replace(outcome, state=State.RETRIED, exits=True)
                 due = retry_due(policy, run, live.clock.now(), self._limits.tries)
             if due is None:
                 return await self._end(place, task, outcome, len(run.attempts))
-            live.record(*retrying(place, due, outcome.error, definite=outcome.definite))
+            live.record(*_again(place, due, outcome))
 
     def _lost(self, place: Place) -> State:
         state = allowed(place.task, State.FAILED)
@@ -85,19 +97,42 @@ class Worker:
             started.attempt, started.delivery = upcoming.attempt, upcoming.delivery
             live = place.live
             durable = live.record(started, *running_again(live))
-            log = self._log(place, task, len(live.execution.task_runs[place.path].attempts))
+            sink = FileSink() if task.log_to_file else None
+            log = self._log(place, task, len(live.execution.task_runs[place.path].attempts), sink)
             try:
                 seen = variables(place)
                 rendered = await renderer.model(task, seen)
                 if task.effects:
                     await durable
                 context = self._context(place, upcoming, log, renderer, seen)
-                outcome = await self._bounded(rendered, context)
+                outcome = await self._outcome(rendered, context, renderer)
             except HeadwaterError as error:
                 outcome = Outcome(State.FAILED, error=reason(error))
             if outcome.error:
                 log.error(outcome.error)
+            if sink is not None:
+                outcome = replace(outcome, log_file=await self._stored(place, sink, upcoming))
             return outcome
+
+    async def _outcome(self, task: Runnable, context: TaskContext, renderer: Renderer) -> Outcome:
+        try:
+            if task.task_cache is None or not task.task_cache.enabled:
+                return await self._bounded(task, context)
+            cache = CachedTask(task, context, renderer, self._parts)
+            if (kept := await cache.find()) is not None:
+                return Outcome(State.SUCCESS, kept)
+            outcome = await self._bounded(task, context)
+            if outcome.state is State.SUCCESS and not outcome.exits:
+                await cache.keep(outcome.outputs or {})
+            return outcome
+        finally:
+            if context.has_directory:
+                await context.close()
+
+    async def _stored(self, place: Place, sink: FileSink, upcoming: Try) -> str:
+        name = f"log-{upcoming.attempt}-{upcoming.delivery}.txt"
+        uri = f"{files_of(place.live.execution)}/logs/{place.run_id}/{name}"
+        return await sink.store(self._parts.storage, uri)
 
     async def _bounded(self, task: Runnable, context: TaskContext) -> Outcome:
         if task.timeout is None:
@@ -122,6 +157,10 @@ class Worker:
             _LOG.exception("a task type raised", task=task.type, execution=context.execution_id)
             message = f"{type(error).__name__} in {task.type}: {error}"
             return Outcome(State.FAILED, error=message, definite=not task.effects)
+        if isinstance(outputs, Finished):
+            return Outcome(outputs.state, outputs.outputs)
+        if context.exit_state is not None:
+            return Outcome(context.exit_state, outputs, exits=True)
         return Outcome(State.SUCCESS, outputs)
 
     async def _end(self, place: Place, task: Runnable, outcome: Outcome, tries: int) -> State:
@@ -132,8 +171,13 @@ class Worker:
         event = place.event(Kind.ENDED, state)
         if outcome.error:
             event.data["error"] = outcome.error
+        if outcome.log_file:
+            event.data["logFile"] = outcome.log_file
         if outcome.outputs:
             await self._put_outputs(place, event, without_nulls(dict(outcome.outputs)))
+        if outcome.exits:
+            event.to = outcome.state
+            raise leave(place.live, event)
         place.live.record(event)
         _count(task.type, place.live.execution.task_runs[place.path])
         return state
@@ -148,10 +192,12 @@ class Worker:
         if await put_large(event, uri, self._parts.storage, self._limits.inline_outputs):
             place.live.execution.large = True
 
-    def _log(self, place: Place, task: Task, attempt: int) -> TaskRunLog:
+    def _log(
+        self, place: Place, task: Task, attempt: int, sink: FileSink | None = None
+    ) -> TaskRunLog:
         live = place.live
         return TaskRunLog(
-            self._parts.sink,
+            self._parts.sink if sink is None else sink,
             live.clock,
             LogOrigin(live.id, place.run_id, task.id, attempt - 1),
             live.secrets,
@@ -172,6 +218,13 @@ class Worker:
         return TaskContext(
             place, upcoming, self._parts, log, renderer, variables, shared_key=shared
         )
+
+
+def _again(place: Place, due: int, outcome: Outcome) -> list[Event]:
+    events = retrying(place, due, outcome.error, definite=outcome.definite)
+    if outcome.log_file:
+        events[0].data["logFile"] = outcome.log_file
+    return events
 
 
 @cache

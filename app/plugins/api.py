@@ -18,10 +18,12 @@ from app.ports import HttpClient, KeptKey, KeyValue, LogQuery, NamespaceFile, Ru
 __all__ = [
     "ExecutionActions",
     "Files",
+    "Finished",
     "Flowable",
     "KeyValueStore",
     "Model",
     "Resumption",
+    "Round",
     "RunContext",
     "Runnable",
     "States",
@@ -243,6 +245,10 @@ class RunContext(Protocol):
         """Render a template, or every template in a structure; `extra` variables are added."""
         ...
 
+    def now(self) -> int:
+        """Return the time: µs since the epoch."""
+        ...
+
     async def render_typed(self, value: Any, **extra: Any) -> Any:
         """Render as `render` does; a text that is one single `{{ … }}` gives its native value."""
         ...
@@ -339,14 +345,21 @@ class RunContext(Protocol):
         ...
 
 
+class Finished(NamedTuple):
+    """How a runnable task ended that says so itself (a script: WARNING)."""
+
+    outputs: Mapping[str, Any] | None
+    state: State = State.SUCCESS
+
+
 class Runnable(Task):
     """A task that does one thing."""
 
     effects: ClassVar[bool] = True
     """Whether running it touches the world. If so the attempt is durable before it starts."""
 
-    async def run(self, ctx: RunContext) -> Mapping[str, Any] | None:
-        """Do it and return the outputs.
+    async def run(self, ctx: RunContext) -> "Mapping[str, Any] | Finished | None":
+        """Do it and return the outputs, or `Finished` to end in another state than SUCCESS.
 
         Raises:
             TaskFailed: when it did not work.
@@ -364,6 +377,12 @@ class SubflowCall(NamedTuple):
     labels: Mapping[str, str]
     inherit_labels: bool
     wait: bool
+    schedule_date: int | None = None
+    """When (µs) it is to start."""
+    restart: bool = False
+    """Whether a restart goes on with the execution of the time before."""
+    part: str = ""
+    """Which of several executions of one task run it is."""
 
 
 class SubflowResult(NamedTuple):
@@ -379,6 +398,29 @@ class Resumption(NamedTuple):
 
     state: State
     inputs: Mapping[str, Any]
+    by: str = ""
+    at: int = 0
+    """When (µs)."""
+
+
+class Round(Protocol):
+    """One round of a loop whose rounds see nothing of each other."""
+
+    item: Mapping[str, Any]
+
+    async def body(
+        self, tasks: Sequence[Task], errors: Sequence[Task], finally_: Sequence[Task]
+    ) -> State:
+        """Run the tasks of the round, `errors` if they failed, then `finally`."""
+        ...
+
+    async def render(self, value: Any, /, **extra: Any) -> Any:
+        """Render a template or every template of a structure, seeing the outputs of the round."""
+        ...
+
+    def stop(self) -> None:
+        """Let no other round begin."""
+        ...
 
 
 class Walker(Protocol):
@@ -407,8 +449,61 @@ class Walker(Protocol):
         """Run tasks side by side, at most `limit` at a time (0: all); none after a failure."""
         ...
 
-    async def rounds(self, values: Sequence[str], tasks: Sequence[Task], limit: int = 1) -> State:
-        """Run `tasks` in sequence once per value, at most `limit` rounds at a time (0: all)."""
+    async def graph(
+        self, tasks: Sequence[Task], needs: Mapping[str, Sequence[str]], limit: int = 0
+    ) -> State:
+        """Run each task once those that it needs are over, at most `limit` at a time (0: all)."""
+        ...
+
+    async def rounds(
+        self, values: Sequence[str], tasks: Sequence[Task], limit: int = 1, *, apart: bool = False
+    ) -> State:
+        """Run `tasks` in sequence once per value, at most `limit` rounds at a time (0: all).
+
+        With `apart` every task of every value runs on its own, at most `limit` at a time.
+        """
+        ...
+
+    async def loop(
+        self,
+        items: Sequence[Mapping[str, Any]],
+        first: Task,
+        run: Callable[[Round], Awaitable[State]],
+        limit: int = 0,
+    ) -> State:
+        """Run rounds that see nothing of each other, at most `limit` at a time (0: all).
+
+        An item has at least `value`, a text; `first` is the first task that a round runs.
+        """
+        ...
+
+    async def turn(self, tasks: Sequence[Task], number: int) -> State:
+        """Run tasks one after another in turn `number` (from 1) of a loop that repeats them."""
+        ...
+
+    def next_turn(self, number: int, note: Any, outputs: Mapping[str, Any]) -> None:
+        """Begin turn `number`: drop the task runs of the turn before, note a value, set outputs."""
+        ...
+
+    @property
+    def noted(self) -> Any:
+        """What `note`, `next_turn` or `decide` has journalled last; None at first."""
+        ...
+
+    def note(self, value: Any, outputs: Mapping[str, Any] | None = None) -> None:
+        """Journal a value for the walks to come, and set outputs that are visible at once."""
+        ...
+
+    def now(self) -> int:
+        """Return the time (µs)."""
+        ...
+
+    async def until(self, due: int) -> None:
+        """Wait until a time (µs); a long wait costs no memory."""
+        ...
+
+    def exit(self, state: State) -> Exception:
+        """Return what to raise to end the task run, all above it and the execution in `state`."""
         ...
 
     async def render(self, value: Any, /, **extra: Any) -> Any:
@@ -438,6 +533,18 @@ class Walker(Protocol):
 
     async def call(self, call: SubflowCall) -> SubflowResult:
         """Start another flow, once; wait for its end when asked to."""
+        ...
+
+    async def start(self, call: SubflowCall) -> str:
+        """Start another flow, once for each `part`; return the execution's id. No wait."""
+        ...
+
+    async def ended(self, execution_id: str) -> SubflowResult:
+        """Wait for the end of an execution that `start` started."""
+        ...
+
+    async def render_in(self, execution_id: str, value: Any) -> Any:
+        """Render a template or structure as an execution that has ended sees it."""
         ...
 
     def log(self, level: str, message: str) -> None:
