@@ -8,12 +8,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.engine.amendments import relabelling, restating
+from app.engine.entry import ended_message
 from app.engine.executor import Executor
-from app.engine.inputs import resolve, resume_inputs, tolerated
 from app.engine.interpreter import Place
 from app.engine.json import as_bytes
 from app.engine.limits import MAX_LABELS, Limits
 from app.engine.live import Live
+from app.engine.queueing import OUTSIDE, let_in, unqueue
+from app.engine.renewal import renewed_id
+from app.engine.replay import Restarts
 from app.engine.results import failure
 from app.engine.walker import still_paused
 from app.errors import Conflict, Fenced, Invalid, NotFound, TooLarge, TooMany
@@ -27,7 +31,6 @@ from app.telemetry import METRICS
 _ROOTS = 10_000
 """Roots whose descendants are counted; the oldest are forgotten."""
 CORRELATION = "system.correlationId"
-_SUBFLOW_TYPE = "io.kestra.plugin.core.flow.Subflow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,10 @@ class NewExecution:
     """Inputs that are missing or not valid do not refuse it."""
     failure: str | None = None
     """It only tells of this: it is created, and has FAILED."""
+    copy_of: Execution | None = None
+    """It repeats this one; with the very inputs of that one they are not resolved again."""
+    renews: bool = False
+    """It takes the place of `copy_of`, which was RETRIED: the same again, as its next attempt."""
 
 
 class Commands:
@@ -75,6 +82,7 @@ class Commands:
         self._clock = clock
         self._limits = limits or Limits()
         self._descendants: Counter[str] = Counter()
+        self._restarts = Restarts(executor, flows, clock)
 
     async def create(self, new: NewExecution) -> Execution:
         """Start an execution; return it once it is durable (contract D1).
@@ -123,12 +131,13 @@ class Commands:
         return loaded
 
     async def _make(self, new: NewExecution, loaded: LoadedFlow) -> Live:
-        if self._executor.count() >= self._limits.executions and new.parent is None:
+        full = self._executor.count() >= self._limits.executions
+        if full and new.parent is None and not new.renews:
             message = f"{self._limits.executions} executions are running; try again in a moment"
             METRICS.limits_reached.labels("executions").inc()
             raise TooMany(message, retry_after=1)
         made_id = new.id or execution_id()
-        inputs = await _inputs(new, loaded)
+        inputs = await self._inputs(new, loaded, made_id)
         if (size := len(as_bytes(inputs))) > self._limits.inputs:
             message = (
                 f"the inputs have {size} bytes, the limit is {self._limits.inputs}: pass large data"
@@ -145,6 +154,15 @@ class Commands:
             self._executor.end_now(live, failure(live.execution, self._clock, new.failure))
         METRICS.executions_created.inc()
         return live
+
+    async def _inputs(self, new: NewExecution, loaded: LoadedFlow, made_id: str) -> dict[str, Any]:
+        if new.failure is not None:
+            return {}
+        if new.renews:
+            return dict(new.inputs)
+        resolver = self._executor.inputs
+        resolve = resolver.tolerated if new.lenient else resolver.start
+        return await resolve(loaded, new.inputs, made_id)
 
     def _created(
         self, new: NewExecution, loaded: LoadedFlow, made_id: str, inputs: dict[str, Any]
@@ -167,6 +185,11 @@ class Commands:
             data["depth"] = new.parent.depth + 1
         if chain := max(new.chain, new.parent.chain if new.parent else 0):
             data["chain"] = chain
+        if new.copy_of is not None:
+            data["parent_id"] = new.copy_of.id
+            data["original_id"] = new.copy_of.original_id or new.copy_of.id
+            if new.renews:
+                data |= _next_attempt(new.copy_of)
         if new.variables:
             data["variables"] = dict(new.variables)
         if new.schedule_date is not None:
@@ -233,10 +256,74 @@ class Commands:
         return live.execution
 
     async def _resumed(self, live: Live, run: TaskRun, inputs: Mapping[str, Any], by: str) -> Event:
-        resolved = await resume_inputs(live.loaded, run.task, inputs)
+        resolver = self._executor.inputs
+        resolved = await resolver.resumption(live.loaded, run.task, inputs, live.id)
         decision = {"state": State.RUNNING.value, "onResume": resolved, "by": by}
         outputs = {"outputs": {"onResume": resolved}} if resolved else {}
         return live.event(Kind.RESUMED, run.path, State.RUNNING, decision=decision, **outputs)
+
+    async def force_run(self, tenant: str, wanted: str) -> Execution:
+        """Let an execution run now that waits for its date, for a slot or for somebody.
+
+        Raises:
+            Conflict: when it has ended.
+            Invalid: when its pause asks for inputs.
+        """
+        async with self._holding(tenant, wanted) as live:
+            state = live.execution.state
+            if state in OUTSIDE:
+                await let_in(self._executor, live)
+        if state is State.PAUSED:
+            return await self.resume(tenant, wanted)
+        return live.execution
+
+    async def unqueue(self, tenant: str, wanted: str, *, state: State = State.RUNNING) -> Execution:
+        """Take an execution out of the queue of its flow's `concurrency` (see `unqueue`)."""
+        async with self._holding(tenant, wanted) as live:
+            await unqueue(self._executor, live, state)
+        return live.execution
+
+    async def label(self, tenant: str, wanted: str, labels: Sequence[tuple[str, str]]) -> Execution:
+        """Set the labels of an execution, running or ended (see `relabelling`)."""
+        return await self._executor.revive(wanted, relabelling(self._clock, tenant, labels))
+
+    async def change_status(self, tenant: str, wanted: str, state: State) -> Execution:
+        """Put an execution that has ended into another state (see `restating`)."""
+        return await self._executor.revive(wanted, restating(self._clock, tenant, state))
+
+    # -- again --------------------------------------------------------------------------------
+
+    async def restart(self, tenant: str, wanted: str, revision: int | None = None) -> Execution:
+        """Let an execution go on from its failed task runs (see `Restarts`)."""
+        return await self._restarts.restart(tenant, wanted, revision=revision)
+
+    async def replay(
+        self,
+        tenant: str,
+        wanted: str,
+        *,
+        task_run_id: str | None = None,
+        revision: int | None = None,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> Execution:
+        """Start a new execution like this one: from its beginning, or from one of its task runs.
+
+        Raises:
+            NotFound: when there is no such execution or revision.
+            Invalid: when there is no such task run, or the inputs are wrong.
+        """
+        source = await self._restarts.own(tenant, wanted)
+        if task_run_id is not None:
+            return await self._restarts.replay_from(
+                source, task_run_id, revision=revision, inputs=inputs
+            )
+        return await self.create(_repeated(source, revision, inputs))
+
+    async def change_task_run(
+        self, tenant: str, wanted: str, task_run_id: str, state: State
+    ) -> Execution:
+        """Set the state of a task run by hand (see `Restarts`)."""
+        return await self._restarts.change_task_run(tenant, wanted, task_run_id, state)
 
     @asynccontextmanager
     async def _holding(self, tenant: str, wanted: str) -> AsyncIterator[Live]:
@@ -244,6 +331,8 @@ class Commands:
             if live.execution.tenant != tenant:
                 message = f"there is no execution {wanted}"
                 raise NotFound(message)
+            if live.execution.state.terminal:
+                raise Conflict(ended_message(live.execution))
             yield live
 
     # -- subflows: the `Subflows` seam of the walker -------------------------------------------
@@ -256,7 +345,7 @@ class Commands:
             METRICS.limits_reached.labels("subflow_depth").inc()
             raise Invalid(message)
         attempt = execution.task_runs[parent.path].attempts[-1].number
-        child = task_run_id(execution.id, f"{parent.path}#{attempt}")
+        child = task_run_id(execution.id, f"{parent.path}#{attempt}{call.part}")
         if await self._executor.exists(child):
             return child
         self._count(execution)
@@ -291,15 +380,76 @@ class Commands:
             revision=call.revision,
             inputs=call.inputs,
             labels=[*labels, *call.labels.items()],
-            trigger={"id": task.id, "type": _SUBFLOW_TYPE, "variables": variables},
+            trigger={"id": task.id, "type": task.type, "variables": variables},
+            schedule_date=call.schedule_date,
             id=child,
             parent=parent,
         )
 
     async def ended(self, wanted: str) -> Execution | None:
-        """Return the execution if it has ended, as committed."""
+        """Return the execution if it has ended, as committed; of a RETRIED one the last."""
         execution = await self._executor.get(wanted)
+        while execution.state is State.RETRIED and execution.anew is not None:
+            try:
+                execution = await self._executor.get(renewed_id(execution))
+            except NotFound:
+                return execution if execution.over else None
         return execution if execution.state.terminal else None
+
+    async def renew(self, execution: Execution) -> None:
+        """Create the execution that takes the place of a RETRIED one, once."""
+        made_id = renewed_id(execution)
+        if await self._executor.exists(made_id):
+            return
+        await self.create(
+            NewExecution(
+                execution.tenant,
+                execution.namespace,
+                execution.flow_id,
+                revision=execution.revision,
+                inputs=execution.inputs,
+                labels=execution.labels,
+                trigger=execution.trigger,
+                id=made_id,
+                variables=execution.variables,
+                chain=execution.chain,
+                copy_of=execution,
+                renews=True,
+            )
+        )
+
+    async def render(self, wanted: str, value: Any) -> Any:
+        """Render a structure as an execution that has ended sees it."""
+        return await self._executor.render(await self._executor.get(wanted), value)
+
+
+def _next_attempt(execution: Execution) -> dict[str, Any]:
+    return {
+        "attempt": execution.attempt + 1,
+        "depth": execution.depth,
+        "original_created_at": execution.original_created_at or execution.created_at,
+    }
+
+
+def _repeated(
+    source: Execution, revision: int | None, inputs: Mapping[str, Any] | None
+) -> NewExecution:
+    labels = [
+        label
+        for label in source.labels
+        if label.key == CORRELATION or not label.key.startswith("system.")
+    ]
+    return NewExecution(
+        source.tenant,
+        source.namespace,
+        source.flow_id,
+        revision=revision or source.revision,
+        inputs=source.inputs if inputs is None else inputs,
+        labels=labels,
+        trigger=source.trigger,
+        variables=source.variables,
+        copy_of=source,
+    )
 
 
 def body_hash(*parts: bytes) -> str:
@@ -332,12 +482,6 @@ def _first_paused(execution: Execution) -> TaskRun | None:
     return next((run for run in runs if run.state is State.PAUSED), None)
 
 
-async def _inputs(new: NewExecution, loaded: LoadedFlow) -> dict[str, Any]:
-    if new.failure is not None:
-        return {}
-    return await (tolerated if new.lenient else resolve)(loaded, new.inputs)
-
-
 def _labels(new: NewExecution, loaded: LoadedFlow, made_id: str) -> list[list[str]]:
     """Return the labels of a new execution: the flow's, the caller's, the correlation id.
 
@@ -345,7 +489,7 @@ def _labels(new: NewExecution, loaded: LoadedFlow, made_id: str) -> list[list[st
         Invalid: for too many, or for a system label given from outside.
     """
     own = dict(new.labels)
-    if new.parent is None:
+    if new.parent is None and not new.renews:
         _refuse_system(own)
     labels = {**_flow_labels(new, loaded), **own}
     labels.setdefault(CORRELATION, made_id)

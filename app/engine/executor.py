@@ -6,19 +6,24 @@ from collections.abc import AsyncIterator, Callable, Container, Coroutine, Seque
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+from app.engine.admission import Admission
+from app.engine.afterwards import Afterwards
 from app.engine.entry import Entry, ended_message
 from app.engine.finished import Finished
+from app.engine.levels import Levels
 from app.engine.live import Listener, Live
 from app.engine.parts import Parts
 from app.engine.recovery import Recovery
 from app.engine.rendering import Renderer, reason
+from app.engine.resolver import InputResolver
 from app.engine.results import ending, failure
+from app.engine.scope import Scope
 from app.engine.steps import ExecutionSteps
 from app.engine.suspects import Stepping, Suspects
 from app.engine.walker import Subflows
 from app.engine.worker import Worker
 from app.errors import Conflict, Fenced, HeadwaterError, NotFound
-from app.executions import ROOT, Event, Execution, Kind, State
+from app.executions import Event, Execution, Kind, State
 from app.expressions import Environment
 from app.ports import LoadedFlow
 from app.telemetry import METRICS, get_logger
@@ -29,6 +34,8 @@ Revival = Callable[[Execution, LoadedFlow], Sequence[Event]]
 """Makes the events that change an execution after its end; raises what refuses to."""
 
 _MICROSECONDS = 1_000_000
+_OUTSIDE = frozenset({State.CREATED, State.QUEUED, State.RESTARTED})
+"""States in which an execution waits to be let in."""
 
 
 class Executor:
@@ -47,7 +54,7 @@ class Executor:
         `subflows` is set by whoever creates executions.
         """
         self._parts = parts
-        self._clock = parts.clock
+        self.clock = parts.clock
         self._worker = worker
         self._environment = environment
         self._limits = parts.limits
@@ -63,13 +70,15 @@ class Executor:
         self.listeners: dict[str, list[Listener]] = {}
         self.finished = Finished(self._limits.remembered)
         self._entry = Entry(parts, self.finished, suspects)
+        self.admission = Admission(parts, self)
+        self.inputs = InputResolver(parts, self.make, environment)
         self.recovery = Recovery(parts.executions, parts.clock, self, parts.limits)
 
     # -- life ---------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Take up what was interrupted, then keep watch over what is due."""
-        self._loop = self._spawn(self.recovery.watch())
+        self._loop = self.spawn(self.recovery.watch())
 
     async def stop(self, drain: float = 30.0) -> None:
         """Let running tasks go on for `drain` seconds at most, then let go (contract D10)."""
@@ -85,7 +94,8 @@ class Executor:
             await asyncio.wait(self._tasks, timeout=5.0)
         self._parts.sink.flush()
 
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run something beside; it is cancelled with the executor."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -96,7 +106,7 @@ class Executor:
     def begin(self, live: Live) -> None:
         """Drive an execution that has just been created."""
         self._live[live.id] = live
-        live.root = self._spawn(self._drive(live))
+        live.root = self.spawn(self._drive(live))
 
     def make(self, execution: Execution, loaded: LoadedFlow, *, stored: bool = False) -> Live:
         """Make the in-memory form of an execution (not driven yet)."""
@@ -104,11 +114,12 @@ class Executor:
             execution,
             loaded,
             self._parts.journal,
-            self._clock,
+            self.clock,
             self._idle,
             self._lost,
             self.listeners,
             stored=stored,
+            cipher=self._parts.cipher,
         )
 
     def _lost(self, live: Live) -> None:
@@ -148,7 +159,7 @@ class Executor:
             return live
         loading = self._loading.get(execution_id)
         if loading is None:
-            loading = self._loading[execution_id] = self._spawn(self._bring_in(execution_id))
+            loading = self._loading[execution_id] = self.spawn(self._bring_in(execution_id))
             loading.add_done_callback(lambda _: self._loading.pop(execution_id, None))
         return await asyncio.shield(loading)
 
@@ -197,9 +208,11 @@ class Executor:
 
     def _idle(self, live: Live, due: int | None) -> None:
         """Park an execution of which every line of work waits for long (the engine's 4th idea)."""
-        soon = self._clock.now() + int(self._limits.park_after * _MICROSECONDS)
+        soon = self.clock.now() + int(self._limits.park_after * _MICROSECONDS)
         if live.left or live.execution.over or live.id in self._wanted:
             return
+        if live.deadline is not None:
+            due = live.deadline if due is None else min(due, live.deadline)
         if due is not None and due <= soon:
             return
         self._leave(live, parked=True, wake_at=due)
@@ -213,10 +226,15 @@ class Executor:
             live.root.cancel()
         if not parked:
             return
+        self.finished.forget_execution(live.id)
         future = self._parts.journal.append(live.execution, [], parked=True, wake_at=wake_at)
         self._leaving[live.id] = future
         future.add_done_callback(lambda _: self._leaving.pop(live.id, None))
         self.recovery.due_at(wake_at)
+
+    async def repair(self) -> None:
+        """Mend what holds up executions that wait for their turn."""
+        await self.admission.repair()
 
     # -- driving ------------------------------------------------------------------------------
 
@@ -238,11 +256,33 @@ class Executor:
         renderer = Renderer(self._environment(live), live.loaded.plans, stepping)
         steps = ExecutionSteps(live, renderer, self._worker, self.subflows, self._parts)
         if not live.execution.state.terminal:
-            if live.execution.state in (State.CREATED, State.RESTARTED):
-                live.record(live.event(Kind.MOVED, ROOT, State.RUNNING))
-            state = await steps.interpreter.flow()
-            await live.gate()
-            self.end(live, await ending(live, state, steps.scope, renderer, self._parts))
+            await self._run(live, steps, renderer)
+        if live.execution.after:
+            await Afterwards(live, steps, renderer, self.subflows.renew).run()
+
+    async def _run(self, live: Live, steps: ExecutionSteps, renderer: Renderer) -> None:
+        levels = Levels(live, steps.scope, renderer, self) if live.loaded.flow.sla else None
+        if levels is not None:
+            levels.start()
+        try:
+            if live.execution.state in _OUTSIDE:
+                await self.admission.admit(live)
+            if not live.execution.state.terminal:
+                await self._through(live, steps, renderer, levels)
+        finally:
+            if levels is not None:
+                levels.stop()
+
+    async def _through(
+        self, live: Live, steps: ExecutionSteps, renderer: Renderer, levels: Levels | None
+    ) -> None:
+        state = await steps.interpreter.flow()
+        await live.gate()
+        if levels is not None:
+            await levels.check()
+        event = await ending(live, state, steps.scope, renderer, self._parts)
+        if not live.execution.state.terminal:
+            self.end(live, event)
 
     def _fail(self, live: Live, error: Exception) -> None:
         """End an execution that the engine itself could not step (contract D14)."""
@@ -250,7 +290,7 @@ class Executor:
             return
         _LOG.exception("the engine could not step an execution", execution=live.id, exc_info=error)
         message = f"{type(error).__name__}: {reason(error)}"
-        events = failure(live.execution, self._clock, f"the engine could not go on: {message}")
+        events = failure(live.execution, self.clock, f"the engine could not go on: {message}")
         try:
             self.end_now(live, events)
         except HeadwaterError:
@@ -289,8 +329,10 @@ class Executor:
         if not live.execution.over:
             self.finished.tell(live.execution)
         METRICS.executions_ended.labels(live.execution.state.value).inc()
-        if live.execution.parent_id and not self._stopping:
-            self._spawn(self._wake_parent(live.execution))
+        if live.execution.slot and not self._stopping:
+            self.spawn(self.admission.wake(live.execution.flow_key))
+        if live.execution.caller_id and not self._stopping:
+            self.spawn(self._wake_parent(live.execution))
 
     def _settle(self, live: Live) -> None:
         """Forget an execution that is over, once that is durable."""
@@ -309,8 +351,8 @@ class Executor:
 
     async def _wake_parent(self, child: Execution) -> None:
         with suppress(NotFound, Conflict):
-            async with self.holding(child.parent_id or "") as parent:
-                parent.signal(child.id)
+            async with self.holding(child.caller_id or "") as parent:
+                parent.signal(child.original_id or child.id)
 
     # -- after the end ------------------------------------------------------------------------
 
@@ -340,6 +382,23 @@ class Executor:
             message = f"execution {execution_id} was changed by somebody else meanwhile"
             raise Conflict(message) from None
         return live.execution
+
+    async def journal(self, execution_id: str) -> Sequence[Event]:
+        """Return the committed events of an execution."""
+        return await self._parts.journal.read(execution_id)
+
+    async def folded(self, execution_id: str, events: Sequence[Event]) -> Execution:
+        """Return the execution that a journal tells of, with outputs that storage keeps."""
+        return await self._entry.folded(execution_id, events)
+
+    async def adopt(
+        self, execution: Execution, loaded: LoadedFlow, events: Sequence[Event]
+    ) -> None:
+        """Take in a copy of another execution, which `events` have made; it is durable then."""
+        live = self.make(execution, loaded)
+        committed = live.adopt(events)
+        self.begin(live)
+        await committed
 
     def _go_on(self, live: Live, events: Sequence[Event], *, driven: bool) -> None:
         if live.execution.over:
@@ -376,6 +435,17 @@ class Executor:
         await asyncio.sleep(0)  # what hears of it besides us comes first
 
     # -- reading ------------------------------------------------------------------------------
+
+    async def render(self, execution: Execution, value: Any) -> Any:
+        """Render every text of a structure as an execution that has ended sees it.
+
+        Raises:
+            HeadwaterError: when its flow cannot be read, or a template not be evaluated.
+        """
+        live = self.make(execution, await self._entry.flow(execution))
+        environment = self._environment(live)
+        renderer = Renderer(environment, live.loaded.plans, Stepping(self._suspects, live))
+        return await renderer.deep(value, Scope(live).variables())
 
     async def get(self, execution_id: str) -> Execution:
         """Return the execution as committed.

@@ -165,3 +165,80 @@ async def test_a_restarted_execution_runs_to_its_end() -> None:
     assert done.state is State.SUCCESS
     assert len(SERVICE.keys("restart-once")) == 1
     assert len(set(SERVICE.keys("restart-flaky"))) == 2
+
+
+FLAKY = """
+id: f
+tasks:
+  - {id: once, type: test.Effect, name: NAME-once}
+  - {id: flaky, type: test.Effect, name: NAME-flaky, fail: 1}
+  - {id: last, type: core.debug.Return, format: "{{ outputs.flaky.call }}"}
+"""
+
+
+async def test_restart_as_a_command() -> None:
+    async with Engine(flow(FLAKY.replace("NAME", "command"))) as engine:
+        failed = await engine.run()
+        snapshot = await engine.commands.restart("main", failed.id)
+        assert snapshot.id == failed.id
+        assert snapshot.state is State.RESTARTED
+        assert [moment.state for moment in snapshot.histories][-2:] == ["FAILED", "RESTARTED"]
+        done = await engine.end(failed.id)
+        assert done.state is State.SUCCESS
+        assert len(SERVICE.keys("command-once")) == 1
+        with pytest.raises(Invalid, match="No task found to restart"):
+            await engine.commands.restart("main", failed.id)
+
+
+async def test_a_restart_at_a_revision_is_a_copy() -> None:
+    async with Engine(flow(FLAKY.replace("NAME", "revision"))) as engine:
+        failed = await engine.run()
+        copied = await engine.commands.restart("main", failed.id, revision=failed.revision)
+        assert copied.id != failed.id
+        assert copied.parent_id == copied.original_id == failed.id
+        assert (await engine.end(copied.id)).state is State.SUCCESS
+        assert engine.journal.execution(failed.id).state is State.FAILED
+        assert len(SERVICE.keys("revision-once")) == 1
+
+
+async def test_replay_from_a_task_run_is_a_copy_with_its_outputs() -> None:
+    source = """
+    id: f
+    inputs: [{id: word, type: STRING, defaults: old}]
+    tasks:
+      - {id: one, type: core.debug.Return, format: "{{ inputs.word }}"}
+      - {id: two, type: core.debug.Return, format: "{{ outputs.one.value }} {{ inputs.word }}"}
+      - {id: three, type: core.debug.Return, format: "{{ outputs.two.value }}!"}
+    """
+    async with Engine(flow(source)) as engine:
+        first = await engine.run()
+        two = next(run for run in first.task_runs.values() if run.task == "two")
+        copied = await engine.commands.replay(
+            "main", first.id, task_run_id=two.id, inputs={"word": "new"}
+        )
+        assert [run.task for run in copied.task_runs.values()] == ["one", "two"]
+        done = await engine.end(copied.id)
+        assert done.state is State.SUCCESS
+        assert {run.task: run.outputs for run in done.task_runs.values()} == {
+            "one": {"value": "old"},
+            "two": {"value": "old new"},
+            "three": {"value": "old new!"},
+        }
+        assert not {run.id for run in done.task_runs.values()} & {
+            run.id for run in first.task_runs.values()
+        }
+        again = await engine.commands.replay("main", done.id)
+        assert again.parent_id == done.id
+        assert again.original_id == first.id
+        assert (await engine.end(again.id)).outputs == first.outputs
+
+
+async def test_a_task_run_set_by_hand_goes_on_after_it() -> None:
+    async with Engine(flow(NESTED)) as engine:
+        failed = await engine.run()
+        run = next(each for each in failed.task_runs.values() if each.task == "fails")
+        await engine.commands.change_task_run("main", failed.id, run.id, State.SUCCESS)
+        done = await engine.end(failed.id)
+        assert done.state is State.SUCCESS
+        assert states(done)["/never"] == "SUCCESS"
+        assert states(done)["/last"] == "SUCCESS"

@@ -1,0 +1,169 @@
+"""Restarts: an execution goes on after its end, or a copy of it does (reference §3.8).
+
+A copy takes over the journal of the original up to now, and with it the outputs of what ran; its
+task runs get ids of their own, since those follow from the execution's id.
+"""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from app.engine.executor import Executor
+from app.engine.restart import changed, replayed, restarted
+from app.errors import Conflict, Invalid, NotFound
+from app.executions import ROOT, Event, Execution, Kind, State, execution_id
+from app.ports import Clock, FlowSource, LoadedFlow
+
+_COPIED = frozenset(Kind) - {Kind.CREATED}
+
+Plan = Callable[[Execution, LoadedFlow], Event]
+"""Makes the event by which an execution, or its copy, goes on."""
+
+
+class Restarts:
+    """The verbs that let executions run again."""
+
+    def __init__(self, executor: Executor, flows: FlowSource, clock: Clock) -> None:
+        """Act on `executor`."""
+        self._executor = executor
+        self._flows = flows
+        self._clock = clock
+
+    async def restart(self, tenant: str, wanted: str, revision: int | None = None) -> Execution:
+        """Let an execution go on from its failed task runs; with `revision`, a copy of it.
+
+        Returns it as it was right after the restart.
+
+        Raises:
+            NotFound: when there is none, or no such revision.
+            Conflict: when it runs, or somebody else changes it at the same moment.
+            Invalid: when nothing in it failed.
+        """
+
+        def plan(execution: Execution, loaded: LoadedFlow) -> Event:
+            return restarted(execution, loaded.flow, self._clock.now())
+
+        source = await self.own(tenant, wanted)
+        _refuse_moving(source)
+        if revision is None:
+            return await self._revive(wanted, plan)
+        return await self._copy(source, plan, revision=revision)
+
+    async def replay_from(
+        self,
+        source: Execution,
+        task_run_id: str,
+        *,
+        revision: int | None = None,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> Execution:
+        """Start a copy of an execution that runs again from one of its task runs on.
+
+        Raises:
+            NotFound: when there is no such revision.
+            Invalid: when there is no such task run, or the inputs are wrong.
+        """
+
+        def plan(execution: Execution, loaded: LoadedFlow) -> Event:
+            here = next(run for run in source.task_runs.values() if run.id == task_run_id)
+            target = execution.task_runs[here.path]
+            return replayed(execution, loaded.flow, target.id, self._clock.now())
+
+        if not any(run.id == task_run_id for run in source.task_runs.values()):
+            message = f"No task found: execution {source.id} has no task run {task_run_id!r}"
+            raise Invalid(message)
+        return await self._copy(source, plan, revision=revision, inputs=inputs)
+
+    async def change_task_run(
+        self, tenant: str, wanted: str, task_run_id: str, state: State
+    ) -> Execution:
+        """Set the state of a task run of an ended execution; the flow goes on after it.
+
+        Raises:
+            NotFound: when there is none.
+            Conflict: when it has not ended.
+            Invalid: when there is no such task run, or no task run can be in that state by hand.
+        """
+
+        def plan(execution: Execution, loaded: LoadedFlow) -> Event:
+            return changed(execution, loaded.flow, task_run_id, state, self._clock.now())
+
+        _refuse_moving(await self.own(tenant, wanted))
+        return await self._revive(wanted, plan)
+
+    async def own(self, tenant: str, wanted: str) -> Execution:
+        """Return an execution of a tenant as committed; raises `NotFound`."""
+        execution = await self._executor.get(wanted)
+        if execution.tenant != tenant:
+            message = f"there is no execution {wanted}"
+            raise NotFound(message)
+        return execution
+
+    async def _revive(self, wanted: str, plan: Plan) -> Execution:
+        snapshots: list[Execution] = []
+
+        def make(execution: Execution, loaded: LoadedFlow) -> Sequence[Event]:
+            _refuse_moving(execution)
+            event = plan(execution, loaded)
+            snapshots.append(_applied(copy.deepcopy(execution), event))
+            return [event]
+
+        await self._executor.revive(wanted, make)
+        return snapshots[0]
+
+    async def _copy(
+        self,
+        source: Execution,
+        plan: Plan,
+        *,
+        revision: int | None,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> Execution:
+        loaded = await self._flow(source, revision)
+        first, *others = await self._executor.journal(source.id)
+        made_id = execution_id()
+        created = await self._created(first, source, loaded, inputs, made_id)
+        events = [created, *(event for event in others if event.kind in _COPIED)]
+        execution = await self._executor.folded(made_id, events)
+        event = plan(execution, loaded)
+        execution.apply(event)
+        snapshot = copy.deepcopy(execution)
+        await self._executor.adopt(execution, loaded, [*events, event])
+        return snapshot
+
+    async def _flow(self, source: Execution, revision: int | None) -> LoadedFlow:
+        where = (source.tenant, source.namespace, source.flow_id)
+        return await self._flows.at(*where, revision=revision or source.revision)
+
+    async def _created(
+        self,
+        first: Event,
+        source: Execution,
+        loaded: LoadedFlow,
+        inputs: Mapping[str, Any] | None,
+        made_id: str,
+    ) -> Event:
+        revision = loaded.revision
+        data = {
+            **first.data,
+            "revision": revision.revision,
+            "blob": revision.blob,
+            "parent_id": source.id,
+            "original_id": source.original_id or source.id,
+        }
+        if revision.revision != source.revision:
+            data["commit"] = revision.snapshot or revision.commit
+        if inputs is not None:
+            data["inputs"] = await self._executor.inputs.start(loaded, inputs, made_id)
+        return Event(Kind.CREATED, first.at, ROOT, State.CREATED, data=data)
+
+
+def _applied(execution: Execution, event: Event) -> Execution:
+    execution.apply(event)
+    return execution
+
+
+def _refuse_moving(execution: Execution) -> None:
+    if not execution.state.terminal and execution.state is not State.PAUSED:
+        message = f"execution {execution.id} is {execution.state}: only one that ended can go on"
+        raise Conflict(message)
