@@ -19,12 +19,20 @@ from app.db.database import Database
 from app.db.executions import SqlExecutions
 from app.db.flows import FlowStore
 from app.db.journal import SqlJournal
+from app.db.key_values import SqlKeyValues, forget_expired
 from app.db.logs import SqlLogs
+from app.db.metrics import SqlMetrics
 from app.db.nodes import next_epoch
+from app.db.purge import SqlArchive
 from app.db.retention import forget_claims
+from app.db.slots import SqlSlots
 from app.db.sources import SourceStore
+from app.db.task_cache import SqlTaskCache, forget_outdated
+from app.engine.actions import Actions
 from app.engine.clock import SystemClock
 from app.engine.commands import Commands
+from app.engine.deletion import Deletion
+from app.engine.evaluation import Evaluations
 from app.engine.executor import Executor
 from app.engine.host import environment_for
 from app.engine.limits import Limits, LogLimits
@@ -33,6 +41,7 @@ from app.engine.parts import Parts
 from app.engine.suspects import Suspects
 from app.engine.worker import Worker
 from app.errors import Unavailable
+from app.flows.encryption import Cipher
 from app.plugins.http import http_client
 from app.plugins.registry import Registry
 from app.ports import HttpClient
@@ -77,6 +86,8 @@ class Node:
         self.flows = FlowStore(self.database, self.registry)
         self.sources = SourceStore(self.database)
         self.logs = SqlLogs(self.database)
+        self.metrics = SqlMetrics(self.database)
+        self.key_values = SqlKeyValues(self.database, self.clock)
         self.http: HttpClient
         self.jq: JqChildren
         self.journal: SqlJournal
@@ -84,6 +95,7 @@ class Node:
         self.sink: LogSink
         self.executor: Executor
         self.commands: Commands
+        self.evaluations: Evaluations
         self.sync: SyncService
         self.suspects: Suspects
         self.ready = False
@@ -112,31 +124,45 @@ class Node:
         self.executions = SqlExecutions(self.database, self.journal)
         self.sink = LogSink(self.journal)
         self.sync = SyncService(self.settings, self.sources, self.flows, self.registry, self.clock)
+        actions = Actions(
+            archive=SqlArchive(self.database),
+            logs=self.logs,
+            storage=self.storage,
+            flows=self.flows,
+            triggers=Later("triggers"),
+            sink=self.sink,
+        )
         parts = Parts(
             journal=self.journal,
             executions=self.executions,
             flows=self.flows,
+            slots=SqlSlots(self.database),
             storage=self.storage,
             http=self.http,
             clock=self.clock,
             sink=self.sink,
             fence=epoch,
             limits=engine_limits(self.settings),
-            kv=Later("kv"),
+            kv=self.key_values,
             files=self.sync.files,
             runners=NodeRunners(self.settings.runners),
             jq=self.jq,
-            logs=Later("logs"),
-            cache=Later("cache"),
-            actions=Later("actions"),
+            logs=self.logs,
+            cache=SqlTaskCache(self.database),
+            actions=actions,
+            types=self.registry,
             work=self.settings.data_dir / "work",
+            cipher=cipher_of(self.settings),
         )
-        environment = environment_for(self.settings.expressions, self.storage, self.logs)
+        environment = environment_for(self.settings.expressions, parts)
         self.executor = Executor(parts, Worker(parts), environment, self.suspects)
         self.commands = Commands(
             self.executor, self.flows, self.executions, self.clock, parts.limits
         )
+        self.evaluations = Evaluations(self.executor, environment)
         self.executor.subflows = self.commands
+        actions.commands, actions.finished = self.commands, self.executor.finished
+        self.commands.deletion = Deletion(actions.archive, self.storage, self.executor.finished)
 
     async def stop(self) -> None:
         """Stop taking work, let tasks finish for a while, close (contract D10)."""
@@ -153,9 +179,12 @@ class Node:
         await self.database.close()
 
     async def forget(self) -> None:
-        """Delete idempotency keys that are older than they have to be remembered."""
+        """Delete what has expired: idempotency keys, key-value pairs, outputs for reuse."""
+        now = self.clock.now()
         kept = timedelta(hours=self.settings.engine.idempotency_hours)
-        await forget_claims(self.database, self.clock.now() - kept // _MICROSECOND)
+        await forget_claims(self.database, now - kept // _MICROSECOND)
+        await forget_expired(self.database, now)
+        await forget_outdated(self.database, now)
 
 
 @asynccontextmanager
@@ -167,6 +196,12 @@ async def running(settings: Settings) -> AsyncIterator[Node]:
         yield node
     finally:
         await node.stop()
+
+
+def cipher_of(settings: Settings) -> Cipher | None:
+    """Return what seals secret values, None when there is no key for it."""
+    key = settings.encryption.key
+    return None if key is None else Cipher.of(key.get_secret_value())
 
 
 def engine_limits(settings: Settings) -> Limits:

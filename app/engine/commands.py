@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.engine.amendments import relabelling, restating
+from app.engine.deletion import Deletion
 from app.engine.entry import ended_message
 from app.engine.executor import Executor
 from app.engine.interpreter import Place
@@ -83,6 +84,8 @@ class Commands:
         self._limits = limits or Limits()
         self._descendants: Counter[str] = Counter()
         self._restarts = Restarts(executor, flows, clock)
+        self.deletion: Deletion
+        """Set by whoever has an archive to delete from."""
 
     async def create(self, new: NewExecution) -> Execution:
         """Start an execution; return it once it is durable (contract D1).
@@ -324,6 +327,24 @@ class Commands:
     ) -> Execution:
         """Set the state of a task run by hand (see `Restarts`)."""
         return await self._restarts.change_task_run(tenant, wanted, task_run_id, state)
+
+    async def delete(
+        self,
+        tenant: str,
+        wanted: str,
+        *,
+        logs: bool = True,
+        metrics: bool = True,
+        files: bool = True,
+    ) -> None:
+        """Delete an execution that has ended, and what belongs to it.
+
+        Raises:
+            NotFound: when there is none.
+            Conflict: when it has not ended.
+        """
+        execution = await self._restarts.own(tenant, wanted)
+        await self.deletion.delete(execution, logs=logs, metrics=metrics, files=files)
 
     @asynccontextmanager
     async def _holding(self, tenant: str, wanted: str) -> AsyncIterator[Live]:

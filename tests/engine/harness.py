@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from app.engine.actions import Actions
 from app.engine.commands import Commands, NewExecution
+from app.engine.deletion import Deletion
 from app.engine.executor import Executor
 from app.engine.limits import Limits
 from app.engine.logs import LogSink
@@ -23,6 +25,7 @@ from app.flows.values import Dynamic, Text
 from app.plugins.api import RunContext, Runnable, TaskFailed
 from app.plugins.registry import Registry
 from app.ports import LoadedFlow
+from tests.engine.archives import MemoryArchive, MemoryLogs, MemoryTriggers
 from tests.engine.fakes import (
     Absent,
     FakeClock,
@@ -148,28 +151,45 @@ class Engine:
         self.clock = clock or FakeClock()
         self.storage = storage or MemoryStorage()
         self.flows = MemoryFlows(flows)
+        self.key_values = MemoryKeyValues(self.clock)
+        self.logs = MemoryLogs(self.journal)
+        self.triggers = MemoryTriggers(("tests", "f", "every"))
+        sink = LogSink(self.journal)
+        actions = Actions(
+            archive=MemoryArchive(self.journal),
+            logs=self.logs,
+            storage=self.storage,
+            flows=self.flows,
+            triggers=self.triggers,
+            sink=sink,
+        )
         parts = Parts(
             journal=self.journal,
             executions=self.journal,
             flows=self.flows,
+            slots=self.journal.slots,
             storage=self.storage,
             http=http or NoHttp(),
             clock=self.clock,
-            sink=LogSink(self.journal),
+            sink=sink,
             fence=1,
             limits=Limits(**{"sweep": 0.01, **limits}),
-            kv=MemoryKeyValues(),
+            kv=self.key_values,
             files=MemoryFiles(),
             runners=Absent(),
             jq=Absent(),
-            logs=Absent(),
+            logs=self.logs,
             cache=MemoryCache(),
-            actions=Absent(),
+            actions=actions,
+            types=TYPES,
             work=Path(tempfile.gettempdir()) / "headwater-tests",
         )
+        self.parts = parts
         self.executor = Executor(parts, Worker(parts), lambda _: Environment(), suspects)
         self.commands = Commands(self.executor, self.flows, self.journal, self.clock, parts.limits)
         self.executor.subflows = self.commands
+        actions.commands, actions.finished = self.commands, self.executor.finished
+        self.commands.deletion = Deletion(actions.archive, self.storage, self.executor.finished)
 
     async def __aenter__(self) -> "Engine":
         await self.executor.start()

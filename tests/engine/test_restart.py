@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.engine.restart import changed, replayed, restarted
-from app.errors import Invalid
+from app.errors import Conflict, Invalid, NotFound
 from app.executions import Execution, State
 from tests.engine.harness import SERVICE, Engine, flow, states
 
@@ -242,3 +242,19 @@ async def test_a_task_run_set_by_hand_goes_on_after_it() -> None:
         assert done.state is State.SUCCESS
         assert states(done)["/never"] == "SUCCESS"
         assert states(done)["/last"] == "SUCCESS"
+
+
+async def test_only_what_ended_is_deleted() -> None:
+    source = "id: f\ntasks: [{id: wait, type: core.flow.Pause}]"
+    async with Engine(flow(source)) as engine:
+        made = await engine.create()
+        await engine.until(made, lambda found: found.state is State.PAUSED)
+        with pytest.raises(Conflict, match="kill it before"):
+            await engine.commands.delete("main", made)
+        with pytest.raises(NotFound):
+            await engine.commands.delete("other", made)
+        await engine.commands.kill("main", made)
+        await engine.end(made)
+        await engine.commands.delete("main", made)
+        with pytest.raises(NotFound):
+            await engine.executor.get(made)
