@@ -38,6 +38,9 @@ class _Host:
         message = f"no answer for {name}{arguments}"
         raise LookupError(message)
 
+    def may_read(self, uri: str) -> bool:
+        return False
+
     async def fetch(self, name: str, arguments: tuple[Any, ...]) -> Any:
         return UNKNOWN
 

@@ -32,6 +32,9 @@ class _Veiled:
         found = self._host.answer(name, arguments)
         return MASK if name == "secret" and isinstance(found, str) else found
 
+    def may_read(self, uri: str) -> bool:
+        return bool(self._host.may_read(uri))
+
     async def fetch(self, name: str, arguments: tuple[Any, ...]) -> Any:
         found = await self._host.fetch(name, arguments)
         return MASK if name == "secret" else found

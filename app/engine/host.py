@@ -1,48 +1,60 @@
-"""What expressions of an execution may ask of the outside: secrets, files, its error logs."""
+"""What expressions may ask of the outside: secrets, key-value pairs, files, logs, services."""
 
-import base64
-import binascii
-import os
-from collections.abc import Callable
-from typing import Any, Protocol
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import date
+from typing import Any, Final
 
 from tzlocal import get_localzone
 
 from app.config import ExpressionSettings
+from app.engine.ciphers import decrypt, encrypt
+from app.engine.host_files import FileAnswers
+from app.engine.host_http import call_http
 from app.engine.live import Live
 from app.engine.logs import LEVELS
+from app.engine.parts import Parts
+from app.engine.scope import instant
+from app.engine.secret_variables import secret_of
 from app.engine.uris import may_read
-from app.errors import BadRequest, Forbidden, NotFound
+from app.errors import BadRequest
 from app.expressions import UNKNOWN, Budget, Environment
-from app.ports import Storage
+from app.flows.holidays import is_public_holiday
+from app.ports import LogQuery
 
-_SECRET_PREFIX = "SECRET_"  # noqa: S105 - the start of variable names
-MAX_READ = 10 * 1024 * 1024
-"""The longest file (bytes) that an expression reads."""
+_FLUSH_SECONDS = 5.0
+_MAX_ERRORS = 1_000
 
-
-class LogReader(Protocol):
-    """Where error logs are read."""
-
-    async def lines(self, execution_id: str, *, least: int = 0) -> Any:
-        """Return the rows of log lines from level `least` on."""
-        ...
+Fetch = Callable[..., Awaitable[Any]]
 
 
-class ExecutionHost:
-    """Answers the questions of one execution's expressions (see `expressions.Host`)."""
+class FlowHost:
+    """Answers the questions of a flow's expressions outside of executions, as in triggers.
 
-    def __init__(self, live: Live, storage: Storage, logs: LogReader) -> None:
-        """Answer for `live`."""
-        self._live = live
-        self._storage = storage
-        self._logs = logs
+    Secrets that were asked for are added to `secrets`, for logs to mask them.
+    """
+
+    def __init__(self, parts: Parts, tenant: str, namespace: str, secrets: set[str]) -> None:
+        """Answer for a flow of `namespace`."""
+        self._parts = parts
+        self._place = (tenant, namespace)
+        self._secrets = secrets
+        # A table, so that no question can name anything else.
+        self._fetchers: dict[str, Fetch] = {
+            "kv": self._kv,
+            "jq": self._jq,
+            "http": self._http,
+            "isPublicHoliday": self._holiday,
+        }
 
     def answer(self, name: str, arguments: tuple[Any, ...]) -> Any:
-        """Return what needs no I/O, else `UNKNOWN`."""
+        """Return what needs no waiting, else `UNKNOWN`."""
         if name == "secret":
             return self._secret(*arguments)
-        return UNKNOWN
+        known = _AT_ONCE.get(name)
+        return UNKNOWN if known is None else known(*arguments)
 
     async def fetch(self, name: str, arguments: tuple[Any, ...]) -> Any:
         """Return the answer.
@@ -50,73 +62,105 @@ class ExecutionHost:
         Raises:
             BadRequest: when nothing here answers such a question.
         """
-        fetcher = getattr(self, f"fetch_{name}", None)
+        fetcher = self._fetchers.get(name)
         if fetcher is None:
-            message = f"{name}() is not available on this server"
+            message = f"{name}() is not available here"
             raise BadRequest(message)
         return await fetcher(*arguments)
 
-    def _secret(self, key: str, *_: Any) -> str:
-        """Return a secret from the environment: `SECRET_<KEY>`, base64 (reference §3.12)."""
-        encoded = os.environ.get(f"{_SECRET_PREFIX}{key.upper()}")
-        if encoded is None:
-            message = f"Cannot find secret for key '{key}'."
-            raise NotFound(message)
-        try:
-            value = base64.b64decode(encoded, validate=True).decode().strip()
-        except (binascii.Error, UnicodeDecodeError):
-            message = f"the secret '{key}' is not base64 text"
-            raise BadRequest(message) from None
-        if value:
-            self._live.secrets.add(value)
-        return value
+    def may_read(self, uri: str) -> bool:  # noqa: ARG002 - a flow alone has no files
+        """Whether a file of an execution may be read."""
+        return False
 
-    async def fetch_read(self, path: str, *_: Any) -> str:
-        """Return the text of a file of this execution, or of the one that started it."""
-        self._allow(path)
-        size = await self._storage.size(path)
-        if size > MAX_READ:
-            message = f"{path} has {size} bytes; expressions read {MAX_READ} at most"
-            raise BadRequest(message)
-        data = b"".join([chunk async for chunk in self._storage.get(path)])
-        return data.decode("utf-8", "replace")
+    def _secret(self, key: str, _namespace: str | None, subkey: str | None) -> str:
+        found = secret_of(key, subkey)
+        self._secrets.update(filter(None, found))
+        return found[-1]
 
-    async def fetch_fileSize(self, path: str, *_: Any) -> int:  # noqa: N802 - the function's name
-        """Return the size of a file in bytes."""
-        self._allow(path)
-        return await self._storage.size(path)
+    async def _kv(self, key: str, namespace: str | None) -> Any:
+        """Return a value of the flow's namespace or one above it, or of the one that is named."""
+        tenant, own = self._place
+        for place in [namespace] if namespace else _upwards(own):
+            pair = await self._parts.kv.get(tenant, place, key)
+            if pair is not None:
+                return pair.value
+        return None
 
-    async def fetch_fileExists(self, path: str, *_: Any) -> bool:  # noqa: N802 - as above
-        """Whether a file is there."""
-        self._allow(path)
-        try:
-            await self._storage.size(path)
-        except NotFound:
-            return False
-        return True
+    async def _jq(self, program: str, document: str) -> list[Any]:
+        return await self._parts.jq.run(program, document)
 
-    async def fetch_errorLogs(self) -> list[dict[str, Any]]:  # noqa: N802 - as above
-        """Return the error lines of this execution so far."""
-        rows = await self._logs.lines(self._live.id, least=LEVELS["ERROR"])
+    async def _http(self, request: dict[str, Any]) -> Any:
+        return await call_http(self._parts.http, request)
+
+    async def _holiday(self, day: str, country: str | None, part: str | None) -> bool:
+        # Calendars are loaded when first asked for.
+        return await asyncio.to_thread(is_public_holiday, date.fromisoformat(day), country, part)
+
+
+class ExecutionHost(FlowHost):
+    """Answers the questions of one execution's expressions (see `expressions.Host`)."""
+
+    def __init__(self, live: Live, parts: Parts) -> None:
+        """Answer for `live`."""
+        execution = live.execution
+        super().__init__(parts, execution.tenant, execution.namespace, live.secrets)
+        self._live = live
+        files = FileAnswers(live, parts.storage, parts.files)
+        self._fetchers |= {
+            "read": files.read,
+            "fileSize": files.size,
+            "fileExists": files.exists,
+            "errorLogs": self._error_logs,
+        }
+
+    def may_read(self, uri: str) -> bool:
+        """Whether a file of an execution may be read: of any of the same namespace."""
+        return may_read(self._live.execution, uri)
+
+    async def _error_logs(self) -> list[dict[str, Any]]:
+        """Return the error lines of this execution so far, those that are being written too."""
+        with suppress(TimeoutError):  # rather some of them than none
+            async with asyncio.timeout(_FLUSH_SECONDS):
+                await self._parts.sink.settled()
+        execution = self._live.execution
+        query = LogQuery(execution.tenant, execution_id=execution.id, least=LEVELS["ERROR"])
+        lines = await self._parts.logs.find(query, limit=_MAX_ERRORS)
         return [
             {
-                "message": row.message,
+                "namespace": execution.namespace,
+                "flowId": execution.flow_id,
+                "executionId": execution.id,
+                "taskId": line.task_id,
+                "taskRunId": line.task_run_id,
+                "attemptNumber": line.attempt,
+                "timestamp": instant(line.at),
                 "level": "ERROR",
-                "taskId": row.task_id,
-                "attempt": row.attempt,
+                "message": line.message,
             }
-            for row in rows
+            for line in lines
         ]
 
-    def _allow(self, path: str) -> None:
-        if not may_read(self._live.execution, path):
-            message = f"{path} is no file of this execution and cannot be read here"
-            raise Forbidden(message)
+
+def _upwards(namespace: str) -> list[str]:
+    """Return a namespace and those above it."""
+    parts = namespace.split(".")
+    return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
 
 
-def environment_for(
-    settings: ExpressionSettings, storage: Storage, logs: LogReader
-) -> Callable[[Live], Environment]:
+def _random_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+_AT_ONCE: Final[dict[str, Callable[..., Any]]] = {
+    "encrypt": encrypt,
+    "decrypt": decrypt,
+    "randomPort": _random_port,
+}
+
+
+def environment_for(settings: ExpressionSettings, parts: Parts) -> Callable[[Live], Environment]:
     """Return what gives each execution the environment of its expressions."""
     budget = Budget(
         steps=settings.max_steps,
@@ -124,10 +168,9 @@ def environment_for(
         output_chars=settings.max_output_chars,
         seconds=settings.max_seconds,
     )
-
     zone = get_localzone()
 
     def environment(live: Live) -> Environment:
-        return Environment(budget=budget, zone=zone, host=ExecutionHost(live, storage, logs))
+        return Environment(budget=budget, zone=zone, host=ExecutionHost(live, parts))
 
     return environment

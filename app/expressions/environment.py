@@ -78,3 +78,7 @@ class Environment:
         if self.wait is None:
             raise Pending(name, arguments)
         return self.wait(name, arguments)
+
+    def may_read(self, uri: str) -> bool:
+        """Whether the host lets a file be read that is neither the execution's nor its parent's."""
+        return self.host is not None and self.host.may_read(uri)

@@ -174,7 +174,7 @@ def _file(evaluation: Evaluation, name: str, path: Any, namespace: Any) -> Any:
 
 
 def _check_own(evaluation: Evaluation, uri: str) -> None:
-    """Refuse a file that belongs neither to this execution, nor its parent, nor the namespace."""
+    """Refuse a file of neither this execution, nor its parent, nor the namespace, nor the host."""
     path = uri.removeprefix(SCHEME)
     flow, execution = _map(evaluation, "flow"), _map(evaluation, "execution")
     trigger = _map(evaluation, "trigger")
@@ -185,7 +185,7 @@ def _check_own(evaluation: Evaluation, uri: str) -> None:
     if isinstance(flow.get("namespace"), str):
         roots.append(f"/{flow['namespace'].replace('.', '/')}/_files/")
     inside = any(root is not None and path.startswith(root) for root in roots)
-    if not inside or ".." in path.split("/"):
+    if ".." in path.split("/") or not (inside or evaluation.environment.may_read(uri)):
         message = (
             f"Unable to read the file '{uri}': it belongs neither to this execution nor to the one "
             "that started it"

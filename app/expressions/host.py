@@ -49,3 +49,7 @@ class Host(Protocol):
     async def fetch(self, name: str, arguments: tuple[Any, ...]) -> Any:
         """Return the answer, doing what it takes."""
         ...
+
+    def may_read(self, uri: str) -> bool:
+        """Whether a `kestra:///` file of another execution may be read."""
+        ...

@@ -5,11 +5,10 @@ import base64
 import pytest
 
 from app.config.sections import ExpressionSettings
-from app.db.logs import SqlLogs
 from app.engine.host import environment_for
 from app.engine.limits import LogLimits
 from app.engine.logs import Budget, LogOrigin, LogSink, TaskRunLog
-from tests.engine.fakes import FakeClock, MemoryJournal, MemoryStorage
+from tests.engine.fakes import FakeClock, MemoryJournal
 from tests.engine.harness import Engine, flow
 
 ORIGIN = LogOrigin("e", "r", "t", 0)
@@ -106,12 +105,8 @@ async def test_a_secret_is_read_from_the_environment_and_masked(
           - {id: b, type: core.log.Log, message: "{{ secret('NONE') }}"}
     """)
     engine = Engine(loaded)
-    engine.executor._environment = environment_for(
-        ExpressionSettings(),
-        MemoryStorage(),
-        SqlLogs(None),  # type: ignore[arg-type]
-    )
+    engine.executor._environment = environment_for(ExpressionSettings(), engine.parts)
     async with engine:
         execution = await engine.run()
-    assert engine.journal.logs[0].message == "token ******"
+    assert engine.journal.logs[0].message == "token ********"
     assert "Cannot find secret for key 'NONE'" in (execution.task_runs["/b"].error or "")

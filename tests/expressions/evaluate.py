@@ -46,6 +46,9 @@ class FakeHost:
     def answer(self, name: str, arguments: tuple[Any, ...]) -> Any:
         return self.known.get(_key(name, arguments), UNKNOWN)
 
+    def may_read(self, uri: str) -> bool:
+        return False
+
     async def fetch(self, name: str, arguments: tuple[Any, ...]) -> Any:
         self.asked.append((name, *arguments))
         found = self.later[_key(name, arguments)]

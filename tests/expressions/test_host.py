@@ -192,6 +192,9 @@ class Counting:
     def answer(self, name: str, arguments: tuple[Any, ...]) -> Any:
         return UNKNOWN
 
+    def may_read(self, uri: str) -> bool:
+        return "/shop/" in uri
+
     async def fetch(self, name: str, arguments: tuple[Any, ...]) -> Any:
         self.asked += 1
         await asyncio.sleep(0)
@@ -250,6 +253,15 @@ async def test_a_cancelled_rendering_leaves_nothing_behind() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert unwound == ["in", "out"]
+
+
+async def test_the_host_may_allow_files_of_other_executions() -> None:
+    env = Environment(host=Counting())
+    file = "kestra:///shop/orders/other/executions/e7/f"
+    assert await render_async(f"{{{{ read('{file}') }}}}", CONTEXT, env) == file
+    for refused in ("kestra:///other/executions/e7/f", f"{file}/../../shop/x"):
+        with pytest.raises(ExpressionError, match="Unable to read the file"):
+            await render_async(f"{{{{ read('{refused}') }}}}", CONTEXT, env)
 
 
 async def test_renderings_wait_side_by_side() -> None:
