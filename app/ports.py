@@ -475,7 +475,8 @@ class LogQuery:
 
     tenant: str
     namespace: str | None = None
-    """This namespace and those below it."""
+    below: bool = True
+    """Whether namespaces below the named one count too."""
     flow_id: str | None = None
     execution_id: str | None = None
     task_ids: Sequence[str] = ()

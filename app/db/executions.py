@@ -1,4 +1,5 @@
 """Queries over executions: what the executor sweeps and what people search."""
+# ruff: noqa: S608 - conditions are constants of `tables`
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from app.db.database import Database
 from app.db.journal import SqlJournal
-from app.db.tables import ExecutionRow
+from app.db.tables import MOVING, TIMED, WAITING, ExecutionRow
 from app.errors import NotFound
 from app.executions import Execution
 from app.ports import Claim
@@ -26,6 +27,17 @@ SORTABLE = {
     "flowId": _C.flow_id,
 }
 """Kestra's sort keys and our columns."""
+
+# A retried child is followed by another execution, whose parent is the one before it.
+_CHILDREN = """
+WITH RECURSIVE family (id, ended_at) AS (
+    SELECT id, ended_at FROM execution WHERE parent_id = ? AND original_id IS NULL
+    UNION
+    SELECT later.id, later.ended_at FROM execution later
+    JOIN family ON later.parent_id = family.id WHERE later.original_id IS NOT NULL
+)
+SELECT id FROM family WHERE ended_at IS NULL
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +96,11 @@ class SqlExecutions:
         found = [Execution.fold(each, events) for each, events in journals.items() if events]
         return found, count[0][0]
 
+    async def ids(self, wanted: ExecutionFilter, *, limit: int) -> list[str]:
+        """Return the ids of what is wanted, newest first."""
+        query = select(_C.id).where(*_conditions(wanted)).order_by(_C.id.desc()).limit(limit)
+        return [row.id for row in await self._database.fetch(query)]
+
     async def matching(self, prefix: str, tenant: str, limit: int = 2) -> list[str]:
         """Return ids that begin with `prefix`, for people who type half of one."""
         query = select(_C.id).where(_C.tenant == tenant, _C.id.startswith(prefix, autoescape=True))
@@ -91,37 +108,40 @@ class SqlExecutions:
 
     async def unfinished(self, after: str = "", limit: int = 1000) -> list[str]:
         """Return ids of executions that are neither ended nor parked, in order of id."""
-        query = select(_C.id).where(_C.open == 1, _C.parked == 0, _C.id > after)
-        return [row.id for row in await self._database.fetch(query.order_by(_C.id).limit(limit))]
+        rows = await self._database.fetch_sql(
+            f"SELECT id FROM execution WHERE {MOVING} AND id > ? ORDER BY id LIMIT ?", after, limit
+        )
+        return [row.id for row in rows]
 
     async def due(self, now: int, limit: int = 1000) -> list[str]:
         """Return ids of parked executions whose time has come."""
-        query = select(_C.id).where(_C.parked == 1, _C.wake_at <= now)
-        return [
-            row.id for row in await self._database.fetch(query.order_by(_C.wake_at).limit(limit))
-        ]
+        rows = await self._database.fetch_sql(
+            f"SELECT id FROM execution WHERE {TIMED} AND wake_at <= ? ORDER BY wake_at LIMIT ?",
+            now,
+            limit,
+        )
+        return [row.id for row in rows]
 
     async def next_wake(self) -> int | None:
         """Return the earliest time (µs) at which a parked execution is due."""
-        rows = await self._database.fetch(select(func.min(_C.wake_at)).where(_C.parked == 1))
-        value = rows[0][0]
-        return None if value is None else int(value)
+        rows = await self._database.fetch_sql(
+            f"SELECT wake_at FROM execution WHERE {TIMED} ORDER BY wake_at LIMIT 1"
+        )
+        return int(rows[0].wake_at) if rows else None
 
     async def parents_of_ended(self) -> list[str]:
         """Return ids of parked executions that have a child which ended."""
-        child = _TABLE.alias("child")
-        query = (
-            select(_C.id)
-            .distinct()
-            .join(child, child.c.parent_id == _C.id)
-            .where(_C.parked == 1, child.c.open == 0)
+        rows = await self._database.fetch_sql(
+            f"SELECT id FROM execution parent WHERE {WAITING} AND EXISTS ("
+            "SELECT 1 FROM execution child WHERE child.parent_id = parent.id"
+            " AND child.ended_at IS NOT NULL)"
         )
-        return [row.id for row in await self._database.fetch(query)]
+        return [row.id for row in rows]
 
     async def children(self, execution_id: str) -> list[str]:
-        """Return ids of the unfinished executions that this one started."""
-        query = select(_C.id).where(_C.parent_id == execution_id, _C.open == 1)
-        return [row.id for row in await self._database.fetch(query)]
+        """Return ids of the unfinished executions that this one started, retries of them too."""
+        rows = await self._database.fetch_sql(_CHILDREN, execution_id)
+        return [row.id for row in rows]
 
     async def claimed(self, claim: Claim) -> tuple[str, str] | None:
         """Return (execution id, body hash) of an idempotency key used before."""

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from app.db.database import Database
+from app.db.outbox import Outbox
+from app.db.slots import leaving
 from app.db.sql import Row, Write
 from app.executions import Event, Execution, Kind, State
 from app.executions.paths import TaskRunPath
@@ -72,6 +74,7 @@ class SqlJournal:
         self._epoch = epoch
         # Log lines are numbered over restarts: the epoch leads, so no start repeats another's.
         self._seq = itertools.count(epoch << 40)
+        self.outbox = Outbox()
 
     def append(
         self,
@@ -97,7 +100,13 @@ class SqlJournal:
                 writes.append(Write(_INSERT_CLAIM, [_claim_row(execution, claim)], _CLAIM))
         elif touch or not rows or any(event.kind in _ROW_KINDS for event in events):
             writes.append(Write(_UPDATE_EXECUTION, [_update_row(execution, stored)], _UPDATE))
-        return self._database.submit(writes, execution)
+        if execution.slot and execution.state.terminal and events:
+            writes.extend(leaving(execution))
+        heard = self.outbox.writes(execution, events, first) if first else []
+        future = self._database.submit([*writes, *heard] if heard else writes, execution)
+        if heard:
+            future.add_done_callback(self.outbox.committed)
+        return future
 
     def _event_row(self, execution_id: str, version: int, event: Event) -> tuple[Any, ...]:
         return (
@@ -114,15 +123,15 @@ class SqlJournal:
             encoded(data) if (data := event.kept or event.data) else None,
         )
 
-    def write_logs(self, entries: Sequence[LogEntry]) -> None:
+    def write_logs(self, entries: Sequence[LogEntry]) -> asyncio.Future[Any]:
         """Queue log lines."""
         rows = [(entry.execution_id, next(self._seq), *entry[1:]) for entry in entries]
-        self._database.submit([Write(_INSERT_LOG, rows, _LOG)])
+        return self._database.submit([Write(_INSERT_LOG, rows, _LOG)])
 
-    def write_metrics(self, entries: Sequence[MetricEntry]) -> None:
+    def write_metrics(self, entries: Sequence[MetricEntry]) -> asyncio.Future[Any]:
         """Queue metrics."""
         rows = [(entry.execution_id, next(self._seq), *entry[1:]) for entry in entries]
-        self._database.submit([Write(_INSERT_METRIC, rows, _METRIC)])
+        return self._database.submit([Write(_INSERT_METRIC, rows, _METRIC)])
 
     async def read(self, execution_id: str) -> list[Event]:
         """Return the committed events of an execution, empty if there is none."""

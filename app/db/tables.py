@@ -16,6 +16,12 @@ The dialect's own argument would load the dialect of every database, used or not
 of a driver passes it on.
 """
 
+# Conditions of partial indexes of executions; a query that names one literally uses its index.
+# What is parked without a time, as a million pauses are, is in none of them.
+MOVING = "open = 1 and parked = 0"
+TIMED = "parked = 1 and wake_at is not null"
+WAITING = "parked = 1 and state <> 'PAUSED' and state <> 'QUEUED' and state <> 'CREATED'"
+
 
 def _big(*, nullable: bool = False) -> Column[int]:
     return Column(BigInteger, nullable=nullable)
@@ -27,8 +33,9 @@ class ExecutionRow(SQLModel, table=True):
     __tablename__ = "execution"
     __table_args__: ClassVar = (
         Index("ix_execution_flow", "tenant", "namespace", "flow_id", "id"),
-        Index("ix_execution_open", "id", info={PARTIAL: "open = 1"}),
-        Index("ix_execution_wake", "wake_at", info={PARTIAL: "parked = 1"}),
+        Index("ix_execution_open", "id", info={PARTIAL: MOVING}),
+        Index("ix_execution_wake", "wake_at", info={PARTIAL: TIMED}),
+        Index("ix_execution_waiting", "id", info={PARTIAL: WAITING}),
         Index("ix_execution_parent", "parent_id", info={PARTIAL: "parent_id is not null"}),
         {"sqlite_with_rowid": False},
     )
@@ -75,7 +82,7 @@ class LogRow(SQLModel, table=True):
     """One line of a task's log."""
 
     __tablename__ = "log"
-    __table_args__: ClassVar = ({"sqlite_with_rowid": False},)
+    __table_args__: ClassVar = (Index("ix_log_at", "at"), {"sqlite_with_rowid": False})
     execution_id: str = Field(primary_key=True)
     seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     task_run_id: str
@@ -118,6 +125,9 @@ class KeyValueRow(SQLModel, table=True):
     """A key-value pair of a namespace; the value is JSON text, `kind` Kestra's type of it."""
 
     __tablename__ = "key_value"
+    __table_args__: ClassVar = (
+        Index("ix_key_value_expiry", "expires_at", info={PARTIAL: "expires_at is not null"}),
+    )
     tenant: str = Field(primary_key=True)
     namespace: str = Field(primary_key=True)
     key: str = Field(primary_key=True)
@@ -133,7 +143,10 @@ class SlotRow(SQLModel, table=True):
     """An execution of a flow with limited concurrency: it runs, or it queues."""
 
     __tablename__ = "slot"
-    __table_args__: ClassVar = (Index("ix_slot_flow", "tenant", "namespace", "flow_id"),)
+    __table_args__: ClassVar = (
+        Index("ix_slot_flow", "tenant", "namespace", "flow_id", "running", "at", "execution_id"),
+        Index("ix_slot_running", "execution_id", info={PARTIAL: "running = 1"}),
+    )
     execution_id: str = Field(primary_key=True)
     tenant: str
     namespace: str
@@ -151,6 +164,8 @@ class ConcurrencyRow(SQLModel, table=True):
     namespace: str = Field(primary_key=True)
     flow_id: str = Field(primary_key=True)
     running: int = 0
+    most: int = 0
+    """The limit, as the flow's current revision had it when it was last looked at."""
 
 
 class TriggerRow(SQLModel, table=True):
@@ -174,7 +189,30 @@ class TriggerRow(SQLModel, table=True):
     disabled: int = 0
     stop_after: str = "[]"
     backfill: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    listens: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    """Of a flow trigger: JSON of what it listens to, so that no flow is read to know it."""
     updated_at: int = Field(sa_column=_big())
+
+
+class TriggerFlowRow(SQLModel, table=True):
+    """The blob of a flow whose triggers are in `trigger_state`: another one is looked at anew."""
+
+    __tablename__ = "trigger_flow"
+    tenant: str = Field(primary_key=True)
+    namespace: str = Field(primary_key=True)
+    flow_id: str = Field(primary_key=True)
+    blob: str
+
+
+class UpstreamEventRow(SQLModel, table=True):
+    """A state of an execution that flow triggers listen to and have not seen yet."""
+
+    __tablename__ = "upstream_event"
+    execution_id: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    """Of the execution: its number of events then."""
+    state: str
+    at: int = Field(sa_column=_big())
 
 
 class WindowRow(SQLModel, table=True):
@@ -188,17 +226,20 @@ class WindowRow(SQLModel, table=True):
     """The id of the preconditions."""
     start_at: int = Field(sa_column=_big())
     end_at: int = Field(sa_column=_big())
-    results: str = "{}"
+    results: str = Field(default="{}", sa_column=Column(Text, nullable=False))
     """JSON: condition id → execution id."""
-    outputs: str = "{}"
+    outputs: str = Field(default="{}", sa_column=Column(Text, nullable=False))
+    times: str = Field(default="{}", sa_column=Column(Text, nullable=False))
+    """JSON: condition id → time (µs)."""
+    fired: int = 0
 
 
 class TaskCacheRow(SQLModel, table=True):
     """Outputs of a task run that may be used again (`taskCache`), by what was run."""
 
     __tablename__ = "task_cache"
+    tenant: str = Field(primary_key=True)
     key: str = Field(primary_key=True)
-    tenant: str
     outputs: str = Field(sa_column=Column(Text, nullable=False))
     at: int = Field(sa_column=_big())
     expires_at: int | None = Field(default=None, sa_column=_big(nullable=True))

@@ -7,6 +7,8 @@ from pathlib import Path
 from app.engine.limits import Limits
 from app.engine.logs import LogSink
 from app.executions import Execution
+from app.flows.encryption import Cipher
+from app.flows.typenames import Types
 from app.plugins.api import ExecutionActions
 from app.ports import (
     Clock,
@@ -19,6 +21,7 @@ from app.ports import (
     Logs,
     NamespaceFiles,
     Runners,
+    Slots,
     Storage,
     TaskCache,
 )
@@ -31,6 +34,7 @@ class Parts:
     journal: Journal
     executions: Executions
     flows: FlowSource
+    slots: Slots
     storage: Storage
     http: HttpClient
     clock: Clock
@@ -44,6 +48,10 @@ class Parts:
     cache: TaskCache
     actions: Callable[[Execution], ExecutionActions]
     """What the tasks of an execution may do with executions."""
+    types: Types
+    """The task types, for tasks that are made at run time."""
     work: Path
     """The folder of working directories."""
     limits: Limits = field(default_factory=Limits)
+    cipher: Cipher | None = None
+    """What seals secret values; None: they are refused."""

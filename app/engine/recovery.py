@@ -25,6 +25,10 @@ class Loader(Protocol):
         """Whether it is in memory, or on its way in or out."""
         ...
 
+    async def repair(self) -> None:
+        """Mend what holds up executions that wait for their turn."""
+        ...
+
 
 _BATCH = 500
 """Executions taken up at once."""
@@ -87,6 +91,7 @@ class Recovery:
         return min(max(delay, 0.001), self._limits.sweep)
 
     async def _recover(self) -> None:
+        await self._loader.repair()
         after = ""
         while ids := await self._executions.unfinished(after, _BATCH):
             await self._loader.load_all(ids)
@@ -107,6 +112,7 @@ class Recovery:
 
     async def _repair(self) -> None:
         """Bring back what should be in memory and is not, as after a refused write."""
+        await self._loader.repair()
         open_ids = await self._executions.unfinished()
         lost = [each for each in open_ids if not self._loader.known(each)]
         self.repairs += len(lost)

@@ -7,10 +7,12 @@ from app.engine.live import Live
 from app.engine.outputs import put_large
 from app.engine.parts import Parts
 from app.engine.rendering import Renderer, reason
+from app.engine.renewal import renewal
 from app.engine.scope import Scope
 from app.engine.uris import files_of
 from app.errors import HeadwaterError
 from app.executions import ROOT, Event, Execution, Kind, State
+from app.flows.encryption import sealing
 from app.flows.outputs import InvalidOutputs, resolve_outputs
 from app.ports import Clock
 
@@ -20,11 +22,13 @@ async def ending(live: Live, state: State, scope: Scope, renderer: Renderer, par
 
     An output that cannot be rendered or converted makes it FAILED, as in Kestra.
     """
+    if (due := renewal(live, state, parts.limits.tries)) is not None:
+        return live.event(Kind.MOVED, ROOT, State.RETRIED, after=True, anew=due)
     declared = live.loaded.flow.outputs
     if not declared:
         return live.event(Kind.MOVED, ROOT, state)
     try:
-        outputs = await _rendered(live, scope, renderer)
+        outputs = await _rendered(live, scope, renderer, parts)
     except InvalidOutputs as error:
         return live.event(Kind.MOVED, ROOT, State.FAILED, reason=error.message)
     except HeadwaterError as error:
@@ -37,11 +41,11 @@ async def ending(live: Live, state: State, scope: Scope, renderer: Renderer, par
     return event
 
 
-async def _rendered(live: Live, scope: Scope, renderer: Renderer) -> dict[str, Any]:
+async def _rendered(live: Live, scope: Scope, renderer: Renderer, parts: Parts) -> dict[str, Any]:
     variables = scope.variables()
     declared = live.loaded.flow.outputs
     rendered = {each.id: await renderer.deep(each.value, variables) for each in declared}
-    return resolve_outputs(declared, rendered)
+    return resolve_outputs(declared, rendered, keep_secret=sealing(parts.cipher))
 
 
 def failure(execution: Execution, clock: Clock, message: str) -> list[Event]:

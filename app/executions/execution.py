@@ -190,6 +190,11 @@ class Execution:
         return caller if isinstance(caller, str) else None
 
     @property
+    def flow_key(self) -> tuple[str, str, str]:
+        """Which flow it runs: tenant, namespace and id, whatever the revision."""
+        return self.tenant, self.namespace, self.flow_id
+
+    @property
     def over(self) -> bool:
         """Whether it has ended and nothing runs after its end either."""
         return self.state.terminal and not self.after

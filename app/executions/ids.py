@@ -20,6 +20,12 @@ def task_run_id(execution: str, path: str) -> str:
     return _base62(int.from_bytes(digest, "big"))
 
 
+def following_id(execution: str, at: int) -> str:
+    """Return the id of what follows an execution at a time (µs): always the same, sorted by it."""
+    digest = hashlib.blake2b(execution.encode(), digest_size=10).digest()
+    return _base62((at // 1000 << 80) | int.from_bytes(digest, "big"))
+
+
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _BASE = len(_PAIRS)
 

@@ -3,13 +3,17 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from app.errors import Conflict, Fenced, Gone, NotFound
-from app.executions import Event, Execution, Kind
+from app.executions import Event, Execution, Kind, State
 from app.ports import (
     Claim,
+    Clock,
+    FlowKey,
     FlowRevision,
+    KeptKey,
     KeyValue,
     LoadedFlow,
     LogEntry,
@@ -51,6 +55,7 @@ class MemoryJournal:
         self.crash_at = crash_at
         self.crashed = asyncio.Event()
         self.count = 0
+        self.slots = MemorySlots(self)
 
     def append(
         self,
@@ -76,8 +81,10 @@ class MemoryJournal:
         keep_row = keep_row or any(
             e.kind in (Kind.MOVED, Kind.LABELLED, Kind.RESTARTED) for e in events
         )
+        leaves = execution.slot and execution.state.terminal and bool(events)
+        row["state"] = execution.state
         loop.call_soon(self._commit, execution, first, list(events), row if keep_row else None,
-                       claim, future)  # fmt: skip
+                       claim, future, leaves)  # fmt: skip
         return future
 
     def _commit(
@@ -88,6 +95,7 @@ class MemoryJournal:
         row: dict[str, Any] | None,
         claim: Claim | None,
         future: asyncio.Future[Any],
+        leaves: bool,
     ) -> None:
         self.count += len(events)
         if self.crash_at is not None and self.count >= self.crash_at:
@@ -108,13 +116,17 @@ class MemoryJournal:
             self.claims[key] = (execution_id, claim.body_hash)
         if row is not None:
             self.rows[execution_id] = row
+        if leaves:
+            self.slots.leave(execution_id)
         future.set_result(None)
 
-    def write_logs(self, entries: Sequence[LogEntry]) -> None:
+    def write_logs(self, entries: Sequence[LogEntry]) -> asyncio.Future[Any]:
         self.logs.extend(entries)
+        return _done()
 
-    def write_metrics(self, entries: Sequence[MetricEntry]) -> None:
+    def write_metrics(self, entries: Sequence[MetricEntry]) -> asyncio.Future[Any]:
         self.metrics.extend(entries)
+        return _done()
 
     async def read(self, execution_id: str) -> list[Event]:
         await asyncio.sleep(0)
@@ -159,6 +171,108 @@ class MemoryJournal:
         return Execution.fold(execution_id, self.events[execution_id])
 
 
+def _done() -> asyncio.Future[Any]:
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    future.set_result(None)
+    return future
+
+
+@dataclass(slots=True)
+class _Slot:
+    flow: FlowKey
+    at: int
+    running: bool
+
+
+class MemorySlots:
+    """The `Slots` port in memory; it dies with the journal it belongs to."""
+
+    def __init__(self, journal: MemoryJournal) -> None:
+        self._journal = journal
+        self.slots: dict[str, _Slot] = {}
+        self.most: dict[FlowKey, int] = {}
+
+    def _state(self, execution_id: str) -> State | None:
+        row = self._journal.rows.get(execution_id)
+        return None if row is None else row["state"]
+
+    def _promote(self, flow: FlowKey) -> None:
+        queue = sorted(
+            (slot.at, key)
+            for key, slot in self.slots.items()
+            if slot.flow == flow and not slot.running
+        )
+        for _, key in queue[: max(0, self.most[flow] - self.held(flow))]:
+            self.slots[key].running = True
+
+    def held(self, flow: FlowKey) -> int:
+        return sum(
+            slot.flow == flow and slot.running and self._state(key) is not State.RETRYING
+            for key, slot in self.slots.items()
+        )
+
+    async def _turn(self) -> None:
+        await asyncio.sleep(0)
+        if self._journal.crashed.is_set():
+            await asyncio.Event().wait()
+
+    async def enter(self, execution: Execution, limit: int, at: int, *, queue: bool) -> bool:
+        await self._turn()
+        flow = execution.flow_key
+        self.most[flow] = limit
+        if execution.id not in self.slots and (queue or self.held(flow) < limit):
+            self.slots[execution.id] = _Slot(flow, at, not queue)
+        self._promote(flow)
+        slot = self.slots.get(execution.id)
+        return slot is not None and slot.running
+
+    async def force(self, execution: Execution, limit: int, at: int) -> None:
+        await self._turn()
+        self.most[execution.flow_key] = limit
+        slot = self.slots.setdefault(execution.id, _Slot(execution.flow_key, at, running=True))
+        slot.running = True
+
+    def leave(self, execution_id: str) -> None:
+        slot = self.slots.pop(execution_id, None)
+        if slot is not None:
+            self._promote(slot.flow)
+
+    async def holds(self, execution_id: str) -> bool:
+        await self._turn()
+        slot = self.slots.get(execution_id)
+        return slot is not None and slot.running
+
+    async def released(self, flow: FlowKey | None = None) -> list[str]:
+        await self._turn()
+        return [
+            key
+            for key, slot in self.slots.items()
+            if slot.running
+            and flow in (None, slot.flow)
+            and self._state(key) in (State.QUEUED, State.CREATED)
+        ]
+
+    async def waiting(self) -> list[FlowKey]:
+        await self._turn()
+        return list({slot.flow: None for slot in self.slots.values() if not slot.running})
+
+    async def release(self, flow: FlowKey, limit: int) -> None:
+        await self._turn()
+        self.most[flow] = limit
+        self._promote(flow)
+
+    async def sweep(self) -> int:
+        await self._turn()
+        dead = [
+            key
+            for key, slot in self.slots.items()
+            if slot.running and ((state := self._state(key)) is None or state.terminal)
+        ]
+        for key in dead:
+            self.leave(key)
+        return len(dead)
+
+
 class MemoryFlows:
     """The `FlowSource` port: flows by id, one revision each."""
 
@@ -174,6 +288,9 @@ class MemoryFlows:
             return self.flows[namespace, flow_id]
         except KeyError:
             raise NotFound(f"there is no flow {namespace}.{flow_id}") from None
+
+    def active(self, tenant: str | None = None) -> list[FlowRevision]:
+        return [each.revision for _, each in sorted(self.flows.items())]
 
     async def at(
         self,
@@ -231,35 +348,64 @@ class Absent:
 
 
 class MemoryKeyValues:
-    """The `KeyValues` port in memory; it does not know the time, so nothing expires."""
+    """The `KeyValues` port in memory."""
 
-    def __init__(self) -> None:
-        self.pairs: dict[tuple[str, str, str], KeyValue] = {}
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.store: dict[tuple[str, str, str], KeyValue] = {}
+
+    def _there(self, place: tuple[str, str, str]) -> KeyValue | None:
+        pair = self.store.get(place)
+        gone = pair is None or (
+            pair.expires_at is not None and pair.expires_at <= self._clock.now()
+        )
+        return None if gone else pair
 
     async def get(self, tenant: str, namespace: str, key: str) -> KeyValue | None:
         await asyncio.sleep(0)
-        return self.pairs.get((tenant, namespace, key))
+        return self._there((tenant, namespace, key))
 
     async def put(
         self, tenant: str, namespace: str, pair: KeyValue, *, overwrite: bool = True
     ) -> None:
         await asyncio.sleep(0)
         place = (tenant, namespace, pair.key)
-        if place in self.pairs and not overwrite:
-            raise Conflict(f"the key {pair.key} exists already in {namespace}")
-        self.pairs[place] = pair
+        present = self._there(place)
+        if present is not None and not overwrite:
+            raise Conflict(f"the key {pair.key} exists already in the namespace {namespace}")
+        if present is not None:
+            pair = pair._replace(created_at=present.created_at)
+        self.store[place] = pair
 
     async def delete(self, tenant: str, namespace: str, key: str) -> bool:
         await asyncio.sleep(0)
-        return self.pairs.pop((tenant, namespace, key), None) is not None
+        there = self._there((tenant, namespace, key)) is not None
+        self.store.pop((tenant, namespace, key), None)
+        return there
 
     async def pairs(self, tenant: str, namespace: str, prefix: str = "") -> list[KeyValue]:
         await asyncio.sleep(0)
         return [
             pair
-            for place, pair in sorted(self.pairs.items())
-            if place[:2] == (tenant, namespace) and pair.key.startswith(prefix)
+            for place, pair in sorted(self.store.items())
+            if place[:2] == (tenant, namespace)
+            and pair.key.startswith(prefix)
+            and self._there(place)
         ]
+
+    async def kept(self, tenant: str) -> list[KeptKey]:
+        await asyncio.sleep(0)
+        return [
+            KeptKey(place[1], pair.key, pair.expires_at)
+            for place, pair in sorted(self.store.items())
+            if place[0] == tenant
+        ]
+
+    async def remove(self, tenant: str, keys: Sequence[KeptKey]) -> int:
+        there = [each for each in await self.kept(tenant) if each in keys]
+        for each in there:
+            del self.store[tenant, each.namespace, each.key]
+        return len(there)
 
 
 class MemoryFiles:

@@ -145,6 +145,8 @@ class Engine:
         storage: MemoryStorage | None = None,
         suspects: Suspects | None = None,
         http: Any = None,
+        runners: Any = None,
+        work: Path | None = None,
         **limits: Any,
     ) -> None:
         self.journal = journal or MemoryJournal()
@@ -176,13 +178,13 @@ class Engine:
             limits=Limits(**{"sweep": 0.01, **limits}),
             kv=self.key_values,
             files=MemoryFiles(),
-            runners=Absent(),
+            runners=runners or Absent(),
             jq=Absent(),
             logs=self.logs,
             cache=MemoryCache(),
             actions=actions,
             types=TYPES,
-            work=Path(tempfile.gettempdir()) / "headwater-tests",
+            work=work or Path(tempfile.gettempdir()) / "headwater-tests",
         )
         self.parts = parts
         self.executor = Executor(parts, Worker(parts), lambda _: Environment(), suspects)

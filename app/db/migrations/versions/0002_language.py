@@ -6,6 +6,16 @@ from alembic import op
 revision = "0002"
 down_revision = "0001"
 
+_EXECUTION_INDEXES = (
+    ("ix_execution_open", "id", "open = 1 and parked = 0"),
+    ("ix_execution_wake", "wake_at", "parked = 1 and wake_at is not null"),
+    (
+        "ix_execution_waiting",
+        "id",
+        "parked = 1 and state <> 'PAUSED' and state <> 'QUEUED' and state <> 'CREATED'",
+    ),
+)
+
 
 def upgrade() -> None:
     """Make the tables."""
@@ -22,6 +32,13 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "namespace", "key"),
     )
+    op.create_index(
+        "ix_key_value_expiry",
+        "key_value",
+        ["expires_at"],
+        sqlite_where=sa.text("expires_at is not null"),
+        postgresql_where=sa.text("expires_at is not null"),
+    )
     op.create_table(
         "slot",
         sa.Column("execution_id", sa.String(), nullable=False),
@@ -32,13 +49,25 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("execution_id"),
     )
-    op.create_index("ix_slot_flow", "slot", ["tenant", "namespace", "flow_id"])
+    op.create_index(
+        "ix_slot_flow",
+        "slot",
+        ["tenant", "namespace", "flow_id", "running", "at", "execution_id"],
+    )
+    op.create_index(
+        "ix_slot_running",
+        "slot",
+        ["execution_id"],
+        sqlite_where=sa.text("running = 1"),
+        postgresql_where=sa.text("running = 1"),
+    )
     op.create_table(
         "concurrency",
         sa.Column("tenant", sa.String(), nullable=False),
         sa.Column("namespace", sa.String(), nullable=False),
         sa.Column("flow_id", sa.String(), nullable=False),
         sa.Column("running", sa.Integer(), nullable=False),
+        sa.Column("most", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "namespace", "flow_id"),
     )
     op.create_table(
@@ -56,8 +85,25 @@ def upgrade() -> None:
         sa.Column("disabled", sa.Integer(), nullable=False),
         sa.Column("stop_after", sa.String(), nullable=False),
         sa.Column("backfill", sa.Text(), nullable=True),
+        sa.Column("listens", sa.Text(), nullable=True),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "namespace", "flow_id", "trigger_id"),
+    )
+    op.create_table(
+        "trigger_flow",
+        sa.Column("tenant", sa.String(), nullable=False),
+        sa.Column("namespace", sa.String(), nullable=False),
+        sa.Column("flow_id", sa.String(), nullable=False),
+        sa.Column("blob", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "namespace", "flow_id"),
+    )
+    op.create_table(
+        "upstream_event",
+        sa.Column("execution_id", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("execution_id", "version"),
     )
     op.create_index("ix_trigger_next", "trigger_state", ["next_at"])
     op.create_table(
@@ -68,17 +114,25 @@ def upgrade() -> None:
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("start_at", sa.BigInteger(), nullable=False),
         sa.Column("end_at", sa.BigInteger(), nullable=False),
-        sa.Column("results", sa.String(), nullable=False),
-        sa.Column("outputs", sa.String(), nullable=False),
+        sa.Column("results", sa.Text(), nullable=False),
+        sa.Column("outputs", sa.Text(), nullable=False),
+        sa.Column("times", sa.Text(), nullable=False),
+        sa.Column("fired", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "namespace", "flow_id", "key"),
     )
     op.create_table(
         "task_cache",
-        sa.Column("key", sa.String(), nullable=False),
         sa.Column("tenant", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
         sa.Column("outputs", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("key"),
+        sa.PrimaryKeyConstraint("tenant", "key"),
     )
     op.add_column("execution", sa.Column("trigger_id", sa.String(), nullable=True))
+    op.drop_index("ix_execution_open", "execution")
+    op.drop_index("ix_execution_wake", "execution")
+    op.create_index("ix_log_at", "log", ["at"])
+    for name, column, condition in _EXECUTION_INDEXES:
+        where = sa.text(condition)
+        op.create_index(name, "execution", [column], sqlite_where=where, postgresql_where=where)

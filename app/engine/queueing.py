@@ -1,0 +1,45 @@
+"""Letting executions in that wait for their date or for a slot (reference §3.8)."""
+
+from app.engine.admission import ADMISSION
+from app.engine.executor import Executor
+from app.engine.live import Live
+from app.engine.results import endings
+from app.errors import Conflict, Invalid
+from app.executions import ROOT, Kind, State
+
+_UNQUEUED = (State.RUNNING, State.CANCELLED, State.FAILED)
+OUTSIDE = frozenset({State.CREATED, State.QUEUED})
+"""States in which nothing of an execution has run yet."""
+
+
+async def let_in(executor: Executor, live: Live) -> None:
+    """Let an execution run now, whatever its date and its flow's `concurrency` say."""
+    admission = executor.admission
+    if await admission.rule(live.execution.flow_key) is not None or live.execution.slot:
+        await admission.force(live, await admission.limit(live.execution.flow_key))
+    if live.execution.state in OUTSIDE:
+        slot = {"slot": True} if live.execution.slot else {}
+        committed = live.record(live.event(Kind.MOVED, ROOT, State.RUNNING, **slot))
+        live.signal(ADMISSION)
+        await committed
+
+
+async def unqueue(executor: Executor, live: Live, state: State) -> None:
+    """Take an execution out of the queue: let it run, or end it.
+
+    Raises:
+        Conflict: when it does not queue.
+        Invalid: when it cannot get into `state` from there.
+    """
+    if live.execution.state is not State.QUEUED:
+        message = f"execution {live.id} is {live.execution.state}, not QUEUED"
+        raise Conflict(message)
+    if state not in _UNQUEUED:
+        names = ", ".join(_UNQUEUED)
+        message = f"an execution cannot be taken out of the queue as {state}, only as {names}"
+        raise Invalid(message)
+    if state is State.RUNNING:
+        await let_in(executor, live)
+        return
+    message = "it was taken out of the queue"
+    await executor.end_now(live, endings(live.execution, executor.clock, state, message))
