@@ -133,6 +133,23 @@ class SourceHitPage(Document):
     total: int
 
 
+class InputsDocument(Document):
+    """What would become of inputs."""
+
+    id: str
+    namespace: str | None = None
+    inputs: list[dict[str, Any]]
+
+
+class PreviewDocument(Document):
+    """The beginning of a file."""
+
+    extension: str
+    type: str
+    content: Any
+    truncated: bool
+
+
 class CountDocument(Document):
     """How many things a request changed."""
 

@@ -1,7 +1,7 @@
 """Validation of flows, tasks and triggers without saving them: the same code as a sync runs."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.answers import Json
+from app.api.dependencies import Dependencies
 from app.api.documents import ValidationDocument, answers_with, problems_of, yaml_body
 from app.api.paths import PREFIX, Tenant
 from app.api.problems import described
@@ -18,6 +19,7 @@ from app.errors import Invalid
 from app.flows.model import Task, Trigger
 from app.flows.parse import Parsed, parse_entry
 from app.flows.problems import Problem
+from app.flows.topology import Name, Ties, circle, ties_of
 from app.flows.yaml import Part, split_documents
 from app.sync.validation import check_template, parse
 
@@ -39,11 +41,16 @@ _DEPRECATED, _RENAMED = "DEPRECATED", "RENAMED_TYPE"
     responses=answers_with(list[ValidationDocument]),
     openapi_extra=yaml_body("Flows, divided by `---`."),
 )
-async def flows(request: Request, tenant: Tenant, node: Node) -> Response:
+async def validate(request: Request, tenant: Tenant, node: Node) -> Response:
     """Tell what is wrong with each document, with its place and the way out."""
     source = text_of(await request.body())
     parts = divided(source)
-    results = await asyncio.to_thread(_all, parts, node, tenant)
+    results, flows = await asyncio.to_thread(_all, parts, node, tenant)
+    if any(each.starts for each in flows.values()):
+        known: Dependencies = request.app.state.dependencies
+        every = {**await known.ties(node, tenant), **flows}
+        for body in results:
+            _warn_of_circles(body, every)
     return Json(results)
 
 
@@ -111,12 +118,28 @@ def divided(source: str) -> list[Part]:
     return parts
 
 
-def _all(parts: Sequence[Part], node: Services, tenant: str) -> list[dict[str, Any]]:
+def _all(
+    parts: Sequence[Part], node: Services, tenant: str
+) -> tuple[list[dict[str, Any]], dict[Name, Ties]]:
+    """Return the verdicts, and what the valid flows start and listen to."""
     outdated = _outdated(node, tenant)
-    return [
-        _result(index, part, parse(part.source, node.registry, tenant, None), outdated)
-        for index, part in enumerate(parts)
-    ]
+    results, flows = [], {}
+    for index, part in enumerate(parts):
+        parsed = parse(part.source, node.registry, tenant, None)
+        results.append(_result(index, part, parsed, outdated))
+        if parsed.flow is not None:
+            flows[Name(parsed.flow.namespace, parsed.flow.id)] = ties_of(parsed.flow)
+    return results, flows
+
+
+def _warn_of_circles(body: dict[str, Any], flows: Mapping[Name, Ties]) -> None:
+    """Add a warning when a flow is part of a circle of subflows (security case 108)."""
+    name = Name(body.get("namespace", ""), body.get("flow", ""))
+    found = circle(flows, name) if name in flows else []
+    if found:
+        shown = " → ".join(f"{each.namespace}.{each.id}" for each in found)
+        message = f"Flows start each other in a circle: {shown}; see that one of them stops it"
+        body["warnings"].append(message)
 
 
 _Outdated = Callable[[Parsed], bool]

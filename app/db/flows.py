@@ -7,7 +7,7 @@ the database nothing; activation and pins call `refresh`.
 import asyncio
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -44,6 +44,8 @@ class FlowStore:
         self._deleted: set[FlowKey] = set()
         self._pins: dict[FlowKey, FlowRevision] = {}
         self._loaded: OrderedDict[tuple[Any, ...], LoadedFlow] = OrderedDict()
+        self.heard: list[Callable[[set[FlowKey] | None], None]] = []
+        """Who hears which flows may be others from now on (None: all of them)."""
 
     async def open(self) -> None:
         """Read what is active."""
@@ -66,6 +68,8 @@ class FlowStore:
         active_rows = await self._database.fetch(active)
         pin_rows = await self._database.fetch(pins)
         self._take(wanted, active_rows, pin_rows)
+        for hear in self.heard:
+            hear(wanted)
 
     def _take(
         self, wanted: set[FlowKey] | None, active: Sequence[Row], pins: Sequence[Row]
