@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from app.engine.executor import Executor
-from app.engine.inputs import tolerated
 from app.engine.live import Live
 from app.engine.rendering import Renderer
 from app.engine.scope import Scope
@@ -57,7 +56,7 @@ class Previews:
             "revision": revision.revision,
             "commit": revision.snapshot or revision.commit,
             "blob": revision.blob,
-            "inputs": await tolerated(loaded, {}),
+            "inputs": await self._executor.inputs.tolerated(loaded, {}, execution_id()),
             "labels": list(map(list, label_map(loaded.flow.labels).items())),
         }
         event = Event(Kind.CREATED, self._clock.now(), ROOT, State.CREATED, data=data)

@@ -17,8 +17,7 @@ from app.engine.uris import execution_files
 from app.errors import Conflict, HeadwaterError
 from app.executions import ROOT, Event, Execution, Kind, State
 from app.expressions import UNKNOWN, Environment, Host, Pending, compile_template
-from app.flows.convert import ConversionError
-from app.flows.encryption import MASK, Cipher
+from app.flows.encryption import MASK, sealing
 from app.flows.inputs import InputState, validate_inputs, values_of
 from app.flows.model import Inputs
 from app.flows.nesting import nest
@@ -168,16 +167,6 @@ class InputResolver:
         uri = f"{folder}/inputs/{state.input.id}/{path.rpartition('/')[2]}"
         await self._parts.storage.put(uri, _once(data))
         return replace(state, value=uri)
-
-
-def sealing(cipher: Cipher | None) -> Callable[[str], Any]:
-    """Return what makes of a secret text what is kept of it; raises `ConversionError`."""
-
-    def refuse(_: str) -> Any:
-        message = "this server has no encryption key for SECRET values: set encryption.key"
-        raise ConversionError(message)
-
-    return refuse if cipher is None else cipher.sealed
 
 
 def _names_file(state: InputState) -> bool:

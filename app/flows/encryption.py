@@ -7,10 +7,11 @@ of a nonce of 12 bytes, the ciphertext and a tag of 16 bytes.
 import base64
 import binascii
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Self
 
 from app.errors import Invalid
+from app.flows.convert import ConversionError
 
 KIND: Final = "io.kestra.datatype:aes_encrypted"
 MASK: Final = "********"
@@ -77,6 +78,16 @@ class Cipher:
     def sealed(self, text: str) -> dict[str, str]:
         """Return a text as it is kept."""
         return {"type": KIND, "value": self.encrypt(text)}
+
+
+def sealing(cipher: Cipher | None) -> Callable[[str], Any]:
+    """Return what makes of a secret text what is kept of it; raises `ConversionError`."""
+
+    def refuse(_: str) -> Any:
+        message = "this server has no key for secret values: set HEADWATER_ENCRYPTION__KEY"
+        raise ConversionError(message)
+
+    return refuse if cipher is None else cipher.sealed
 
 
 def is_sealed(value: Any) -> bool:

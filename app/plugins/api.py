@@ -262,9 +262,23 @@ class RunContext(Protocol):
         ...
 
     def metric(
-        self, name: str, value: float, *, kind: Literal["counter", "timer"] = "counter", **tags: str
+        self,
+        name: str,
+        value: float,
+        /,
+        *,
+        kind: Literal["counter", "timer"] = "counter",
+        **tags: str,
     ) -> None:
         """Report a figure; timers in seconds."""
+        ...
+
+    def encrypt(self, text: str) -> Mapping[str, str]:
+        """Return a text sealed under the server's key; expressions see it in plain text.
+
+        Raises:
+            TaskFailed: when the server has no key.
+        """
         ...
 
     async def put_file(self, name: str, chunks: AsyncIterator[bytes]) -> str:

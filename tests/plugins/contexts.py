@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from app.expressions import Environment, compile_template
+from app.flows.encryption import Cipher
 from app.plugins.api import TaskFailed
 from app.ports import HttpClient, NamespaceFile
 from app.storage import MemoryStorage
@@ -81,6 +82,7 @@ class Context:
         }
         self.variables: Mapping[str, Any] = {}
         self.folder: Path | None = None
+        self.cipher: Cipher | None = None
         self.namespaces: dict[str, dict[str, bytes]] = {}
 
     async def render(self, value: Any, /, **extra: Any) -> Any:
@@ -90,6 +92,11 @@ class Context:
 
     def metric(self, name: str, value: float, *, kind: str = "counter", **tags: str) -> None:
         self.metrics.append((name, value, kind, tags))
+
+    def encrypt(self, text: str) -> dict[str, str]:
+        if self.cipher is None:
+            raise TaskFailed("no encryption key")
+        return self.cipher.sealed(text)
 
     async def put_file(self, name: str, chunks: AsyncIterator[bytes]) -> str:
         uri = f"kestra:///company/team/flow/executions/e1/tasks/t/r1/{name}"

@@ -8,6 +8,7 @@ import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 import psutil
 
@@ -200,6 +201,28 @@ async def loop(server: Server, request: Seen, writer: Writer) -> None:
     writer.write(answer(302, b"", "Location: /loop"))
 
 
+async def named(server: Server, request: Seen, writer: Writer) -> None:
+    """`/named?value` answers with that `Content-Disposition`."""
+    value = unquote(request.target.partition("?")[2])
+    writer.write(answer(200, b"content", f"Content-Disposition: {value}"))
+
+
+async def empty(server: Server, request: Seen, writer: Writer) -> None:
+    writer.write(answer(200))
+
+
+async def events(server: Server, request: Seen, writer: Writer) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+    for piece in (
+        b'\xef\xbb\xbf: hello\n\nid: 7\r\nevent: part\r\ndata: {"c":[{"t":"Gr"}]}\r\n\r',
+        b'\ndata:{"c":[{"t":"\xc3', b'\xbc\xc3\x9fe"}]}\n\n',
+        b"data: [DONE]\n\ndata: one\ndata: two",
+    ):  # fmt: skip
+        writer.write(piece)
+        await writer.drain()
+    writer.close()
+
+
 def _abort(writer: Writer) -> None:
     connection = writer.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -210,7 +233,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     behaviour.__name__: behaviour
     for behaviour in (
         ok, latin, hang, reset, closed, garbage, short, broken500, cut, slow, endless, big, bomb,
-        zipped, halfzip, redirect, loop,
+        zipped, halfzip, redirect, loop, named, empty, events,
     )
 }  # fmt: skip
 

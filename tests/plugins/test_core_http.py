@@ -3,6 +3,7 @@
 import base64
 import tracemalloc
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -259,7 +260,8 @@ async def test_a_status_above_399_fails_for_certain(
 ) -> None:
     uri = server.url(f"/ok?status={status}")
     found = await failed(context, uri, method="POST")
-    assert found.message == f"POST {uri} answered {status}: {OK}"
+    phrase = HTTPStatus(status).phrase
+    assert found.message == f"POST {uri} answered {status} {phrase}: {OK}"
     assert found.definite
     assert found.outputs["code"] == status
     assert found.outputs["body"] == OK
@@ -327,7 +329,7 @@ async def test_slowness_ends_with_the_total_limit(server: Server) -> None:
         ({"method": "GET\r\nX: y"}, "is no HTTP method"),
         ({"headers": {"X\r\nY": "z"}}, "cannot be sent"),
         ({"headers": {"X": "a\r\nY: z"}}, "cannot be sent"),
-        ({"encryptBody": True}, "needs an encryption key"),
+        ({"encryptBody": True}, "no encryption key"),
         ({"uri": "file:///etc/passwd"}, "only http and https"),
         ({"uri": "http://169.254.169.254/latest/meta-data"}, "must not be called"),
     ],

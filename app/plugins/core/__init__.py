@@ -13,10 +13,14 @@ from app.plugins.core import (
     trigger,
 )
 from app.plugins.core.http import Request
+from app.plugins.core.http_download import Download
+from app.plugins.core.http_sse import SseRequest
 from app.plugins.core.output import OutputValues
 
 TYPES = (
     Request,
+    Download,
+    SseRequest,
     OutputValues,
     *debug.TYPES,
     *execution.TYPES,
