@@ -32,7 +32,9 @@ from app.api import (
     health,
     hooks,
     input_checks,
+    key_values,
     logs,
+    metrics,
     sources,
     validation,
 )
@@ -66,6 +68,8 @@ _ROUTERS = (
     executions.router,
     following.router,
     logs.router,
+    metrics.router,
+    key_values.router,
     executions.hot,
     validation.router,
     flow_pins.router,

@@ -7,13 +7,14 @@ import orjson
 from app.api.times import instant
 from app.engine.logs import LEVELS
 from app.executions import Execution
+from app.ports import LogLine
 
 LEVEL_NAMES = {number: name for name, number in LEVELS.items()}
 
 
-def log_json(row: Any, execution: Execution) -> dict[str, Any]:
-    """Return a row of the log as a `LogEntry`."""
-    return {
+def log_json(row: Any, execution: Execution | LogLine) -> dict[str, Any]:
+    """Return a row of the log as a `LogEntry`; `execution` says whose it is."""
+    entry = {
         "tenantId": execution.tenant,
         "namespace": execution.namespace,
         "flowId": execution.flow_id,
@@ -25,6 +26,9 @@ def log_json(row: Any, execution: Execution) -> dict[str, Any]:
         "level": LEVEL_NAMES.get(row.level, "INFO"),
         "message": row.message,
     }
+    if (trigger := getattr(row, "trigger_id", None)) is not None:
+        entry["triggerId"] = trigger
+    return entry
 
 
 def log_text(row: Any) -> str:
@@ -44,7 +48,17 @@ def metric_json(row: Any, execution: Execution) -> dict[str, Any]:
         "taskRunId": row.task_run_id,
         "type": row.kind,
         "name": row.name,
-        "value": row.value,
+        "value": metric_value(row.kind, row.value),
         "timestamp": instant(row.at),
-        "tags": orjson.loads(row.tags),
+        "tags": {
+            "flow_id": execution.flow_id,
+            "namespace_id": execution.namespace,
+            "task_id": row.task_id,
+            **orjson.loads(row.tags),
+        },
     }
+
+
+def metric_value(kind: str, value: float) -> float:
+    """Return a figure as Kestra tells it: timers, which are kept in seconds, in milliseconds."""
+    return value * 1_000 if kind == "timer" else value

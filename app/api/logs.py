@@ -1,21 +1,28 @@
-"""Logs and metrics of executions."""
+"""Logs of executions: to read, to search, to take home, to delete (reference §6.3)."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
-from starlette.responses import Response
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 
-from app.api.answers import Json, page
+from app.api.answers import Json, nothing, page
 from app.api.documents import LogDocument, answers_with, problems_of, text_answer
-from app.api.log_json import log_json, log_text, metric_json
-from app.api.paths import PREFIX, ExecutionId, Tenant
-from app.api.query import Page, Size, Sort, known_keys
+from app.api.log_filters import PLAIN_FILTERS, wanted
+from app.api.log_json import log_json, log_text
+from app.api.paths import PREFIX, ExecutionId, FlowId, Namespace, Tenant
+from app.api.query import Page, Size, Sort, known_keys, takes_filters
 from app.api.services import Node, Services
+from app.api.single_filters import sortable
 from app.api.status import owned
+from app.db.logs import SORTABLE
 from app.engine.logs import LEVELS
+from app.ports import LogQuery
 
 router = APIRouter(
     prefix=f"{PREFIX}/{{tenant}}",
+    tags=["Logs"],
     dependencies=[Depends(known_keys)],
     responses=problems_of(404),
 )
@@ -36,87 +43,114 @@ def number_of(level: str | None) -> int:
     return LEVELS[level] if level else 0
 
 
-@router.get(
-    "/logs/{execution_id}",
-    tags=["Logs"],
-    summary="The log of an execution",
-    responses=answers_with(list[LogDocument]),
-)
-async def lines(
+async def _some_lines(
     tenant: Tenant,
     execution_id: ExecutionId,
-    node: Node,
     least: MinLevel = None,
     task_run_id: TaskRunId = None,
     task_id: TaskId = None,
     attempt: AttemptNumber = None,
-) -> Response:
-    """List the lines that the tasks of an execution wrote, in order."""
-    execution = await owned(node, tenant, execution_id)
-    rows = await _rows(node, execution_id, least, task_run_id, task_id, attempt)
-    return Json([log_json(row, execution) for row in rows])
+) -> LogQuery:
+    """Read from the parameters which lines of an execution are meant."""
+    return LogQuery(
+        tenant,
+        execution_id=execution_id,
+        least=number_of(least),
+        task_run_id=task_run_id,
+        task_ids=[task_id] if task_id else (),
+        attempt=attempt,
+    )
+
+
+Lines = Annotated[LogQuery, Depends(_some_lines)]
 
 
 @router.get(
-    "/logs/{execution_id}/download",
-    tags=["Logs"],
-    summary="The log of an execution as text",
-    responses=text_answer("The log"),
+    "/logs/search",
+    dependencies=PLAIN_FILTERS,
+    summary="Search logs",
 )
-async def download(
+@takes_filters
+async def search(
+    request: Request,
     tenant: Tenant,
-    execution_id: ExecutionId,
-    node: Node,
-    least: MinLevel = None,
-    task_run_id: TaskRunId = None,
-    task_id: TaskId = None,
-    attempt: AttemptNumber = None,
-) -> Response:
-    """Send the log of an execution as a text file."""
-    await owned(node, tenant, execution_id)
-    rows = await _rows(node, execution_id, least, task_run_id, task_id, attempt)
-    headers = {"Content-Disposition": f'attachment; filename="{execution_id}.log"'}
-    text = "".join(log_text(row) for row in rows)
-    return Response(text, headers=headers, media_type="text/plain; charset=utf-8")
-
-
-async def _rows(
-    node: Services,
-    execution_id: str,
-    least: str | None,
-    task_run_id: str | None,
-    task_id: str | None,
-    attempt: int | None,
-) -> list[Any]:
-    rows: list[Any] = []
-    while True:
-        more = await node.logs.lines(
-            execution_id,
-            least=number_of(least),
-            task_run_id=task_run_id,
-            task_id=task_id,
-            attempt=attempt,
-            after=rows[-1].seq if rows else -1,
-        )
-        if not more:
-            return rows
-        rows.extend(more)
-
-
-@router.get("/metrics/{execution_id}", tags=["Metrics"], summary="The metrics of an execution")
-async def metrics(
-    tenant: Tenant,
-    execution_id: ExecutionId,
     node: Node,
     number: Page = 1,
     size: Size = 10,
     sort: Sort = [],  # noqa: B006 - FastAPI copies it
-    task_run_id: TaskRunId = None,
-    task_id: TaskId = None,
 ) -> Response:
-    """List the figures that the tasks of an execution reported, in order."""
-    execution = await owned(node, tenant, execution_id)
-    rows, total = await node.metrics.of_execution(
-        execution_id, task_run_id=task_run_id, task_id=task_id, page=number, size=size, sort=sort
+    """List the lines of all executions that match, one page of them, newest first by default."""
+    query = wanted(tenant, request.query_params, node.clock.now())
+    await node.sink.settled()
+    lines, total = await node.logs.search(
+        query, page=number, size=size, sort=sortable(sort, SORTABLE)
     )
-    return page([metric_json(row, execution) for row in rows], total)
+    return page([log_json(line, line) for line in lines], total)
+
+
+@router.get(
+    "/logs/{execution_id}",
+    summary="The log of an execution",
+    responses=answers_with(list[LogDocument]),
+)
+async def lines(query: Lines, node: Node) -> Response:
+    """List the lines that the tasks of an execution wrote, in order."""
+    await _owned(node, query)
+    found = [row async for rows in _pages(node, query) for row in rows]
+    return Json([log_json(row, row) for row in found])
+
+
+@router.get(
+    "/logs/{execution_id}/download",
+    summary="The log of an execution as text",
+    responses=text_answer("The log"),
+)
+async def download(query: Lines, node: Node) -> Response:
+    """Send the log of an execution as a text file."""
+    await _owned(node, query)
+    headers = {"Content-Disposition": f'attachment; filename="{query.execution_id}.log"'}
+
+    async def text() -> AsyncIterator[str]:
+        async for rows in _pages(node, query):
+            yield "".join(log_text(row) for row in rows)
+
+    return StreamingResponse(text(), headers=headers, media_type="text/plain; charset=utf-8")
+
+
+@router.delete("/logs/{execution_id}", summary="Delete the log of an execution")
+async def delete(query: Lines, node: Node) -> Response:
+    """Delete lines that the tasks of an execution wrote."""
+    await _owned(node, query)
+    await node.logs.purge(query)
+    return nothing(200)
+
+
+@router.delete("/logs/{namespace}/{flow_id}", summary="Delete the logs of a flow")
+async def delete_of_flow(
+    tenant: Tenant,
+    namespace: Namespace,
+    flow_id: FlowId,
+    node: Node,
+    trigger_id: Annotated[
+        str | None,
+        Query(alias="triggerId", max_length=500, description="Only of what this trigger started."),
+    ] = None,
+) -> Response:
+    """Delete the lines of all executions of a flow."""
+    await node.sink.settled()
+    query = LogQuery(tenant, namespace, below=False, flow_id=flow_id, trigger_id=trigger_id)
+    await node.logs.purge(query)
+    return nothing(200)
+
+
+async def _owned(node: Services, query: LogQuery) -> None:
+    """Make sure that the execution is there, and what its tasks wrote so far."""
+    await owned(node, query.tenant, query.execution_id or "")
+    await node.sink.settled()
+
+
+async def _pages(node: Services, query: LogQuery) -> AsyncIterator[list[Any]]:
+    last = None
+    while rows := await node.logs.find(query, after=last, limit=10_000):
+        yield rows
+        last = rows[-1]

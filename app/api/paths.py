@@ -18,7 +18,7 @@ NAME_RULE = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$"
 WITHOUT_TENANT = frozenset({"configs", "hooks", "sources"})
 """First parts of paths that belong to the instance, not to a tenant."""
 
-WITH_TENANT = frozenset({"flows", "executions", "logs", "metrics", "pins"})
+WITH_TENANT = frozenset({"flows", "executions", "kv", "logs", "metrics", "namespaces", "pins"})
 """First parts of a tenant's paths; older clients leave the tenant before them out."""
 
 Tenant = Annotated[str, Path(pattern=TENANT_RULE, description="The tenant; `main` by default.")]

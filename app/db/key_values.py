@@ -4,6 +4,7 @@ A pair whose time has come is treated as absent at once; the hourly job removes 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select
@@ -18,6 +19,15 @@ from app.ports import Clock, KeptKey, KeyValue
 _TABLE: Any = KeyValueRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _C = _TABLE.c
 
+SORTABLE = {
+    "key": _C.key,
+    "namespace": _C.namespace,
+    "creationDate": _C.created_at,
+    "updateDate": _C.updated_at,
+    "expirationDate": _C.expires_at,
+}
+"""Kestra's sort keys and our columns."""
+
 _PUT = (
     "INSERT INTO key_value (tenant, namespace, key, kind, value, description, created_at,"
     " updated_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -30,6 +40,19 @@ _PUT = (
 # One statement decides, so that of two writers at once exactly one finds the key free.
 _PUT_NEW = f"{_PUT} WHERE key_value.expires_at <= excluded.updated_at"
 _FORGET = 200
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFilter:
+    """Which pairs to list; empty fields do not matter."""
+
+    tenant: str
+    namespace: str | None = None
+    below: bool = True
+    """Whether namespaces below the named one count too."""
+    key: str | None = None
+    text: str | None = None
+    """Part of a key or of a namespace."""
 
 
 class SqlKeyValues:
@@ -94,6 +117,16 @@ class SqlKeyValues:
             count += (await self._database.transact(statement))[0]
         return count
 
+    async def search(
+        self, wanted: "KeyFilter", *, page: int = 1, size: int = 10, sort: Sequence[str] = ()
+    ) -> tuple[list[tuple[str, KeyValue]], int]:
+        """Return one page of pairs, each after its namespace, and how many there are."""
+        where = [_C.tenant == wanted.tenant, self._present(), *_chosen(wanted)]
+        count = await self._database.fetch(select(func.count()).select_from(_TABLE).where(*where))
+        query = select(_TABLE).where(*where).order_by(*_order(sort))
+        rows = await self._database.fetch(query.limit(size).offset((page - 1) * size))
+        return [(row.namespace, _pair(row)) for row in rows], count[0][0]
+
     def _present(self) -> ColumnElement[bool]:
         return or_(_C.expires_at.is_(None), _C.expires_at > self._clock.now())
 
@@ -101,6 +134,30 @@ class SqlKeyValues:
 async def forget_expired(database: Database, now: int) -> int:
     """Delete the pairs that have expired at `now` (µs); return how many."""
     return (await database.transact(delete(_TABLE).where(_C.expires_at <= now)))[0]
+
+
+def _chosen(wanted: KeyFilter) -> list[ColumnElement[bool]]:
+    checks = []
+    if wanted.namespace is not None:
+        same = _C.namespace == wanted.namespace
+        below = _C.namespace.startswith(f"{wanted.namespace}.", autoescape=True)
+        checks.append(same | below if wanted.below else same)
+    if wanted.key is not None:
+        checks.append(_C.key == wanted.key)
+    if wanted.text:
+        columns = (_C.key, _C.namespace)
+        checks.append(or_(*(each.icontains(wanted.text, autoescape=True) for each in columns)))
+    return checks
+
+
+def _order(sort: Sequence[str]) -> list[Any]:
+    order = []
+    for each in sort:
+        name, _, direction = each.partition(":")
+        column = SORTABLE.get(name)
+        if column is not None:
+            order.append(column.desc() if direction == "desc" else column.asc())
+    return [*order, _C.namespace, _C.key]
 
 
 def _place(tenant: str, namespace: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -115,8 +115,9 @@ def _of_executions(query: LogQuery) -> list[ColumnElement[bool]]:
     """Return the conditions on the execution that a line belongs to."""
     checks = []
     if query.namespace:
+        same = _E.namespace == query.namespace
         below = _E.namespace.startswith(query.namespace + ".", autoescape=True)
-        checks.append((_E.namespace == query.namespace) | below)
+        checks.append(same | below if query.below else same)
     if query.flow_id:
         checks.append(_E.flow_id == query.flow_id)
     if query.trigger_id:

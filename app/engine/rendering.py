@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-
 from app.engine.suspects import Stepping
-from app.errors import ExpressionError, Invalid
+from app.errors import ExpressionError
 from app.expressions import Environment, Pending, compile_template, render_async, render_deep
 from app.flows.model import Model
-from app.flows.values import coerce, dynamic_fields, is_template
+from app.flows.values import dynamic_fields, is_template, rendered_value
 
 M = TypeVar("M", bound=Model)
 
@@ -85,35 +83,26 @@ class Renderer:
         if not plan:
             return model
         changed: dict[str, Any] = {}
-        for name, value, adapter in plan:
-            if adapter is None:
-                changed[name] = await self.model(value, variables)
-            else:
+        for name, value, dynamic in plan:
+            if dynamic:
                 rendered = await self.deep(value, variables)
-                changed[name] = _coerced(type(model), name, adapter, rendered)
+                changed[name] = rendered_value(type(model), name, rendered)
+            else:
+                changed[name] = await self.model(value, variables)
         return model.model_copy(update=changed)
 
 
-def _plan(model: Model) -> list[tuple[str, Any, TypeAdapter[Any] | None]]:
+def _plan(model: Model) -> list[tuple[str, Any, bool]]:
+    """Return the properties to render: name, value, and whether it is dynamic or has such."""
     dynamic = dynamic_fields(type(model))
-    plan: list[tuple[str, Any, TypeAdapter[Any] | None]] = []
+    plan: list[tuple[str, Any, bool]] = []
     for name in type(model).model_fields:
         value = getattr(model, name)
-        if name in dynamic and is_template(value):
-            plan.append((name, value, dynamic[name]))
+        if name in dynamic and is_template(value) and name not in model.late:
+            plan.append((name, value, True))
         elif isinstance(value, Model) and _plan(value):
-            plan.append((name, value, None))
+            plan.append((name, value, False))
     return plan
-
-
-def _coerced(owner: type[Model], name: str, adapter: TypeAdapter[Any], rendered: Any) -> Any:
-    try:
-        return coerce(adapter, rendered)
-    except ValidationError as error:
-        alias = owner.model_fields[name].alias or name
-        first = error.errors(include_url=False)[0]["msg"]
-        message = f"property `{alias}` cannot be {rendered!r}: {first}"
-        raise Invalid(message) from error
 
 
 def reason(error: Exception) -> str:

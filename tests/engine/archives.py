@@ -50,7 +50,7 @@ class MemoryLogs:
 def _of(query: LogQuery, execution: Execution, trigger: str | None) -> bool:
     return (
         execution.tenant == query.tenant
-        and within(query.namespace, execution)
+        and within(query.namespace, execution, below=query.below)
         and query.flow_id in (None, execution.flow_id)
         and query.trigger_id in (None, trigger)
         and query.execution_id in (None, execution.id)
