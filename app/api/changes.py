@@ -4,7 +4,8 @@ Each has two paths: Kestra's older one, and that of its version 2 below `actions
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Depends, Query
@@ -161,7 +162,8 @@ async def change_status(
 ) -> Response:
     """Say that an execution ended in another state; nothing runs again."""
     await owned(node, tenant, execution_id)
-    await node.commands.change_status(tenant, execution_id, status)
+    with _as_invalid():
+        await node.commands.change_status(tenant, execution_id, status)
     return await _now(request, node, tenant, execution_id)
 
 
@@ -175,7 +177,8 @@ async def unqueue(
 ) -> Response:
     """Take an execution out of the queue, whatever its flow's limit says."""
     await owned(node, tenant, execution_id)
-    await node.commands.unqueue(tenant, execution_id, state=wanted)
+    with _as_invalid():
+        await node.commands.unqueue(tenant, execution_id, state=wanted)
     return await _now(request, node, tenant, execution_id)
 
 
@@ -185,7 +188,8 @@ async def force_run(
 ) -> Response:
     """Let an execution go on that is created, queued or paused."""
     await owned(node, tenant, execution_id)
-    await node.commands.force_run(tenant, execution_id)
+    with _as_invalid():
+        await node.commands.force_run(tenant, execution_id)
     return await _now(request, node, tenant, execution_id)
 
 
@@ -193,7 +197,7 @@ async def force_run(
 async def labels(
     request: Request, tenant: Tenant, execution_id: ExecutionId, given: NewLabels, node: Node
 ) -> Response:
-    """Set labels: equal keys are replaced, others added."""
+    """Set the labels; those of the system stay."""
     wanted = checked_labels(given)
     await owned(node, tenant, execution_id)
     await node.commands.label(tenant, execution_id, wanted)
@@ -224,6 +228,15 @@ async def remove(
     await owned(node, tenant, execution_id)
     await delete(node, Target(tenant, execution_id), Remains(logs, metrics, files))
     return nothing()
+
+
+@contextmanager
+def _as_invalid() -> Iterator[None]:
+    """Answer 422 where a state does not allow a verb, as Kestra does for these."""
+    try:
+        yield
+    except Conflict as error:
+        raise Invalid(error.message) from None
 
 
 async def _now(request: Request, node: Services, tenant: str, execution_id: str) -> Response:
