@@ -46,6 +46,9 @@ class Model(BaseModel):
     renamed: ClassVar[Mapping[str, str]] = {}
     """Old names of properties that are still read, each with its new name."""
 
+    late: ClassVar[frozenset[str]] = frozenset()
+    """Names of dynamic properties that the task renders itself, as it has variables to add."""
+
     deprecated: ClassVar[str] = ""
     """Why this whole type should no longer be used, and what to use instead."""
 

@@ -25,6 +25,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from app.errors import Invalid
 from app.flows.durations import format_duration, parse_duration
 
 T = TypeVar("T")
@@ -201,6 +202,21 @@ def dynamic_fields(model: type[BaseModel]) -> Mapping[str, TypeAdapter[Any]]:
             if _is_dynamic(annotation)
         }
     )
+
+
+def rendered_value(owner: type[BaseModel], name: str, rendered: Any) -> Any:
+    """Return the value of a dynamic property that was rendered.
+
+    Raises:
+        Invalid: what came out is no value for the property.
+    """
+    try:
+        return coerce(dynamic_fields(owner)[name], rendered)
+    except ValidationError as error:
+        alias = owner.model_fields[name].alias or name
+        first = error.errors(include_url=False)[0]["msg"]
+        message = f"property `{alias}` cannot be {rendered!r}: {first}"
+        raise Invalid(message) from error
 
 
 def coerce(adapter: TypeAdapter[T], rendered: Any) -> T:
