@@ -140,6 +140,15 @@ class Metrics:
         self.sweeper_repairs = Counter(
             "sweeper_repairs", "What the sweeper had to mend", ["kind"], registry=registry
         )
+        self.trigger_fires = Counter(
+            "trigger_fires", "Executions that triggers started", ["type"], registry=registry
+        )
+        self.trigger_late_seconds = Histogram(
+            "trigger_late_seconds",
+            "Time from the planned date of a schedule to its execution",
+            buckets=_SLOW,
+            registry=registry,
+        )
         self.limits_reached = Counter(
             "limits_reached", "Requests and tasks refused by a limit", ["limit"], registry=registry
         )
