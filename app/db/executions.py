@@ -28,17 +28,6 @@ SORTABLE = {
 }
 """Kestra's sort keys and our columns."""
 
-# A retried child is followed by another execution, whose parent is the one before it.
-_CHILDREN = """
-WITH RECURSIVE family (id, ended_at) AS (
-    SELECT id, ended_at FROM execution WHERE parent_id = ? AND original_id IS NULL
-    UNION
-    SELECT later.id, later.ended_at FROM execution later
-    JOIN family ON later.parent_id = family.id WHERE later.original_id IS NOT NULL
-)
-SELECT id FROM family WHERE ended_at IS NULL
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class ExecutionFilter:
@@ -139,8 +128,10 @@ class SqlExecutions:
         return [row.id for row in rows]
 
     async def children(self, execution_id: str) -> list[str]:
-        """Return ids of the unfinished executions that this one started, retries of them too."""
-        rows = await self._database.fetch_sql(_CHILDREN, execution_id)
+        """Return ids of the unfinished executions that this one started."""
+        rows = await self._database.fetch_sql(
+            "SELECT id FROM execution WHERE parent_id = ? AND ended_at IS NULL", execution_id
+        )
         return [row.id for row in rows]
 
     async def claimed(self, claim: Claim) -> tuple[str, str] | None:

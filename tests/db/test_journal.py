@@ -172,6 +172,7 @@ async def test_parents_of_ended_children_are_found(ports: tuple[Any, Any]) -> No
     journal, executions = ports
     parent, event = created()
     await journal.append(parent, [event])
+    await journal.append(parent, [moved(parent, State.RUNNING)])
     await journal.append(parent, [], parked=True)
     trigger = {"variables": {"executionId": parent.id}}
     child, event = created(trigger=trigger)
