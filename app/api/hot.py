@@ -8,7 +8,7 @@ from starlette.types import Scope
 
 from app.api.creation import create
 from app.api.entrance import Handler
-from app.api.paths import is_tenant
+from app.api.paths import is_execution, is_tenant
 from app.api.status import status
 
 # Words that stand where an id would: these paths belong to other routes.
@@ -52,7 +52,7 @@ def _find_status(scope: Scope) -> Handler | None:
 
 def _find_create(scope: Scope) -> Handler | None:
     parts = _parts(scope, _OF_FLOW)
-    if parts is None or parts[6] in _ACTIONS:
-        return None
+    if parts is None or (parts[6] in _ACTIONS and is_execution(parts[5])):
+        return None  # an id of an execution, and no namespace: it has no dot
     scope["path_params"] = {"tenant": parts[3], "namespace": parts[5], "flow_id": parts[6]}
     return create

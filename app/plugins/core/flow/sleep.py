@@ -4,11 +4,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from app.errors import Invalid
 from app.executions import State
-from app.flows.durations import parse_duration
-from app.flows.values import Duration, Dynamic, is_template
+from app.flows.durations import format_duration
+from app.flows.values import Duration, Dynamic
 from app.plugins.api import Flowable, Walker
+from app.plugins.core.flow.properties import duration
 
 
 class Sleep(Flowable):
@@ -21,13 +21,7 @@ class Sleep(Flowable):
 
     async def walk(self, walker: Walker) -> State:
         """Wait."""
-        duration = self.duration
-        if is_template(duration):
-            text = await walker.render(duration)
-            try:
-                duration = parse_duration(text)
-            except ValueError as error:
-                message = f"`duration` cannot be {text!r}: {error}"
-                raise Invalid(message) from None
-        await walker.sleep(duration)
+        wanted = await duration(walker, "duration", self.duration)
+        walker.log("INFO", f"Waiting for {format_duration(wanted)}")
+        await walker.sleep(wanted)
         return State.SUCCESS
