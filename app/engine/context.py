@@ -1,24 +1,26 @@
 """What a running task has at hand: the `RunContext` of the plugin API."""
 
-import asyncio
-import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import orjson
 
+from app.engine import directories
 from app.engine.interpreter import Place
-from app.engine.json import as_json
 from app.engine.logs import TaskRunLog
 from app.engine.parts import Parts
 from app.engine.policies import Try
 from app.engine.rendering import Renderer
 from app.engine.stores import BoundFiles, BoundKeyValues, StoredStates
+from app.engine.templated import templated_task
 from app.engine.uris import cache_file, files_of, may_read, owns, task_run_files
+from app.engine.variables import add_labels, set_variables, unset_variables
 from app.errors import NotFound, Unavailable
-from app.executions import ROOT, Kind, State
-from app.plugins.api import ExecutionActions, TaskFailed
+from app.executions import State
+from app.flows.convert import ConversionError
+from app.flows.encryption import sealing
+from app.plugins.api import ExecutionActions, Runnable, TaskFailed
 from app.ports import MetricEntry, Runner
 
 
@@ -50,7 +52,8 @@ class TaskContext:
         self.variables = variables
         self.exit_state: State | None = None
         self._directory: Path | None = place.frame.directory
-        self._own_directory = False
+        self.has_directory = False
+        """Whether it has a working directory of its own, to be removed by `close`."""
         self._live = place.live
         self._task_id = place.task.id
         self._value = place.frame.value
@@ -82,8 +85,28 @@ class TaskContext:
             return await self._renderer.text(value, variables)
         return await self._renderer.deep(value, variables)
 
+    def now(self) -> int:
+        """Return the time: µs since the epoch."""
+        return self._live.clock.now()
+
+    async def render_typed(self, value: Any, **extra: Any) -> Any:
+        """Render as `render` does; a text that is one single `{{ … }}` gives its native value."""
+        variables = {**self.variables, **extra} if extra else self.variables
+        return await self._renderer.typed(value, variables)
+
+    async def task(self, spec: str) -> Runnable:
+        """Return the runnable task that a YAML text describes, its properties rendered."""
+        types = self._parts.types
+        return await templated_task(spec, self._task_id, types, self._renderer, self.variables)
+
     def metric(
-        self, name: str, value: float, *, kind: Literal["counter", "timer"] = "counter", **tags: str
+        self,
+        name: str,
+        value: float,
+        /,
+        *,
+        kind: Literal["counter", "timer"] = "counter",
+        **tags: str,
     ) -> None:
         """Report a figure."""
         entry = MetricEntry(
@@ -91,6 +114,13 @@ class TaskContext:
             self._live.clock.now(), orjson.dumps(tags).decode(),
         )  # fmt: skip
         self._parts.sink.metric(entry)
+
+    def encrypt(self, text: str) -> dict[str, str]:
+        """Return a text sealed under the server's key."""
+        try:
+            return dict(sealing(self._parts.cipher)(text))
+        except ConversionError as error:
+            raise TaskFailed(error.message) from None
 
     async def put_file(self, name: str, chunks: AsyncIterator[bytes]) -> str:
         """Store a file of this task run; return its URI."""
@@ -134,15 +164,16 @@ class TaskContext:
     async def directory(self) -> Path:
         """Return the working directory, made when first asked for."""
         if self._directory is None:
-            self._directory = self._parts.work / self.execution_id / self.task_run_id
-            self._own_directory = True
-        await asyncio.to_thread(self._directory.mkdir, parents=True, exist_ok=True)
+            own = directories.place(self._parts.work, self.execution_id, self.task_run_id)
+            self.has_directory = True
+            await directories.fresh(own)
+            self._directory = own
         return self._directory
 
     async def close(self) -> None:
-        """Remove the working directory, if it is the task run's own."""
-        if self._own_directory and self._directory is not None:
-            await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
+        """Remove the working directory, which is the task run's own."""
+        if self._directory is not None:
+            await directories.remove(self._directory)
 
     def kv(self, namespace: str | None = None) -> BoundKeyValues:
         """Return the key-value pairs of a namespace, by default the flow's."""
@@ -188,37 +219,16 @@ class TaskContext:
 
     async def label(self, labels: Mapping[str, str]) -> None:
         """Merge labels into those of the execution."""
-        for key in labels:
-            if key.startswith("system."):
-                message = f"System labels can only be set by Headwater itself, found label '{key}'."
-                raise TaskFailed(message)
-        merged = {**dict(self._live.execution.labels), **labels}
-        pairs = [list(pair) for pair in merged.items()]
-        await self._live.record(self._live.event(Kind.LABELLED, ROOT, labels=pairs))
+        await add_labels(self._live, labels)
 
     async def set_variables(self, variables: Mapping[str, Any], *, overwrite: bool = True) -> None:
-        """Merge variables into those of the execution."""
-        present = self._live.execution.variables
-        taken = [name for name in variables if name in present]
-        if taken and not overwrite:
-            message = f"variables are set already: {', '.join(taken)}"
-            raise TaskFailed(message)
-        await self._set_variables({**present, **variables})
+        """Merge variables into those that tasks of the execution set before."""
+        limit = self._parts.limits.inputs
+        await set_variables(self._live, variables, limit, overwrite=overwrite)
 
     async def unset_variables(self, names: Sequence[str], *, strict: bool = False) -> None:
         """Take variables of the execution away."""
-        present = self._live.execution.variables
-        missing = [name for name in names if name not in present]
-        if missing and strict:
-            message = f"there are no variables: {', '.join(missing)}"
-            raise TaskFailed(message)
-        await self._set_variables(
-            {name: value for name, value in present.items() if name not in names}
-        )
-
-    async def _set_variables(self, variables: dict[str, Any]) -> None:
-        event = self._live.event(Kind.VARIABLES, ROOT, variables=as_json(variables))
-        await self._live.record(event)
+        await unset_variables(self._live, names, strict=strict)
 
     def exit(self, state: State) -> None:
         """End the task run, all above it and the execution in `state`, once `run` returns."""

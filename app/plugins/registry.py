@@ -12,7 +12,7 @@ from app.errors import HeadwaterError
 from app.flows.model import CONDITIONS, RUNNERS, TRIGGERS, Condition, Task, TaskRunner, Trigger
 from app.flows.typed import Typed
 from app.flows.typenames import spellings
-from app.plugins import core
+from app.plugins import core, scripts
 
 GROUP = "headwater.plugins"
 
@@ -47,7 +47,7 @@ class Registry:
     def load(cls) -> Self:
         """Return the registry of all installed plugins; raises `BrokenPlugin`."""
         # Ours are there even when the project runs without being installed.
-        found: list[type[Typed]] = [*core.TYPES, *TRIGGERS, *CONDITIONS, *RUNNERS]
+        found: list[type[Typed]] = [*core.TYPES, *scripts.TYPES, *TRIGGERS, *CONDITIONS, *RUNNERS]
         for entry in entry_points(group=GROUP):
             found += _types_of(entry.name, entry.load)
         return cls(dict.fromkeys(found))

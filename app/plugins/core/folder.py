@@ -11,6 +11,7 @@ import stat
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from app.errors import HeadwaterError
 from app.flows.globs import Match
 from app.plugins.api import RunContext, TaskFailed
 
@@ -34,19 +35,44 @@ def place(directory: Path, name: str) -> Path:
 async def put(ctx: RunContext, directory: Path, files: Mapping[str, str]) -> None:
     """Write files: what a `kestra://` URI names, or the text itself."""
     for name, content in files.items():
-        target = place(directory, name)
-        await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
         if content.strip().startswith(SCHEME):
-            await _copy(ctx.get_file(content.strip()), target)
+            await copy(ctx.get_file(content.strip()), directory, name)
         else:
-            await asyncio.to_thread(target.write_text, content, encoding="utf-8")
+            await asyncio.to_thread(write, directory, name, content.encode())
 
 
-async def _copy(source: AsyncIterator[bytes], target: Path) -> None:
-    file = await asyncio.to_thread(target.open, "wb")
-    with file:
-        async for chunk in source:
-            await asyncio.to_thread(file.write, chunk)
+async def copy(source: AsyncIterator[bytes], directory: Path, name: str) -> None:
+    """Write what comes into a file of this name; raises `TaskFailed`."""
+    descriptor = await asyncio.to_thread(_created, directory, name, 0o644)
+    try:
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            async for chunk in source:
+                await asyncio.to_thread(file.write, chunk)
+    except HeadwaterError as error:
+        raise TaskFailed(error.message) from error
+
+
+def write(directory: Path, name: str, data: bytes, mode: int = 0o644) -> None:
+    """Write a file of this name; raises `TaskFailed`. It blocks."""
+    with os.fdopen(_created(directory, name, mode), "wb") as file:
+        file.write(data)
+
+
+def _created(directory: Path, name: str, mode: int) -> int:
+    """Make the file, or empty it; a link that a program left in its place is not followed."""
+    target = place(directory, name)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.parent.resolve().is_relative_to(directory.resolve()):
+            message = f"{name!r} leads out of the working directory"
+            raise TaskFailed(message)
+        if target.is_symlink():
+            target.unlink()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        return os.open(target, flags, mode)
+    except OSError as error:
+        message = f"{name} cannot be written in the working directory: {error.strerror}"
+        raise TaskFailed(message) from None
 
 
 async def found(directory: Path, wanted: Match) -> list[str]:
