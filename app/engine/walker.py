@@ -17,7 +17,7 @@ from app.engine.parts import Parts
 from app.engine.policies import Try, microseconds
 from app.engine.rendering import Renderer
 from app.errors import Conflict, HeadwaterError, Invalid, NotFound
-from app.executions import ROOT, Execution, Kind, State, TaskRun
+from app.executions import ROOT, Execution, Kind, State, TaskRun, child_path, task_run_id
 from app.flows.model import Task
 from app.plugins.api import Resumption, Round, SubflowCall, SubflowResult, TaskFailed
 
@@ -280,7 +280,8 @@ class TaskWalker:
         child = await self.decide(start, lambda value: {"executionId": value})
         if not call.wait:
             return SubflowResult(child, State.CREATED, None)
-        return await self.ended(child)
+        result = await self.ended(child)
+        return result or SubflowResult(child, State.CREATED, None)
 
     def _restarted(self) -> bool:
         histories = self._run.histories
@@ -293,21 +294,35 @@ class TaskWalker:
             if ended is not None and ended.state is State.FAILED:
                 await self._subflows.restart(self._live.execution.tenant, child)
         except (NotFound, Conflict, Invalid):
-            return await self.start(call)
+            return child if call.part else await self.start(call)
         return child
 
     async def start(self, call: SubflowCall) -> str:
         """Start another flow, once for each `part`."""
         try:
-            return await self._subflows.start(self._place, call)
+            child = await self._subflows.start(self._place, call)
         except HeadwaterError as error:
             raise TaskFailed(error.message) from error
+        if call.part and call.restart and self._restarted():
+            return await self._again(child, call)
+        return child
 
-    async def ended(self, execution_id: str) -> SubflowResult:
-        """Wait for the end of an execution."""
+    def child(self, part: str, *, restart: bool) -> str:
+        """Return the id of the execution that `start` starts for this part."""
+        return child_id(self._place, part, restart=restart)
+
+    async def ended(self, execution_id: str, *, wait: bool = True) -> SubflowResult | None:
+        """Return how an execution ended; wait for its end if need be."""
         while (ended := await self._subflows.ended(execution_id)) is None:
+            if not wait:
+                return None
             await self._live.wait(execution_id)
         return SubflowResult(execution_id, ended.state, ended.outputs)
+
+    def outputs_of(self, task_id: str) -> Mapping[str, Any]:
+        """Return the outputs of the child that runs this task."""
+        run = self._live.run(child_path(self.path, task_id))
+        return (run.outputs if run is not None else None) or {}
 
     async def render_in(self, execution_id: str, value: Any) -> Any:
         """Render a template or structure as an execution that has ended sees it."""
@@ -323,6 +338,19 @@ class TaskWalker:
         self._live.record(
             self._place.event(Kind.DECIDED, decision=decision, outputs=as_json(dict(outputs)))
         )
+
+
+def child_id(place: Place, part: str, *, restart: bool) -> str:
+    """Return the id of the execution that a task run starts: one for each attempt and part.
+
+    With many parts, `restart` makes a restart go on with those of the time before: then only a
+    retry makes new ones.
+    """
+    run = place.live.execution.task_runs[place.path]
+    number = run.attempts[-1].number
+    if part and restart:
+        number = 1 + sum(moment.state is State.RETRYING for moment in run.histories)
+    return task_run_id(place.live.id, f"{place.path}#{number}{part}")
 
 
 def still_paused(execution: Execution) -> bool:

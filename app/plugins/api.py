@@ -553,8 +553,19 @@ class Walker(Protocol):
         """Start another flow, once for each `part`; return the execution's id. No wait."""
         ...
 
-    async def ended(self, execution_id: str) -> SubflowResult:
-        """Wait for the end of an execution that `start` started."""
+    def child(self, part: str, *, restart: bool) -> str:
+        """Return the id of the execution that `start` starts for this part (see `SubflowCall`)."""
+        ...
+
+    async def ended(self, execution_id: str, *, wait: bool = True) -> SubflowResult | None:
+        """Return how an execution that `start` started ended.
+
+        Without `wait`: None if it has not.
+        """
+        ...
+
+    def outputs_of(self, task_id: str) -> Mapping[str, Any]:
+        """Return the outputs of the child that runs this task."""
         ...
 
     async def render_in(self, execution_id: str, value: Any) -> Any:

@@ -1,17 +1,17 @@
 """`core.flow.Pause`: wait for somebody, or for some time."""
 
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from app.errors import Invalid
 from app.executions import State
-from app.flows.durations import parse_duration
 from app.flows.model import Inputs, Tasks
 from app.flows.typed import outdated
-from app.flows.values import Duration, Dynamic, is_template
+from app.flows.values import Duration, Dynamic
 from app.plugins.api import Flowable, Walker
+from app.plugins.core.flow.properties import duration
 
 _BEHAVIOUR = {
     "RESUME": State.RUNNING,
@@ -19,6 +19,11 @@ _BEHAVIOUR = {
     "FAIL": State.FAILED,
     "CANCEL": State.CANCELLED,
 }
+STOPS = frozenset({State.FAILED, State.KILLED})
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value
 
 
 class Pause(Flowable):
@@ -32,8 +37,16 @@ class Pause(Flowable):
     pause_duration: Dynamic[Duration] | None = Field(
         None, description="End the pause by itself after this time, as `behavior` says."
     )
-    behavior: Literal["RESUME", "WARN", "FAIL", "CANCEL"] = Field(
-        "RESUME", description="How a pause ends whose `pauseDuration` has passed."
+    behavior: Dynamic[str] = Field(
+        "RESUME",
+        pattern=r"RESUME|WARN|FAIL|CANCEL|\{[{%]",
+        description="How a pause ends whose `pauseDuration` has passed: RESUME goes on, WARN ends"
+        " the pause as a warning and goes on, FAIL fails it, CANCEL cancels the execution.",
+    )
+    on_pause: Annotated[Tasks, BeforeValidator(_listed)] = Field(
+        default_factory=list,
+        description="A task (or a list of tasks) to run before the execution pauses, such as a"
+        " message to those who are to resume it.",
     )
     on_resume: Inputs = Field(
         default_factory=list, description="Inputs that whoever resumes has to give."
@@ -46,31 +59,38 @@ class Pause(Flowable):
 
     async def walk(self, walker: Walker) -> State:
         """Pause, then go on as the resumption says."""
+        before = await walker.sequence(self.on_pause)
+        if before in STOPS:
+            return before
         after, then = await self._own_end(walker)
         resumption = await walker.pause(after=after, then=then)
-        if resumption.state is not State.RUNNING:
-            return resumption.state
-        return await walker.sequence(self.tasks)
+        if resumption.state is State.CANCELLED:
+            raise walker.exit(State.CANCELLED)
+        if resumption.state is State.FAILED:
+            return State.FAILED
+        state = await walker.sequence(self.tasks)
+        return State.WARNING if _warns(resumption.state, before, state) else state
 
     async def _own_end(self, walker: Walker) -> tuple[timedelta | None, State]:
         """Return when the pause ends by itself (None: never) and in which state."""
+        if self.delay is None and self.timeout is None and self.pause_duration is None:
+            return None, State.RUNNING
+        behaviour = str(await walker.render(self.behavior))
+        if behaviour not in _BEHAVIOUR:
+            message = f"`behavior` must be one of {', '.join(_BEHAVIOUR)}, not {behaviour!r}"
+            raise Invalid(message)
         ends = [
-            (self.delay, State.RUNNING),
-            (self.timeout, State.FAILED),
-            (self.pause_duration, _BEHAVIOUR[self.behavior]),
+            ("delay", self.delay, _BEHAVIOUR[behaviour]),
+            ("timeout", self.timeout, State.FAILED),
+            ("pauseDuration", self.pause_duration, _BEHAVIOUR[behaviour]),
         ]
         known = [
-            (await _duration(walker, value), then) for value, then in ends if value is not None
+            (await duration(walker, name, value), then)
+            for name, value, then in ends
+            if value is not None
         ]
-        return min(known, key=lambda end: end[0]) if known else (None, State.RUNNING)
+        return min(known, key=lambda end: end[0])
 
 
-async def _duration(walker: Walker, value: timedelta | str) -> timedelta:
-    if not is_template(value):
-        return value  # type: ignore[return-value]  # only a template is a text here
-    text = await walker.render(value)
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        message = f"the duration of a pause cannot be {text!r}: {error}"
-        raise Invalid(message) from None
+def _warns(resumed: State, before: State, state: State) -> bool:
+    return state is State.SUCCESS and State.WARNING in (resumed, before)
