@@ -10,6 +10,7 @@ from typing import Any
 
 from app.engine.amendments import relabelling, restating
 from app.engine.deletion import Deletion
+from app.engine.checks import verdict
 from app.engine.entry import ended_message
 from app.engine.executor import Executor
 from app.engine.interpreter import Place
@@ -20,10 +21,9 @@ from app.engine.queueing import OUTSIDE, let_in, unqueue
 from app.engine.renewal import renewed_id
 from app.engine.replay import Restarts
 from app.engine.results import failure
-from app.engine.walker import still_paused
+from app.engine.walker import child_id, still_paused
 from app.errors import Conflict, Fenced, Invalid, NotFound, TooLarge, TooMany
 from app.executions import ROOT, Event, Execution, Kind, State, TaskRun, execution_id
-from app.executions.ids import task_run_id
 from app.flows.model import Task, label_map
 from app.plugins.api import SubflowCall
 from app.ports import Claim, Clock, Executions, FlowSource, LoadedFlow
@@ -150,11 +150,14 @@ class Commands:
             raise TooLarge(message)
         event = self._created(new, loaded, made_id, inputs)
         live = self._executor.make(Execution.created(made_id, event), loaded)
+        failed = new.failure
+        if loaded.flow.checks and failed is None and not new.renews:
+            failed = verdict(await self._executor.failed_checks(live))
         live.create(event, new.claim)
-        if new.failure is None:
+        if failed is None:
             self._executor.begin(live)
         else:
-            self._executor.end_now(live, failure(live.execution, self._clock, new.failure))
+            self._executor.end_now(live, failure(live.execution, self._clock, failed))
         METRICS.executions_created.inc()
         return live
 
@@ -365,8 +368,7 @@ class Commands:
             message = f"subflows are nested more than {self._limits.subflow_depth} deep"
             METRICS.limits_reached.labels("subflow_depth").inc()
             raise Invalid(message)
-        attempt = execution.task_runs[parent.path].attempts[-1].number
-        child = task_run_id(execution.id, f"{parent.path}#{attempt}{call.part}")
+        child = child_id(parent, call.part, restart=call.restart)
         if await self._executor.exists(child):
             return child
         self._count(execution)

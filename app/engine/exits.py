@@ -22,7 +22,7 @@ class Exited(Exception):
 
 
 def exited(execution: Execution) -> State | None:
-    """Return the state in which the execution is to end by an exit of the past, if there was one."""
+    """Return the state in which an exit of the past ends the execution, if there was one."""
     for run in execution.task_runs.values():
         if run.ended and isinstance(run.decision, dict) and _KEY in run.decision:
             return State(run.decision[_KEY])
