@@ -5,7 +5,7 @@ Everything is read from the mirror by object id; there is no work tree, links ar
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from app.errors import (
@@ -108,8 +108,9 @@ class SourceFiles:
         *,
         actor: Actor,
         message: str,
+        executable: Collection[str] = (),
     ) -> str:
-        """Write files as `write` does, in the name of somebody.
+        """Write files as `write` does, in the name of somebody; some of them become executable.
 
         Raises:
             Invalid: a path is absolute, goes up or is no file name; or no such namespace can be.
@@ -124,7 +125,9 @@ class SourceFiles:
             return ""  # nothing to delete
         if not paths:
             return active or ""
-        edits = Edits(paths, [(tenant, namespace)], message, actor)
+        place = origin.layout.file_path
+        modes = {place(tenant, namespace, path): EXECUTABLE for path in executable}
+        edits = Edits(paths, [(tenant, namespace)], message, actor, modes=modes)
         commit = await self._publisher.publish(edits)
         return await self._activated(tenant, namespace, commit)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.db.records import SyncRun
 from app.errors import Conflict, Unavailable
@@ -29,6 +29,8 @@ class Edits:
     actor: Actor
     check: Callable[[str], None] = lambda _: None
     """Told the tip before the commit is made; raises `Conflict` when it makes no sense any more."""
+    modes: Mapping[str, int] = field(default_factory=dict)
+    """Path -> Git mode, where it is not to stay as it is."""
 
 
 class Publisher:
@@ -69,7 +71,7 @@ class Publisher:
         def make(tip: str | None) -> Draft:
             if tip is not None:
                 edits.check(tip)
-            return Draft(edits.changes, edits.message, author)
+            return Draft(edits.changes, edits.message, author, modes=edits.modes)
 
         async with self._turn:  # or writers of this node would only move each other's branch
             commit = await asyncio.to_thread(origin.write, make)

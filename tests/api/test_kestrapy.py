@@ -235,6 +235,27 @@ def test_logs(client: Any, flow: tuple[str, str]) -> None:
     assert [each.message for each in followed] == ["said to Ann"]
 
 
+def test_namespace_files(client: Any, errors: Any) -> None:
+    files, where = client.files, ("sdk.files", "main")
+    files.create_namespace_file("sdk.files", "/a/one.txt", "main", b"1")
+    files.create_namespace_file("sdk.files", "/a/one.txt", "main", b"2")
+    files.create_namespace_directory(*where, path="/empty")
+    assert files.file_content("sdk.files", "/a/one.txt", "main") == b"2"
+    assert files.file_content("sdk.files", "/a/one.txt", "main", revision=1) == b"1"
+    assert [each.revision for each in files.file_revisions(*where, path="/a/one.txt")] == [1, 2]
+    found = files.list_namespace_directory_files(*where)
+    assert [(each.file_name, each.type.value) for each in found] == [
+        ("a", "Directory"), ("empty", "Directory"),
+    ]  # fmt: skip
+    assert files.file_metadatas(*where, path="/a/one.txt").size == 1
+    files.move_file_directory("sdk.files", "/a/one.txt", "/two.txt", "main")
+    assert files.search_namespace_files("sdk.files", "two", "main") == ["/two.txt"]
+    assert files.export_namespace_files(*where)[:2] == b"PK"
+    files.delete_file_directory("sdk.files", "/two.txt", "main")
+    with pytest.raises(errors.NotFoundException):
+        files.file_content("sdk.files", "/two.txt", "main")
+
+
 def test_the_rest(client: Any, flow: tuple[str, str]) -> None:
     made = client.executions.create_execution("main", *flow, wait=True)
     assert client.metrics.execution_metrics(made.id, "main", size=10)["total"] >= 0
