@@ -8,6 +8,7 @@ from typing import Any
 
 from app.engine.admission import Admission
 from app.engine.afterwards import Afterwards
+from app.engine.checks import FailedCheck, failed_checks
 from app.engine.entry import Entry, ended_message
 from app.engine.finished import Finished
 from app.engine.levels import Levels
@@ -252,8 +253,7 @@ class Executor:
                 self._settle(live)
 
     async def _walk(self, live: Live) -> None:
-        stepping = Stepping(self._suspects, live)
-        renderer = Renderer(self._environment(live), live.loaded.plans, stepping)
+        renderer = self._renderer(live)
         steps = ExecutionSteps(live, renderer, self._worker, self.subflows, self._parts)
         if not live.execution.state.terminal:
             await self._run(live, steps, renderer)
@@ -443,9 +443,16 @@ class Executor:
             HeadwaterError: when its flow cannot be read, or a template not be evaluated.
         """
         live = self.make(execution, await self._entry.flow(execution))
-        environment = self._environment(live)
-        renderer = Renderer(environment, live.loaded.plans, Stepping(self._suspects, live))
-        return await renderer.deep(value, Scope(live).variables())
+        return await self._renderer(live).deep(value, Scope(live).variables())
+
+    async def failed_checks(self, live: Live) -> list[FailedCheck]:
+        """Return the checks of its flow that an execution does not hold before it is created."""
+        checks = live.loaded.flow.checks
+        return await failed_checks(checks, Scope(live).variables(), self._renderer(live))
+
+    def _renderer(self, live: Live) -> Renderer:
+        stepping = Stepping(self._suspects, live)
+        return Renderer(self._environment(live), live.loaded.plans, stepping)
 
     async def get(self, execution_id: str) -> Execution:
         """Return the execution as committed.
