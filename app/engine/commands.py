@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.engine.amendments import relabelling, restating
-from app.engine.deletion import Deletion
 from app.engine.checks import verdict
+from app.engine.deletion import Deletion
 from app.engine.entry import ended_message
 from app.engine.executor import Executor
 from app.engine.interpreter import Place
