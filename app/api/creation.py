@@ -37,6 +37,8 @@ class Wish:
     wait: bool = False
     limit: float | None = None
     """Longest wait, in seconds."""
+    schedule_date: int | None = None
+    """When (µs) it is to start; at once if that is over or nothing is said."""
 
 
 _PLAIN = Wish()
@@ -52,7 +54,7 @@ async def create(request: Request) -> Response:
     """
     node = services(request)
     names = _names(request)
-    wish = _wish(request.query_params, node) if request.scope["query_string"] else _PLAIN
+    wish = _wish(request.query_params) if request.scope["query_string"] else _PLAIN
     new_id = execution_id()
     folder = inputs_folder(names[1], names[2], new_id)
     try:
@@ -104,6 +106,7 @@ def _new(request: Request, names: _Names, wish: Wish, form: Form, new_id: str) -
         labels=wish.labels,
         id=new_id,
         claim=_claim(request, names, wish, form),
+        schedule_date=wish.schedule_date,
     )
 
 
@@ -115,7 +118,7 @@ def _claim(request: Request, names: _Names, wish: Wish, form: Form) -> Claim | N
     if not 0 < len(key) <= MAX_KEY:
         message = f"Idempotency-Key has 1 to {MAX_KEY} characters"
         raise BadRequest(message)
-    asked = repr((sorted(wish.labels), wish.revision, wish.commit)).encode()
+    asked = repr((sorted(wish.labels), wish.revision, wish.commit, wish.schedule_date)).encode()
     tenant, namespace, flow_id = names
     return Claim(tenant, f"{namespace}.{flow_id}", key, body_hash(asked, form.canonical()))
 
@@ -148,24 +151,21 @@ def inputs_folder(namespace: str, flow_id: str, execution: str) -> str:
 # -- the query -----------------------------------------------------------------------------------
 
 
-def _wish(query: QueryParams, node: Services) -> Wish:
+def _wish(query: QueryParams) -> Wish:
     refuse_unknown(query, QUERY_KEYS)
-    _refuse_later(query, node)
+    _refuse_other(query)
     return Wish(
         labels=tuple(_label(each) for each in query.getlist("labels")),
         revision=_revision(query.get("revision")),
         commit=_commit(query.get("commit")),
         wait=read_flag(query.get("wait"), "wait"),
         limit=_limit(query.get("timeout")),
+        schedule_date=_date(query.get("scheduleDate")),
     )
 
 
-def _refuse_later(query: QueryParams, node: Services) -> None:
+def _refuse_other(query: QueryParams) -> None:
     """Refuse what is not possible here, rather than start something else than was asked for."""
-    date = query.get("scheduleDate")
-    if date and read_instant(date, "scheduleDate") > node.clock.now():
-        message = "scheduleDate: executions cannot be started at a later time yet; leave it out"
-        raise Invalid(message)
     if query.get("kind", "NORMAL") != "NORMAL":
         message = f"kind: {query['kind']} is not possible, only NORMAL is"
         raise Invalid(message)
@@ -196,6 +196,10 @@ def _commit(text: str | None) -> str | None:
         message = f"commit: {text!r} is not a commit; give at least 4 of its digits"
         raise BadRequest(message)
     return text
+
+
+def _date(text: str | None) -> int | None:
+    return read_instant(text, "scheduleDate") if text else None
 
 
 def _limit(text: str | None) -> float | None:

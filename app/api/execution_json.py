@@ -85,6 +85,7 @@ def _optional(execution: Execution) -> tuple[tuple[str, Any], ...]:
         ("variables", {**execution.variables, **execution.vars}),
         ("trigger", execution.trigger),
         ("parentId", execution.parent_id),
+        ("scheduleDate", execution.schedule_date and instant(execution.schedule_date)),
         ("error", execution.reason),
     )
 

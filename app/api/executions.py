@@ -1,6 +1,6 @@
 """Executions: start, look up, search, read files."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
@@ -142,13 +142,11 @@ hot.add_api_route(
     responses={**problems_of(404), **EXECUTION},
     openapi_extra={"parameters": [_TENANT, _ID]},
 )
-hot.add_api_route(
-    "/{namespace}/{flow_id}",
-    create,
-    methods=["POST"],
-    summary="Execute a flow",
-    responses={**problems_of(409, 410, 429), **EXECUTION},
-    openapi_extra={
+_CREATE: dict[str, Any] = {
+    "methods": ["POST"],
+    "summary": "Execute a flow",
+    "responses": {**problems_of(409, 410, 429), **EXECUTION},
+    "openapi_extra": {
         **form_of_inputs("The inputs; a file is a part named as its input."),
         "parameters": [
             _TENANT,
@@ -161,9 +159,11 @@ hot.add_api_route(
             parameter("timeout", "Longest wait, ISO 8601.", type="string", format="duration"),
             parameter("revision", "The revision to run.", type="integer", minimum=1),
             parameter("commit", "Run what this commit says.", type="string"),
-            parameter("scheduleDate", "Not later than now.", type="string", format="date-time"),
+            parameter("scheduleDate", "When it is to start.", type="string", format="date-time"),
             parameter("kind", "The kind of execution.", type="string", enum=["NORMAL"]),
             parameter("Idempotency-Key", "Starts at most one execution.", place="header"),
         ],
     },
-)
+}
+hot.add_api_route("/trigger/{namespace}/{flow_id}", create, deprecated=True, **_CREATE)
+hot.add_api_route("/{namespace}/{flow_id}", create, **_CREATE)

@@ -8,18 +8,18 @@ from starlette.types import Scope
 
 from app.api.creation import create
 from app.api.entrance import Handler
-from app.api.paths import is_execution, is_tenant
+from app.api.paths import is_made, is_tenant
 from app.api.status import status
 
 # Words that stand where an id would: these paths belong to other routes.
 _NO_EXECUTION = frozenset({"search", "latest", "by-ids", "by-query", "namespaces"})
 _ACTIONS = frozenset(
     {
-        "by-ids", "by-query", "change-status", "eval", "force-run", "kill", "labels", "pause",
-        "replay", "replay-with-inputs", "restart", "resume", "resume-from-breakpoint", "state",
-        "unqueue",
+        "change-status", "eval", "force-run", "kill", "labels", "pause", "replay",
+        "replay-with-inputs", "restart", "resume", "resume-from-breakpoint", "state", "unqueue",
     }
 )  # fmt: skip
+_BULK = frozenset({"by-ids", "by-query"})
 
 _OF_EXECUTION = 6  # "", api, v1, tenant, executions, id
 _OF_FLOW = 7  # "", api, v1, tenant, executions, namespace, flow
@@ -52,7 +52,7 @@ def _find_status(scope: Scope) -> Handler | None:
 
 def _find_create(scope: Scope) -> Handler | None:
     parts = _parts(scope, _OF_FLOW)
-    if parts is None or (parts[6] in _ACTIONS and is_execution(parts[5])):
-        return None  # an id of an execution, and no namespace: it has no dot
+    if parts is None or parts[6] in _BULK or (parts[6] in _ACTIONS and is_made(parts[5])):
+        return None  # a verb on an execution; a flow may be called like one
     scope["path_params"] = {"tenant": parts[3], "namespace": parts[5], "flow_id": parts[6]}
     return create

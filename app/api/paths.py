@@ -50,6 +50,11 @@ def is_execution(text: str) -> bool:
     return _EXECUTION.fullmatch(text) is not None
 
 
+def is_made(text: str) -> bool:
+    """Whether this looks like the id of an execution rather than a namespace: 128 bits."""
+    return 20 <= len(text) <= 22 and is_execution(text)
+
+
 def is_commit(text: str) -> bool:
     """Whether this can be the id of a commit, or how one begins."""
     return _COMMIT.fullmatch(text) is not None

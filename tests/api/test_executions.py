@@ -132,12 +132,22 @@ async def test_an_unknown_key_is_told_the_nearest(api: Api, ns: str) -> None:
     assert problem["detail"] == "unknown query parameter 'lables'; did you mean 'labels'?"
 
 
-async def test_a_later_time_is_refused_and_an_earlier_one_is_now(api: Api, ns: str) -> None:
+async def test_a_later_time_is_waited_for_and_an_earlier_one_is_now(api: Api, ns: str) -> None:
     await api.flow(ns, RETURN)
     later = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    problem = await api.post(f"executions/{ns}/f?scheduleDate={later}", 422)
-    assert "scheduleDate" in problem["detail"]
-    await api.post(f"executions/{ns}/f?scheduleDate=2020-01-01T00:00:00Z")
+    planned = await api.post(f"executions/{ns}/f?scheduleDate={later}")
+    assert planned["scheduleDate"] == later
+    assert (await api.get(f"executions/{planned['id']}"))["state"]["current"] == "CREATED"
+    await api.post(f"executions/{planned['id']}/force-run")
+    await api.until(planned["id"], "SUCCESS")
+    execution = await api.post(f"executions/trigger/{ns}/f?scheduleDate=2020-01-01T00:00:00Z")
+    await api.until(execution["id"], "SUCCESS")
+
+
+async def test_flows_may_be_called_like_a_verb(api: Api, ns: str) -> None:
+    for name in ("pause", "labels", "restart"):
+        await api.flow(ns, RETURN, name)
+        assert (await api.run(f"{ns}/{name}"))["flowId"] == name
 
 
 async def test_a_revision_or_a_commit_can_be_chosen(api: Api, ns: str) -> None:
