@@ -18,7 +18,7 @@ from app.engine.logs import LogSink
 from app.engine.parts import Parts
 from app.engine.suspects import Suspects
 from app.engine.worker import Worker
-from app.executions import Execution
+from app.executions import Execution, State
 from app.expressions import Environment
 from app.flows.parse import parse_flow
 from app.flows.values import Dynamic, Text
@@ -92,6 +92,18 @@ class Broken(Runnable):
         raise ZeroDivisionError("oh")
 
 
+class Leave(Runnable):
+    """Ends the whole execution."""
+
+    type_name = "test.Leave"
+
+    state: State
+
+    async def run(self, ctx: RunContext) -> Mapping[str, Any] | None:
+        ctx.exit(self.state)
+        return None
+
+
 class NoHttp:
     async def close(self) -> None: ...
 
@@ -103,7 +115,7 @@ class TestTypes:
 
     def __init__(self) -> None:
         self._registry = Registry.load()
-        self._own = {each.type_name: each for each in (Effect, Broken)}
+        self._own = {each.type_name: each for each in (Effect, Broken, Leave)}
 
     def task(self, name: str) -> Any:
         return self._own.get(name) or self._registry.task(name)

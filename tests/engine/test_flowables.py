@@ -270,7 +270,7 @@ async def test_a_failed_subflow_fails_its_parent_unless_told_otherwise() -> None
     assert states(execution) == {"/kept": "SUCCESS", "/started": "SUCCESS", "/sub": "FAILED"}
 
 
-async def test_a_subflow_is_not_started_at_another_time_than_asked_for() -> None:
+async def test_a_subflow_starts_when_it_was_asked_to() -> None:
     child = flow("""
         id: child
         tasks:
@@ -278,15 +278,21 @@ async def test_a_subflow_is_not_started_at_another_time_than_asked_for() -> None
     """)
     parent = flow("""
         id: parent
+        inputs:
+          - {id: at, type: STRING}
         tasks:
           - {id: sub, type: core.flow.Subflow, namespace: tests, flowId: child,
-             scheduleDate: "2099-01-01T00:00:00Z"}
+             wait: false, scheduleDate: "{{ inputs.at }}"}
     """)
     async with Engine(parent, child) as engine:
-        execution = await engine.run("parent")
-    assert execution.state is State.FAILED
-    assert "scheduleDate" in (execution.task_runs["/sub"].error or "")
-    assert len(engine.journal.events) == 1
+        execution = await engine.run("parent", inputs={"at": "2099-01-01T00:00:00Z"})
+        made = (execution.task_runs["/sub"].outputs or {})["executionId"]
+        waiting = engine.journal.execution(made)
+        broken = await engine.run("parent", inputs={"at": "soon"})
+    assert execution.state is State.SUCCESS
+    assert (waiting.state, waiting.schedule_date) == (State.CREATED, 4_070_908_800_000_000)
+    assert broken.state is State.FAILED
+    assert "`scheduleDate` cannot be 'soon'" in (broken.task_runs["/sub"].error or "")
 
 
 async def test_an_output_that_cannot_be_rendered_fails_the_execution() -> None:
