@@ -18,6 +18,7 @@ from app.api.waiting import ended
 from app.engine.commands import NewExecution, body_hash
 from app.errors import BadRequest, Invalid, NotFound
 from app.executions import Execution, execution_id
+from app.flows.declarations import FileInput, Input
 from app.ports import Claim
 
 QUERY_KEYS = frozenset(
@@ -80,8 +81,10 @@ def _names(request: Request) -> _Names:
     return names
 
 
-async def _declared(node: Services, names: _Names, wish: Wish) -> list[str]:
-    """Return the ids of the flow's inputs; without such a flow no body is read.
+async def _declared(node: Services, names: _Names, wish: Wish) -> dict[str, str]:
+    """Return the flow's inputs: ids, and the extension that their files get, "" for their own.
+
+    Without such a flow no body is read.
 
     Raises:
         NotFound, Gone, Conflict: as `FlowSource` says.
@@ -91,7 +94,15 @@ async def _declared(node: Services, names: _Names, wish: Wish) -> list[str]:
     else:
         node.flows.effective(*names)  # what was deleted does not run again, at no revision
         loaded = await node.flows.at(*names, revision=wish.revision, commit=wish.commit)
-    return [each.id for each in loaded.flow.inputs]
+    return {each.id: _extension(each) for each in loaded.flow.inputs}
+
+
+def _extension(declared: Input) -> str:
+    if not isinstance(declared, FileInput) or declared.allowed_file_extensions:
+        return ""
+    if "extension" not in declared.model_fields_set:
+        return ""
+    return f".{declared.extension.lstrip('.')}"
 
 
 def _new(request: Request, names: _Names, wish: Wish, form: Form, new_id: str) -> NewExecution:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from app.api.times import duration, instant
 from app.executions import Execution, State, TaskRun
 from app.executions.execution import Attempt, Moment
+from app.flows.encryption import veiled
 
 
 class Origin(NamedTuple):
@@ -80,10 +81,10 @@ def _head(execution: Execution, origin: Origin, state: dict[str, Any]) -> dict[s
 
 def _optional(execution: Execution) -> tuple[tuple[str, Any], ...]:
     return (
-        ("inputs", execution.inputs),
-        ("outputs", execution.outputs),
+        ("inputs", veiled(execution.inputs)),
+        ("outputs", veiled(execution.outputs)),
         ("variables", {**execution.variables, **execution.vars}),
-        ("trigger", execution.trigger),
+        ("trigger", veiled(execution.trigger)),
         ("parentId", execution.parent_id),
         ("scheduleDate", execution.schedule_date and instant(execution.schedule_date)),
         ("error", execution.reason),
@@ -125,7 +126,7 @@ def task_run_json(execution: Execution, run: TaskRun, now: int) -> dict[str, Any
     if run.attempts:
         body["attempts"] = [_attempt(each, now) for each in run.attempts]
     if run.outputs is not None:
-        body["outputs"] = run.outputs
+        body["outputs"] = veiled(run.outputs)
     if run.error:
         body["error"] = run.error
     return body

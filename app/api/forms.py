@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
@@ -14,6 +14,9 @@ from app.ports import Storage
 
 FILES_PART = "files"
 """The part name under which older clients send files; the file's name is then the input's id."""
+
+UPLOADED = ".upl"
+"""The extension of a file whose own name is not known."""
 
 _MULTIPART = "multipart/form-data"
 _URLENCODED = "application/x-www-form-urlencoded"
@@ -40,7 +43,8 @@ async def read_form(
 ) -> Form:
     """Read the inputs of a request; its files go below the URI `folder`.
 
-    `declared` are the inputs there are, which tells an input called `files` from files of inputs.
+    `declared` are the inputs there are, which tells an input called `files` from files of inputs;
+    as a map it says which extension the file of an input gets, "" for its own.
 
     Raises:
         BadRequest, TooLarge: when the body is malformed or too large.
@@ -79,7 +83,13 @@ async def _multipart(
             form.inputs[part.name] = await part.text()
         else:
             name = _input_of(part, part.filename, declared)
-            await _store(form, name, part, storage, folder)
+            file_name = safe_name(part.filename or name)
+            wanted = declared.get(name, "") if isinstance(declared, Mapping) else ""
+            if name == part.filename and not wanted:
+                wanted = UPLOADED
+            if wanted and not file_name.lower().endswith(wanted.lower()):
+                file_name += wanted
+            await _store(form, name, part, storage, f"{folder}/{safe_name(name)}/{file_name}")
     return form
 
 
@@ -89,7 +99,7 @@ def _input_of(part: Part, filename: str, declared: Collection[str]) -> str:
     return filename if old_style else part.name
 
 
-async def _store(form: Form, name: str, part: Part, storage: Storage, folder: str) -> None:
+async def _store(form: Form, name: str, part: Part, storage: Storage, uri: str) -> None:
     digest = hashlib.sha256()
 
     async def counted() -> AsyncIterator[bytes]:
@@ -97,7 +107,6 @@ async def _store(form: Form, name: str, part: Part, storage: Storage, folder: st
             digest.update(chunk)
             yield chunk
 
-    uri = f"{folder}/{safe_name(name)}/{safe_name(part.filename or name)}"
     await storage.put(uri, counted())
     form.inputs[name] = uri
     form.digests[name] = digest.hexdigest()

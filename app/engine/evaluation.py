@@ -11,6 +11,7 @@ from typing import Any
 from app.engine.executor import Executor
 from app.engine.inputs import find_task
 from app.engine.live import Live
+from app.engine.logs import masked
 from app.engine.scope import Scope
 from app.errors import Conflict, ExpressionError, NotFound
 from app.executions import Execution, TaskRun
@@ -68,10 +69,11 @@ class Evaluations:
         environment = replace(environment, host=_Veiled(environment.host))
         try:
             async with asyncio.timeout(_SECONDS):
-                return await _rendered(expression, variables, environment)
+                text = await _rendered(expression, variables, environment)
         except TimeoutError:
             message = f"the expression took more than {_SECONDS:g} seconds"
             raise ExpressionError(message) from None
+        return masked(text, live.secrets)
 
 
 async def _rendered(expression: str, variables: dict[str, Any], environment: Environment) -> str:

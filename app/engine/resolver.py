@@ -83,7 +83,13 @@ class InputResolver:
         self, loaded: LoadedFlow, declared: Inputs, data: Mapping[str, Any]
     ) -> list[InputState]:
         """Return what would become of each input; secrets are shown as asterisks."""
-        return await self._asked(loaded, declared, data, "", lambda _: MASK)
+        seal = sealing(self._parts.cipher)
+
+        def masked(text: str) -> str:
+            seal(text)  # without a key it cannot be kept
+            return MASK
+
+        return await self._asked(loaded, declared, data, "", masked)
 
     async def _resolved(
         self, loaded: LoadedFlow, declared: Inputs, data: Mapping[str, Any], execution_id: str

@@ -102,38 +102,41 @@ def is_sealed(value: Any) -> bool:
 def opened(value: Any, cipher: Cipher, found: set[str]) -> Any:
     """Return a structure with all sealed texts in its maps decrypted, which are added to `found`.
 
-    Without any it is the structure itself. What another key has sealed stays sealed. Lists are
-    looked into only where they begin with one, so that large outputs cost nothing.
+    Without any it is the structure itself. What another key has sealed stays sealed.
     """
-    if not isinstance(value, Mapping):
-        return value
-    if value.get("type") == KIND:
-        return _opened(value, cipher, found) if is_sealed(value) else value
-    changed = {}
-    for key, item in value.items():
-        if isinstance(item, Mapping):
-            made = opened(item, cipher, found)
-        elif isinstance(item, list) and item and is_sealed(item[0]):
-            made = [opened(each, cipher, found) for each in item]
-        else:
-            continue
-        if made is not item:
-            changed[key] = made
-    return {**value, **changed} if changed else value
 
+    def open_one(sealed: Mapping[str, Any]) -> Any:
+        try:
+            text = cipher.decrypt(sealed["value"])
+        except NotSealed:
+            return sealed
+        if text:
+            found.add(text)
+        return text
 
-def _opened(value: Mapping[str, Any], cipher: Cipher, found: set[str]) -> Any:
-    try:
-        text = cipher.decrypt(value["value"])
-    except NotSealed:
-        return value
-    if text:
-        found.add(text)
-    return text
+    return _changed(value, open_one)
 
 
 def veiled(value: Any) -> Any:
-    """Return a structure with asterisks for all sealed texts in its maps and lists."""
+    """Return a structure with asterisks for all sealed texts; without any it is the same."""
+    return _changed(value, lambda _: MASK)
+
+
+def _changed(value: Any, change: Callable[[Mapping[str, Any]], Any]) -> Any:
+    """Return a structure with its sealed texts changed.
+
+    Lists are looked into only where they begin with one, so that large outputs cost nothing.
+    """
     if isinstance(value, Mapping):
-        return MASK if is_sealed(value) else {key: veiled(item) for key, item in value.items()}
-    return [veiled(item) for item in value] if isinstance(value, list) else value
+        if value.get("type") == KIND and is_sealed(value):
+            return change(value)
+        changed = {}
+        for key, item in value.items():
+            if isinstance(item, Mapping | list):
+                made = _changed(item, change)
+                if made is not item:
+                    changed[key] = made
+        return {**value, **changed} if changed else value
+    if isinstance(value, list) and value and is_sealed(value[0]):
+        return [_changed(item, change) for item in value]
+    return value

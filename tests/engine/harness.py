@@ -20,6 +20,7 @@ from app.engine.suspects import Suspects
 from app.engine.worker import Worker
 from app.executions import Execution, State
 from app.expressions import Environment
+from app.flows.encryption import Cipher
 from app.flows.parse import parse_flow
 from app.flows.values import Dynamic, Text
 from app.plugins.api import RunContext, Runnable, TaskFailed
@@ -159,6 +160,7 @@ class Engine:
         http: Any = None,
         runners: Any = None,
         work: Path | None = None,
+        cipher: Cipher | None = None,
         **limits: Any,
     ) -> None:
         self.journal = journal or MemoryJournal()
@@ -197,6 +199,7 @@ class Engine:
             actions=actions,
             types=TYPES,
             work=work or Path(tempfile.gettempdir()) / "headwater-tests",
+            cipher=cipher,
         )
         self.parts = parts
         self.executor = Executor(parts, Worker(parts), lambda _: Environment(), suspects)

@@ -24,7 +24,7 @@ async def test_secrets_are_masked_and_long_lines_cut() -> None:
     sink, task = log(journal, line_bytes=20)
     task.info("the password is hunter2, and more follows")
     sink.flush()
-    assert journal.logs[0].message == "the password is **** … (20 characters dropped)"
+    assert journal.logs[0].message == "the password is **** … (22 characters dropped)"
 
 
 async def test_what_is_over_the_limit_is_dropped_and_said_once() -> None:
