@@ -1,8 +1,9 @@
 """What a running task has at hand: the `RunContext` of the plugin API."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import orjson
 
@@ -20,8 +21,11 @@ from app.errors import NotFound, Unavailable
 from app.executions import State
 from app.flows.convert import ConversionError
 from app.flows.encryption import sealing
+from app.flows.model import Model
 from app.plugins.api import ExecutionActions, Runnable, TaskFailed
 from app.ports import MetricEntry, Runner
+
+M = TypeVar("M", bound=Model)
 
 
 class TaskContext:
@@ -161,12 +165,16 @@ class TaskContext:
             message = f"{uri} belongs to another namespace and cannot be read here"
             raise TaskFailed(message)
 
-    async def directory(self) -> Path:
+    async def render_model(self, model: M) -> M:
+        """Return a model with its dynamic properties rendered."""
+        return await self._renderer.once(model, self.variables)
+
+    async def directory(self, *, keep: bool = False) -> Path:
         """Return the working directory, made when first asked for."""
         if self._directory is None:
             own = directories.place(self._parts.work, self.execution_id, self.task_run_id)
             self.has_directory = True
-            await directories.fresh(own)
+            await (directories.present if keep else directories.fresh)(own)
             self._directory = own
         return self._directory
 
@@ -174,6 +182,12 @@ class TaskContext:
         """Remove the working directory, which is the task run's own."""
         if self._directory is not None:
             await directories.remove(self._directory)
+
+    async def discard(self) -> None:
+        """Remove the working directory once all that was recorded so far is durable."""
+        if self._live.committed is not None:
+            await asyncio.wait([self._live.committed], timeout=60)
+        await self.close()
 
     def kv(self, namespace: str | None = None) -> BoundKeyValues:
         """Return the key-value pairs of a namespace, by default the flow's."""

@@ -16,6 +16,11 @@ def place(work: Path, execution_id: str, run_id: str) -> Path:
     return work / execution_id / run_id
 
 
+async def present(directory: Path) -> None:
+    """Make a directory, or leave it as it is."""
+    await asyncio.to_thread(_make, directory)
+
+
 async def fresh(directory: Path) -> None:
     """Make an empty directory; an attempt that was interrupted may have left one."""
     await asyncio.to_thread(_fresh, directory)
@@ -23,6 +28,10 @@ async def fresh(directory: Path) -> None:
 
 def _fresh(directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
+    _make(directory)
+
+
+def _make(directory: Path) -> None:
     # Others may go through to what is theirs (programs may run as another user), and see nothing.
     directory.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
     directory.mkdir(mode=0o700, exist_ok=True)

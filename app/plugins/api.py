@@ -7,7 +7,7 @@ A `Runnable` does one thing and returns its outputs; a `Flowable` walks its chil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar
 
 from pydantic import Field
 
@@ -33,6 +33,9 @@ __all__ = [
     "TaskLog",
     "Walker",
 ]
+
+
+M = TypeVar("M", bound=Model)
 
 
 class TaskFailed(Exception):
@@ -301,12 +304,21 @@ class RunContext(Protocol):
         """Remove all files of this execution; return their URIs."""
         ...
 
-    async def directory(self) -> Path:
+    async def render_model(self, model: M) -> M:
+        """Return a model with its dynamic properties rendered."""
+        ...
+
+    async def directory(self, *, keep: bool = False) -> Path:
         """Return the working directory, made when first asked for.
 
         It is the task run's own and removed after the attempt, or that of the `WorkingDirectory`
-        around it.
+        around it. With `keep` it is as an interrupted attempt left it, else empty at first; a
+        flowable `discard`s it.
         """
+        ...
+
+    async def discard(self) -> None:
+        """Remove the working directory once all that was recorded so far is durable."""
         ...
 
     def kv(self, namespace: str | None = None) -> KeyValueStore:

@@ -328,6 +328,8 @@ class MemoryStorage:
         yield self.files[uri][offset:end]
 
     async def size(self, uri: str) -> int:
+        if uri not in self.files:
+            raise NotFound(f"there is no file {uri}")
         return len(self.files[uri])
 
     async def delete(self, uri: str) -> bool:

@@ -43,7 +43,7 @@ async def put(ctx: RunContext, directory: Path, files: Mapping[str, str]) -> Non
 
 async def copy(source: AsyncIterator[bytes], directory: Path, name: str) -> None:
     """Write what comes into a file of this name; raises `TaskFailed`."""
-    descriptor = await asyncio.to_thread(_created, directory, name, 0o644)
+    descriptor = await asyncio.to_thread(created, directory, name, 0o644)
     try:
         with os.fdopen(descriptor, "wb", buffering=0) as file:
             async for chunk in source:
@@ -54,12 +54,15 @@ async def copy(source: AsyncIterator[bytes], directory: Path, name: str) -> None
 
 def write(directory: Path, name: str, data: bytes, mode: int = 0o644) -> None:
     """Write a file of this name; raises `TaskFailed`. It blocks."""
-    with os.fdopen(_created(directory, name, mode), "wb") as file:
+    with os.fdopen(created(directory, name, mode), "wb") as file:
         file.write(data)
 
 
-def _created(directory: Path, name: str, mode: int) -> int:
-    """Make the file, or empty it; a link that a program left in its place is not followed."""
+def created(directory: Path, name: str, mode: int) -> int:
+    """Return a descriptor of a file that was made or emptied; it blocks.
+
+    A link that a program left in its place is not followed.
+    """
     target = place(directory, name)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -108,13 +111,14 @@ async def stored(ctx: RunContext, directory: Path, wanted: Match) -> dict[str, s
 
 async def read(directory: Path, name: str) -> AsyncIterator[bytes]:
     """Yield the bytes of a regular file below the directory, reached without any link."""
-    descriptor = await asyncio.to_thread(_opened, directory, name)
+    descriptor = await asyncio.to_thread(opened, directory, name)
     with os.fdopen(descriptor, "rb", buffering=0) as file:
         while piece := await asyncio.to_thread(file.read, _PIECE):
             yield piece
 
 
-def _opened(directory: Path, name: str) -> int:
+def opened(directory: Path, name: str) -> int:
+    """Return a descriptor of a regular file, to be read; it blocks. Raises `TaskFailed`."""
     *folders, last = PurePosixPath(name).parts
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
     at = os.open(directory, flags | os.O_DIRECTORY)

@@ -15,6 +15,7 @@ from app.plugins.core.flow.subflow import Subflow
 from app.plugins.core.flow.switch import Switch
 from app.plugins.core.flow.template import Template
 from app.plugins.core.flow.when import If
+from app.plugins.core.flow.working_directory import WorkingDirectory
 
 TYPES = (
     AllowFailure,
@@ -35,6 +36,7 @@ TYPES = (
     Switch,
     Template,
     WaitFor,
+    WorkingDirectory,
 )
 
 __all__ = ["TYPES"]
