@@ -13,6 +13,7 @@ from datetime import UTC, timedelta
 from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from tzlocal import get_localzone
 
 from app.config import Settings
 from app.db.database import Database
@@ -28,6 +29,8 @@ from app.db.retention import forget_claims
 from app.db.slots import SqlSlots
 from app.db.sources import SourceStore
 from app.db.task_cache import SqlTaskCache, forget_outdated
+from app.db.triggers import TriggerStore
+from app.db.windows import WindowStore
 from app.engine.actions import Actions
 from app.engine.clock import SystemClock
 from app.engine.commands import Commands
@@ -38,6 +41,7 @@ from app.engine.host import environment_for
 from app.engine.limits import Limits, LogLimits
 from app.engine.logs import LogSink
 from app.engine.parts import Parts
+from app.engine.preview import Previews
 from app.engine.suspects import Suspects
 from app.engine.worker import Worker
 from app.errors import Unavailable
@@ -49,6 +53,11 @@ from app.runners.choice import NodeRunners
 from app.runners.jq import JqChildren
 from app.storage import LocalStorage
 from app.sync.service import SyncService
+from app.triggers.alarm import ScheduledAlarm
+from app.triggers.parts import TriggerParts
+from app.triggers.service import Triggers
+from app.triggers.verbs import TriggerVerbs
+from app.triggers.webhooks import Webhooks
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -96,6 +105,10 @@ class Node:
         self.executor: Executor
         self.commands: Commands
         self.evaluations: Evaluations
+        self.trigger_states = TriggerStore(self.database)
+        self.triggers: Triggers
+        self.trigger_verbs: TriggerVerbs
+        self.webhooks: Webhooks
         self.sync: SyncService
         self.suspects: Suspects
         self.ready = False
@@ -114,6 +127,7 @@ class Node:
         await self.sync.start()
         self.scheduler.add_job(self.forget, "interval", hours=1)
         self.scheduler.start()
+        await self.triggers.start()
         settle_memory()
         self.ready = True
 
@@ -161,12 +175,40 @@ class Node:
         )
         self.evaluations = Evaluations(self.executor, environment)
         self.executor.subflows = self.commands
+        self._trigger(Previews(self.executor, environment, self.clock), parts)
+        actions.triggers = self.trigger_verbs
         actions.commands, actions.finished = self.commands, self.executor.finished
         self.commands.deletion = Deletion(actions.archive, self.storage, self.executor.finished)
+
+    def _trigger(self, previews: Previews, engine: Parts) -> None:
+        parts = TriggerParts(
+            database=self.database,
+            flows=self.flows,
+            store=self.trigger_states,
+            windows=WindowStore(self.database),
+            outbox=self.journal.outbox,
+            commands=self.commands,
+            executor=self.executor,
+            executions=self.executions,
+            previews=previews,
+            sink=self.sink,
+            http=self.http,
+            clock=self.clock,
+            zone=get_localzone(),
+            settings=self.settings.triggers,
+            cipher=engine.cipher,
+        )
+        alarm = ScheduledAlarm(self.scheduler)
+        self.triggers = Triggers(parts, alarm)
+        alarm.ring = self.triggers.wake
+        self.trigger_verbs = TriggerVerbs(parts, self.triggers)
+        reconciler = self.triggers.reconciler
+        self.webhooks = Webhooks(parts, reconciler, self.settings.webhooks.wrong_keys)
 
     async def stop(self) -> None:
         """Stop taking work, let tasks finish for a while, close (contract D10)."""
         if self.ready:
+            await self.triggers.stop()
             self.scheduler.shutdown(wait=False)
         self.ready = False
         if hasattr(self, "sync"):

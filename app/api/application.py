@@ -36,8 +36,12 @@ from app.api import (
     logs,
     metrics,
     namespace_files,
+    plugins,
     sources,
+    trigger_bulk,
+    triggers,
     validation,
+    webhooks,
 )
 from app.api.dependencies import Dependencies
 from app.api.documents import components
@@ -83,8 +87,12 @@ _ROUTERS = (
     flow_writes.router,
     flows.router,
     namespace_files.router,
+    plugins.router,
     sources.router,
     hooks.router,
+    webhooks.router,
+    trigger_bulk.router,
+    triggers.router,
 )
 
 
@@ -133,6 +141,7 @@ def make_application(
     application.state.origins = Origins()
     application.state.feeds = Feeds()
     application.state.dependencies = Dependencies()
+    application.state.schemas = {}
     for handled in (HeadwaterError, HTTPException, RequestValidationError, Exception):
         application.add_exception_handler(handled, on_error)
     for router in _ROUTERS:

@@ -3,7 +3,6 @@
 The body stays as it came: its signature is over the raw bytes, and nothing is parsed before that.
 """
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
@@ -14,8 +13,8 @@ from app.api.answers import Json
 from app.api.documents import problems_of
 from app.api.paths import PREFIX
 from app.api.query import known_keys
+from app.api.raw_bodies import raw_body
 from app.api.services import Node
-from app.errors import TooLarge, TooSlow
 
 router = APIRouter(
     prefix=f"{PREFIX}/hooks",
@@ -24,37 +23,13 @@ router = APIRouter(
     responses=problems_of(404, 413),
 )
 
-_SECONDS = 10.0
-"""Within these a delivery must have arrived (security case 5)."""
-
 Key = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,128}$", description="The hook's key.")]
 
 
 @router.post("/git/{key}", status_code=202, summary="Deliver an event of a Git forge")
 async def deliver(request: Request, key: Key, node: Node) -> Response:
     """Take a signed delivery: it is stored, and answered, before anything else happens."""
-    body = await _body(request, node.settings.webhooks.git_max_bytes)
+    body = await raw_body(request, node.settings.webhooks.git_max_bytes, "delivery")
     headers = {name.lower(): value for name, value in request.headers.items()}
     delivery = await node.sync.deliver(key, headers, body)
     return Json(delivery.body, delivery.status)
-
-
-async def _body(request: Request, limit: int) -> bytes:
-    """Return the whole body.
-
-    Raises:
-        TooLarge: as soon as it is larger than `limit`.
-        TooSlow: when it does not arrive in time.
-    """
-    body = bytearray()
-    try:
-        async with asyncio.timeout(_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limit:
-                    message = f"the delivery is larger than {limit} bytes"
-                    raise TooLarge(message)
-    except TimeoutError:
-        message = f"the delivery did not arrive within {_SECONDS:.0f} seconds"
-        raise TooSlow(message) from None
-    return bytes(body)

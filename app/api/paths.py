@@ -15,11 +15,16 @@ EXECUTION_RULE = r"^[a-zA-Z0-9]{1,64}$"
 COMMIT_RULE = r"^[0-9a-f]{4,64}$"
 NAME_RULE = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$"
 
-WITHOUT_TENANT = frozenset({"configs", "hooks", "sources"})
+WITHOUT_TENANT = frozenset({"configs", "hooks", "plugins", "sources"})
 """First parts of paths that belong to the instance, not to a tenant."""
 
-WITH_TENANT = frozenset({"flows", "executions", "kv", "logs", "metrics", "namespaces", "pins"})
+WITH_TENANT = frozenset(
+    {"flows", "executions", "kv", "logs", "metrics", "namespaces", "pins", "triggers"}
+)
 """First parts of a tenant's paths; older clients leave the tenant before them out."""
+
+OF_INSTANCE = frozenset({"plugins"})
+"""First parts of paths of the instance that some clients put below a tenant."""
 
 Tenant = Annotated[str, Path(pattern=TENANT_RULE, description="The tenant; `main` by default.")]
 Namespace = Annotated[str, Path(pattern=NAMESPACE_RULE, description="A namespace.")]
@@ -65,6 +70,8 @@ def with_tenant(path: str) -> str:
     if not path.startswith(f"{PREFIX}/"):
         return path
     first, _, rest = path[len(PREFIX) + 1 :].partition("/")
+    if rest.partition("/")[0] in OF_INSTANCE and first not in WITH_TENANT | OF_INSTANCE:
+        return f"{PREFIX}/{rest}"
     if first not in WITH_TENANT:
         return path
     return (

@@ -12,6 +12,7 @@ from app.db.flows import FlowStore
 from app.db.key_values import SqlKeyValues
 from app.db.logs import SqlLogs
 from app.db.metrics import SqlMetrics
+from app.db.triggers import TriggerStore
 from app.engine.commands import Commands
 from app.engine.evaluation import Evaluations
 from app.engine.executor import Executor
@@ -20,6 +21,9 @@ from app.errors import Unavailable
 from app.flows.typenames import Types
 from app.ports import Clock, Storage
 from app.sync.service import SyncService
+from app.triggers.service import Triggers
+from app.triggers.verbs import TriggerVerbs
+from app.triggers.webhooks import Webhooks
 
 
 class Services(Protocol):
@@ -93,6 +97,26 @@ class Services(Protocol):
     @property
     def sync(self) -> SyncService:
         """Git: sources, commits, writes, pins."""
+        ...
+
+    @property
+    def triggers(self) -> Triggers:
+        """What starts flows by itself."""
+        ...
+
+    @property
+    def trigger_states(self) -> TriggerStore:
+        """Searches over triggers."""
+        ...
+
+    @property
+    def trigger_verbs(self) -> TriggerVerbs:
+        """The verbs of triggers."""
+        ...
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Calls that start flows."""
         ...
 
     @property

@@ -83,9 +83,9 @@ class TriggerStore:
         rows = await self._database.fetch(query.order_by(_C.next_at).limit(limit))
         return [_state(row) for row in rows]
 
-    async def next_due(self) -> int | None:
-        """Return when the next trigger is due (µs)."""
-        query = select(_C.next_at).where(_C.next_at.is_not(None), *_ready())
+    async def next_due(self, after: int) -> int | None:
+        """Return when the next trigger is due, later than `after` (µs)."""
+        query = select(_C.next_at).where(_C.next_at > after, *_ready())
         rows = await self._database.fetch(query.order_by(_C.next_at).limit(1))
         return int(rows[0][0]) if rows else None
 

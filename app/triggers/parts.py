@@ -16,7 +16,7 @@ from app.engine.logs import LogSink
 from app.engine.preview import Previews
 from app.flows.encryption import Cipher
 from app.flows.schedule_dates import moment
-from app.ports import Clock, HttpClient, Storage
+from app.ports import Clock, Executions, HttpClient
 
 
 class Alarm(Protocol):
@@ -38,10 +38,10 @@ class TriggerParts:
     outbox: Outbox
     commands: Commands
     executor: Executor
+    executions: Executions
     previews: Previews
     sink: LogSink
     http: HttpClient
-    storage: Storage
     clock: Clock
     zone: tzinfo
     """The server's."""

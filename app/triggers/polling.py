@@ -83,7 +83,8 @@ class Polls:
     async def _answer(self, trigger: HttpTrigger, preview: Preview) -> dict[str, Any] | None:
         """Return what the service answers; None when it cannot be called, which is no failure."""
         try:
-            rendered = await preview.renderer.model(trigger, preview.variables)
+            call_only = trigger.model_copy(update={"response_condition": ""})
+            rendered = await preview.renderer.once(call_only, preview.variables)
             # All that it asks of its context are headers and files.
             call = await build_call(rendered, cast("RunContext", _Caller()))
             async with self._parts.http.send(call) as answer:

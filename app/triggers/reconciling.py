@@ -114,6 +114,17 @@ class Reconciler:
             )
             return None
 
+    async def found(self, state: TriggerState) -> tuple[Trigger, Preview] | None:
+        """Return the trigger of a state as its flow has it now; None if it is another one."""
+        try:
+            loaded = await self._parts.flows.current(*state.flow)
+        except HeadwaterError:
+            return None
+        trigger = trigger_of(loaded, state.trigger_id)
+        if trigger is None or fingerprint(loaded, trigger) != state.fingerprint:
+            return None
+        return trigger, await self.preview(loaded, trigger)
+
     async def preview(self, loaded: LoadedFlow, trigger: Trigger) -> Preview:
         """Return what a trigger sees."""
         about = {"id": trigger.id, "type": trigger.type}

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.db.trigger_records import FlowKey
+from app.db.trigger_records import FlowKey, TriggerKey, TriggerState
 from app.engine.commands import NewExecution
 from app.engine.logs import LEVELS
 from app.engine.preview import Preview
@@ -45,8 +45,18 @@ class Fire:
     def claim(self) -> Claim:
         """What makes a second execution of the same fire impossible."""
         revision = self.loaded.revision
-        name = f"{revision.namespace}.{revision.flow_id}.{self.trigger.id}"
-        return Claim(revision.tenant, SCOPE, f"{name}@{self.key}", "")
+        flow = (revision.tenant, revision.namespace, revision.flow_id)
+        return _claim((*flow, self.trigger.id), self.key)
+
+
+def claim_of(state: TriggerState, key: str) -> Claim:
+    """Return the claim of a fire of a trigger."""
+    return _claim(state.key, key)
+
+
+def _claim(trigger: TriggerKey, key: str) -> Claim:
+    tenant, *names = trigger
+    return Claim(tenant, SCOPE, f"{'.'.join(names)}@{key}", "")
 
 
 @dataclass(frozen=True, slots=True)

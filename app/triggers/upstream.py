@@ -25,6 +25,7 @@ from app.flows.windows import Memory, current, remembering
 from app.ports import LoadedFlow
 from app.telemetry import METRICS, get_logger
 from app.triggers.joins import Join, joins_of, merged
+from app.triggers.listening import Listeners
 from app.triggers.parts import TriggerParts
 from app.triggers.reconciling import idle, trigger_of
 from app.triggers.starts import Fire, start, tell
@@ -64,7 +65,7 @@ class Upstreams:
         """Work on these parts."""
         self._parts = parts
 
-    async def tell(self, event: UpstreamEvent, listeners: Sequence[TriggerKey]) -> None:
+    async def tell(self, event: UpstreamEvent, listeners: Listeners) -> None:
         """Deal with one state of an execution, for all who listen; then it is done.
 
         Raises:
@@ -73,10 +74,10 @@ class Upstreams:
         writes: list[Write] = []
         try:
             execution = await self._parts.executor.get(event.execution_id)
-        except (NotFound, Conflict):
-            listeners = ()  # it was deleted meanwhile
+        except (NotFound, Conflict) as error:
+            _LOG.info("an execution is gone", execution=event.execution_id, reason=error.message)
         else:
-            for key in listeners:
+            for key in listeners.hearing(execution, event.state):
                 writes += await self._hear(key, event, execution)
         await self._parts.windows.commit(*writes, event.done)
 

@@ -1,0 +1,133 @@
+"""What people do with several triggers: `…/by-triggers` (a list), `…/by-query` (what is found)."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Query
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.answers import Json
+from app.api.documents import CountDocument, answers_with, problems_of
+from app.api.paths import PREFIX, Tenant
+from app.api.query import known_keys, takes_filters
+from app.api.services import Node, Services
+from app.api.triggers import PLAIN_FILTERS, TriggerName, triggers_wanted
+from app.db.trigger_records import TriggerKey
+from app.errors import BadRequest, Conflict
+from app.triggers.verbs import TriggerVerbs
+
+MAX_TRIGGERS = 1_000
+
+router = APIRouter(
+    prefix=f"{PREFIX}/{{tenant}}/triggers",
+    tags=["Triggers"],
+    dependencies=[Depends(known_keys)],
+    responses={**problems_of(400, 404, 409), **answers_with(CountDocument)},
+)
+
+_Verb = Callable[[TriggerVerbs, TriggerKey], Awaitable[Any]]
+
+_VERBS: dict[str, tuple[str, _Verb]] = {
+    "unlock": ("Unlock triggers", TriggerVerbs.unlock),
+    "backfill/pause": (
+        "Pause backfills",
+        lambda verbs, key: verbs.pause_backfill(key, paused=True),
+    ),
+    "backfill/unpause": (
+        "Let backfills go on",
+        lambda verbs, key: verbs.pause_backfill(key, paused=False),
+    ),
+    "backfill/delete": ("End backfills", TriggerVerbs.delete_backfill),
+}
+
+
+class Disabling(BaseModel):
+    """Triggers to disable or to enable."""
+
+    triggers: list[TriggerName] = Field(max_length=MAX_TRIGGERS)
+    disabled: bool
+
+
+async def _found(request: Request, node: Services, tenant: str) -> list[TriggerKey]:
+    await node.triggers.settled()
+    wanted = triggers_wanted(tenant, request)
+    found, total = await node.trigger_states.search(wanted, size=MAX_TRIGGERS)
+    if total > MAX_TRIGGERS:
+        message = f"{total} triggers are more than {MAX_TRIGGERS}: narrow the filters"
+        raise BadRequest(message)
+    return [each.key for each in found]
+
+
+async def _do_all(node: Services, keys: Sequence[TriggerKey], verb: _Verb) -> Response:
+    """Do it to each trigger to which it can be done; answer how many those were."""
+    count = 0
+    for key in keys:
+        try:
+            await verb(node.trigger_verbs, key)
+            count += 1
+        except Conflict:
+            continue  # nothing to unlock, no backfill
+    return Json({"count": count})
+
+
+def _routes(path: str, summary: str, verb: _Verb) -> None:
+    async def by_triggers(
+        tenant: Tenant,
+        names: Annotated[list[TriggerName], Body(max_length=MAX_TRIGGERS)],
+        node: Node,
+    ) -> Response:
+        return await _do_all(node, [name.key(tenant) for name in names], verb)
+
+    async def by_query(request: Request, tenant: Tenant, node: Node) -> Response:
+        return await _do_all(node, await _found(request, node, tenant), verb)
+
+    name = path.replace("/", "_")
+    router.add_api_route(
+        f"/{path}/by-triggers",
+        by_triggers,
+        methods=["POST"],
+        summary=summary,
+        name=f"{name}_by_triggers",
+    )
+    router.add_api_route(
+        f"/{path}/by-query",
+        takes_filters(by_query),
+        methods=["POST"],
+        summary=f"{summary} that a query finds",
+        name=f"{name}_by_query",
+        dependencies=PLAIN_FILTERS,
+    )
+
+
+for _path, (_summary, _verb) in _VERBS.items():
+    _routes(_path, _summary, _verb)
+
+
+def _disabling(*, disabled: bool) -> _Verb:
+    return lambda verbs, key: verbs.disable(key, disabled=disabled)
+
+
+@router.post("/set-disabled/by-triggers", summary="Disable or enable triggers")
+async def set_disabled(tenant: Tenant, wish: Annotated[Disabling, Body()], node: Node) -> Response:
+    """Disable or enable each of these triggers."""
+    keys = [name.key(tenant) for name in wish.triggers]
+    return await _do_all(node, keys, _disabling(disabled=wish.disabled))
+
+
+@router.post(
+    "/set-disabled/by-query",
+    summary="Disable or enable triggers that a query finds",
+    dependencies=PLAIN_FILTERS,
+)
+@takes_filters
+async def set_disabled_found(
+    request: Request,
+    tenant: Tenant,
+    node: Node,
+    disabled: Annotated[bool, Query(description="Whether they are not to fire any more.")],
+) -> Response:
+    """Disable or enable what the filters find."""
+    keys = await _found(request, node, tenant)
+    return await _do_all(node, keys, _disabling(disabled=disabled))

@@ -1,0 +1,227 @@
+"""Triggers: their state, and what people do with one of them."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.answers import Json, page
+from app.api.documents import problems_of
+from app.api.filters import Leaf, no_field, read_filters
+from app.api.paths import PREFIX, FlowId, Namespace, Tenant
+from app.api.query import Page, Size, Sort, known_keys, takes_filters
+from app.api.services import Node, Services
+from app.api.single_filters import only_value, single_leaves, sortable
+from app.api.times import read_instant
+from app.api.trigger_json import trigger_json
+from app.db.trigger_records import Backfill, TriggerFilter, TriggerKey, TriggerState
+from app.db.triggers import SORTABLE
+from app.errors import BadRequest, HeadwaterError
+from app.flows.dump import dump
+from app.flows.labels import Labels, label_map
+from app.triggers.reconciling import trigger_of
+
+router = APIRouter(
+    prefix=f"{PREFIX}/{{tenant}}/triggers",
+    tags=["Triggers"],
+    dependencies=[Depends(known_keys)],
+    responses=problems_of(404, 409, 422),
+)
+
+TriggerId = Annotated[str, Path(min_length=1, max_length=256, description="A trigger of a flow.")]
+_Text = Annotated[str | None, Query(max_length=500)]
+
+
+class TriggerName(BaseModel):
+    """Which trigger is meant. Further members, as clients send them back, are passed over."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+    namespace: str = Field(max_length=150)
+    flow_id: str = Field(max_length=100)
+    trigger_id: str = Field(max_length=256)
+
+    def key(self, tenant: str) -> TriggerKey:
+        """Return the name of the trigger in the whole instance."""
+        return tenant, self.namespace, self.flow_id, self.trigger_id
+
+
+class BackfillWish(BaseModel):
+    """The dates of a time that has passed, to be run one after another."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+    start: str = Field(description="From here on, RFC 3339.")
+    end: str | None = Field(None, description="Up to here; now if left out.")
+    inputs: dict[str, Any] | None = Field(None, description="Inputs; they win over the trigger's.")
+    labels: Labels | None = Field(None, description="Further labels.")
+    paused: bool = Field(default=False, description="Do not begin yet.")
+
+
+class TriggerWish(TriggerName):
+    """What is to change of a trigger."""
+
+    disabled: bool | None = Field(None, description="Whether it is not to fire any more.")
+    backfill: BackfillWish | None = Field(None, description="Dates to run.")
+
+
+def triggers_wanted(tenant: str, request: Request) -> TriggerFilter:
+    """Return which triggers a query asks for.
+
+    Raises:
+        BadRequest: for filters that are not possible.
+    """
+    query = request.query_params
+    result = TriggerFilter(
+        tenant, query.get("namespace") or None, query.get("flowId") or None, text=query.get("q")
+    )
+    for leaf in single_leaves(read_filters(query.multi_items())):
+        apply = _FILTERS.get(leaf.field)
+        if apply is None:
+            raise no_field(leaf, _FILTERS)
+        result = apply(result, leaf)
+    return result
+
+
+def _namespace(result: TriggerFilter, leaf: Leaf) -> TriggerFilter:
+    if leaf.operation in ("PREFIX", "STARTS_WITH"):
+        return replace(result, namespace=leaf.value.rstrip("."))
+    return replace(result, namespace=only_value(leaf), exact_namespace=True)
+
+
+_FILTERS: Mapping[str, Any] = {
+    "q": lambda result, leaf: replace(result, text=leaf.value),
+    "namespace": _namespace,
+    "flowId": lambda result, leaf: replace(result, flow_id=only_value(leaf)),
+    "triggerId": lambda result, leaf: replace(result, trigger_id=only_value(leaf)),
+}
+
+
+async def _plain(
+    q: _Text = None,
+    namespace: _Text = None,
+    flow_id: Annotated[str | None, Query(alias="flowId", max_length=500)] = None,
+) -> None:
+    """Declare the plain filters; `triggers_wanted` reads them from the query."""
+
+
+PLAIN_FILTERS = (Depends(_plain),)
+"""What a route depends on that finds triggers."""
+
+
+@router.get("/search", summary="Search triggers", dependencies=PLAIN_FILTERS)
+@takes_filters
+async def search(
+    request: Request,
+    tenant: Tenant,
+    node: Node,
+    number: Page = 1,
+    size: Size = 10,
+    sort: Sort = [],  # noqa: B006 - FastAPI copies it
+) -> Response:
+    """List triggers with their state, one page of them."""
+    await node.triggers.settled()
+    found, total = await node.trigger_states.search(
+        triggers_wanted(tenant, request), page=number, size=size, sort=sortable(sort, SORTABLE)
+    )
+    return page([await _with_definition(node, each) for each in found], total)
+
+
+async def _with_definition(node: Services, state: TriggerState) -> dict[str, Any]:
+    body: dict[str, Any] = {"triggerContext": trigger_json(state)}
+    try:
+        loaded = await node.flows.current(*state.flow)
+    except HeadwaterError:
+        return body
+    trigger = trigger_of(loaded, state.trigger_id)
+    if trigger is not None:
+        body["abstractTrigger"] = dump(trigger)
+    return body
+
+
+@router.get("/{namespace}/{flow_id}", summary="Triggers of a flow")
+async def of_flow(
+    tenant: Tenant,
+    namespace: Namespace,
+    flow_id: FlowId,
+    node: Node,
+    q: _Text = None,
+    number: Page = 1,
+    size: Size = 10,
+    sort: Sort = [],  # noqa: B006 - FastAPI copies it
+) -> Response:
+    """List the state of the triggers of one flow."""
+    await node.triggers.settled()
+    wanted = TriggerFilter(tenant, namespace, flow_id, text=q, exact_namespace=True)
+    found, total = await node.trigger_states.search(
+        wanted, page=number, size=size, sort=sortable(sort, SORTABLE)
+    )
+    return page([trigger_json(each) for each in found], total)
+
+
+@router.put("", summary="Disable or enable a trigger, or start a backfill")
+async def update(tenant: Tenant, wish: Annotated[TriggerWish, Body()], node: Node) -> Response:
+    """Change the state of a trigger; what is left out stays."""
+    key = wish.key(tenant)
+    state = await node.trigger_verbs.get(key)
+    if wish.disabled is not None:
+        state = await node.trigger_verbs.disable(key, disabled=wish.disabled)
+    if wish.backfill is not None:
+        wanted = _backfill(wish.backfill, node.clock.now())
+        state = await node.trigger_verbs.start_backfill(key, wanted)
+    return Json(trigger_json(state))
+
+
+def _backfill(wish: BackfillWish, now: int) -> Backfill:
+    start = read_instant(wish.start, "backfill.start")
+    end = now if wish.end is None else read_instant(wish.end, "backfill.end")
+    if end <= start:
+        message = "backfill.end must be later than backfill.start"
+        raise BadRequest(message)
+    labels = tuple(label_map(wish.labels or []).items())
+    return Backfill(start, end, start, None, wish.paused, wish.inputs, labels, now)
+
+
+@router.post("/{namespace}/{flow_id}/{trigger_id}/unlock", summary="Unlock a trigger")
+async def unlock(
+    tenant: Tenant, namespace: Namespace, flow_id: FlowId, trigger_id: TriggerId, node: Node
+) -> Response:
+    """Let a trigger fire again though its execution still runs."""
+    key = (tenant, namespace, flow_id, trigger_id)
+    return Json(trigger_json(await node.trigger_verbs.unlock(key)))
+
+
+@router.post("/{namespace}/{flow_id}/{trigger_id}/restart", summary="Restart a trigger")
+async def restart(
+    tenant: Tenant, namespace: Namespace, flow_id: FlowId, trigger_id: TriggerId, node: Node
+) -> Response:
+    """Unlock a trigger and let it begin anew with its next date."""
+    key = (tenant, namespace, flow_id, trigger_id)
+    return Json(trigger_json(await node.trigger_verbs.restart(key)))
+
+
+@router.put("/backfill/pause", summary="Pause a backfill")
+async def pause(tenant: Tenant, name: Annotated[TriggerName, Body()], node: Node) -> Response:
+    """Let a backfill rest; the schedule goes on meanwhile."""
+    state = await node.trigger_verbs.pause_backfill(name.key(tenant), paused=True)
+    return Json(trigger_json(state))
+
+
+@router.put("/backfill/unpause", summary="Let a backfill go on")
+async def unpause(tenant: Tenant, name: Annotated[TriggerName, Body()], node: Node) -> Response:
+    """Go on with a backfill where it paused."""
+    state = await node.trigger_verbs.pause_backfill(name.key(tenant), paused=False)
+    return Json(trigger_json(state))
+
+
+@router.post("/backfill/delete", summary="End a backfill")
+async def delete_backfill(
+    tenant: Tenant, name: Annotated[TriggerName, Body()], node: Node
+) -> Response:
+    """End a backfill; the schedule goes on."""
+    return Json(trigger_json(await node.trigger_verbs.delete_backfill(name.key(tenant))))

@@ -1,0 +1,212 @@
+"""The triggers of a node: the loop that follows flows, fires what is due, hears of executions."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
+
+from app.db.outbox import waiting
+from app.db.trigger_records import FlowKey, TriggerKey, TriggerState
+from app.errors import HeadwaterError
+from app.telemetry import get_logger
+from app.triggers.evaluating import Evaluator
+from app.triggers.listening import Listeners
+from app.triggers.parts import Alarm, TriggerParts
+from app.triggers.reconciling import Reconciler
+from app.triggers.recovery import caught_up
+from app.triggers.upstream import Upstreams
+from app.triggers.waiting import Waiting
+
+_LOG = get_logger(__name__)
+_SECOND = 1_000_000
+_SWEEP = 30 * _SECOND
+"""At the latest after so long (µs) the table is looked at, whatever rang."""
+_AT_ONCE = 32
+"""Triggers that are evaluated side by side; their executions share commits."""
+_CHUNK = 200
+
+
+class Triggers:
+    """Starts flows by time and by events."""
+
+    def __init__(self, parts: TriggerParts, alarm: Alarm) -> None:
+        """Nothing is looked at yet; `alarm` must call `wake` when it rings."""
+        self._parts = parts
+        self._alarm = alarm
+        self.reconciler = Reconciler(parts)
+        self.listeners = Listeners()
+        self._upstreams = Upstreams(parts)
+        self._waiting = Waiting(parts, self.wake)
+        self._evaluator = Evaluator(parts, self.reconciler, self._waiting)
+        self._pending: set[FlowKey] = set()
+        self._all = False
+        self._caught_up = False
+        self._settling = asyncio.Lock()
+        self._woken = asyncio.Event()
+        self._heard = asyncio.Event()
+        self._polled: set[TriggerKey] = set()
+        self._stack = AsyncExitStack()
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # -- life ----------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Take up what is stored, and go on from there."""
+        await self.open()
+        self._group = await self._stack.enter_async_context(asyncio.TaskGroup())
+        self._tasks += [
+            self._group.create_task(self._forever(self._woken, self.step), name="triggers"),
+            self._group.create_task(self._forever(self._heard, self.listen), name="upstream"),
+        ]
+
+    async def open(self) -> None:
+        """Hear of flows and executions from now on; look at what happened before."""
+        self._all = True
+        for state in await self._parts.store.listening():
+            self.listeners.put(state)
+        await self._waiting.open()
+        self._parts.outbox.listens = self.listeners.listens
+        self._parts.outbox.stored = self._heard.set
+        self._parts.flows.heard.append(self._changed)
+        self._parts.executor.finished.heard.append(self._waiting.ended)
+        self.wake()
+        self._heard.set()
+
+    async def stop(self) -> None:
+        """Fire nothing any more; what is being evaluated is evaluated again after the start."""
+        self._alarm.set(None)
+        for task in self._tasks:
+            task.cancel()
+        self._tasks.clear()
+        self._group = None
+        await self._stack.aclose()
+
+    def wake(self) -> None:
+        """Look at what is due."""
+        self._woken.set()
+
+    def _changed(self, flows: Iterable[FlowKey] | None) -> None:
+        if flows is None:
+            self._all = True
+        else:
+            self._pending.update(flows)
+        self.wake()
+
+    async def _forever(self, event: asyncio.Event, work: Callable[[], object]) -> None:
+        while True:
+            await event.wait()
+            event.clear()
+            try:
+                await work()  # type: ignore[misc]  # both are coroutine functions
+            except HeadwaterError as error:
+                _LOG.warning("triggers have to wait", reason=error.message)
+                asyncio.get_running_loop().call_later(1.0, event.set)
+            except Exception as error:  # noqa: BLE001 - the loop goes on, whatever one trigger does
+                _LOG.exception("the triggers' loop failed", exc_info=error)
+                asyncio.get_running_loop().call_later(5.0, event.set)
+
+    # -- what is due -----------------------------------------------------------------------------
+
+    async def step(self) -> None:
+        """Do all that is to be done now, and set the alarm for the next time."""
+        await self.settled()
+        if not self._caught_up:
+            await self._catch_up()
+            self._caught_up = True
+        later = False
+        while not later:
+            await self._waiting.release()
+            due = await self._due()
+            if not due:
+                break
+            later = await self._evaluate_all(due)
+        now = self._parts.clock.now()
+        upcoming = await self._parts.store.next_due(now)
+        limit = now + (_SECOND if later else _SWEEP)
+        self._alarm.set(limit if upcoming is None else min(upcoming, limit))
+
+    async def _due(self) -> list[TriggerState]:
+        limit = _CHUNK + len(self._polled)
+        due = await self._parts.store.due(self._parts.clock.now(), limit)
+        return [state for state in due if state.key not in self._polled]
+
+    async def _evaluate_all(self, due: list[TriggerState]) -> bool:
+        """Evaluate triggers; return whether some have to be tried again later."""
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(state: TriggerState) -> bool:
+            async with gate:
+                return await self._evaluator.evaluate(state)
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(each)) for each in due if not self._poll(each)]
+        return any(task.result() for task in tasks)
+
+    def _poll(self, state: TriggerState) -> bool:
+        """Begin a poll, which may take long and holds up nobody; False for any other trigger."""
+        if self._group is None or not state.type.endswith("http.Trigger"):
+            return False
+        self._polled.add(state.key)
+        self._group.create_task(self._polling(state))
+        return True
+
+    async def _polling(self, state: TriggerState) -> None:
+        try:
+            if await self._evaluator.evaluate(state):
+                await asyncio.sleep(1.0)
+        except HeadwaterError as error:
+            _LOG.warning("a poll has to wait", trigger=state.name, reason=error.message)
+            await asyncio.sleep(1.0)
+        finally:
+            self._polled.discard(state.key)
+            self.wake()
+
+    async def _catch_up(self) -> None:
+        """Decide about the dates that were missed while the service was down."""
+        now = self._parts.clock.now()
+        for state in await self._parts.store.due(now, 100_000):
+            found = await self.reconciler.found(state)
+            if found is not None:
+                new = await caught_up(self._parts, state, *found)
+                if new != state:
+                    await self._parts.store.move(state, new, now)
+        await self._waiting.open()
+
+    # -- flows and executions ----------------------------------------------------------------------
+
+    async def settled(self) -> None:
+        """Wait until the triggers are what the active flows say."""
+        async with self._settling:
+            if self._all:
+                self._all = False
+                self._pending |= await self.reconciler.outdated()
+            while self._pending:
+                chunk = [self._pending.pop() for _ in range(min(_AT_ONCE, len(self._pending)))]
+                async with asyncio.TaskGroup() as group:
+                    tasks = [group.create_task(self._reconcile(flow)) for flow in chunk]
+                if failed := [error for task in tasks if (error := task.result()) is not None]:
+                    raise failed[0]
+
+    async def _reconcile(self, flow: FlowKey) -> HeadwaterError | None:
+        try:
+            await self.reconciler.reconcile(flow)
+            await self.relisten(flow)
+        except HeadwaterError as error:
+            self._pending.add(flow)
+            return error
+        return None
+
+    async def relisten(self, flow: FlowKey) -> None:
+        """Let the index of listeners be what is stored of a flow."""
+        for key in self.listeners.of_flow(flow):
+            self.listeners.drop(key)
+        for state in await self._parts.store.of_flow(flow):
+            self.listeners.put(state)
+
+    async def listen(self) -> None:
+        """Deal with what is in the outbox."""
+        if self._pending or self._all:
+            await self.settled()
+        while events := await waiting(self._parts.database):
+            for event in events:
+                await self._upstreams.tell(event, self.listeners)
