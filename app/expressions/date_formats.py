@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Final
 
 from app.errors import ExpressionError
-from app.expressions.date_names import STYLES, language, style
+from app.expressions.date_locales import language
+from app.expressions.date_names import BUILT_IN, STYLES, Language
 from app.expressions.date_patterns import write_date
 from app.expressions.date_reading import read_iso, read_pattern
 from app.expressions.dates import instant_text, offset_text, temporal_json
@@ -36,7 +37,8 @@ def write(value: datetime, form: str, zone: tzinfo, locale: str | None) -> str:
     named = _CONSTANTS.get(form)
     if named is not None:
         return named(placed)
-    return write_date(_pattern(form, locale), placed, language(locale))
+    spoken = _spoken(locale)
+    return write_date(_pattern(form, spoken), placed, spoken)
 
 
 def read(value: Any, zone: tzinfo, existing_format: str | None, locale: str | None) -> datetime:
@@ -70,6 +72,8 @@ def plus(value: datetime, amount: int, unit: str) -> datetime:
     """
     name = unit.upper()
     try:
+        if name == _NANOS:  # a date is exact to microseconds
+            return value + timedelta(microseconds=amount // 1_000)
         if name in _EXACT:
             return (value.astimezone(UTC) + _EXACT[name] * amount).astimezone(value.tzinfo)
         if name in _DAYS:
@@ -79,22 +83,31 @@ def plus(value: datetime, amount: int, unit: str) -> datetime:
     except (OverflowError, ValueError) as error:
         message = f"the date leaves the years 1 to 9999 when {amount} {name} are added"
         raise ExpressionError(message) from error
-    known = ", ".join([*_EXACT, *_DAYS, *_MONTHS])
+    known = ", ".join([_NANOS, *_EXACT, *_DAYS, *_MONTHS])
     message = f"unknown unit `{unit}`; known are {known}"
     raise ExpressionError(message)
 
 
-def _pattern(form: str, locale: str | None) -> str:
+def _spoken(locale: str | None) -> Language:
+    found = language(locale)
+    if found is None:
+        message = f"unknown locale `{str(locale)[:20]}`; write for example `fr` or `pt_BR`"
+        raise ExpressionError(message)
+    return found
+
+
+def _pattern(form: str, spoken: Language) -> str:
     if form in STYLES:
-        return style(form, locale)
+        return spoken.styles[STYLES.index(form)]
     return PATTERNS.get(form, form)
 
 
 def _read_text(text: str, zone: tzinfo, form: str | None, locale: str | None) -> datetime:
     if form is None or form in _ISO_NAMES:
         return read_iso(text, zone)
-    pattern = _RFC_1123 if form == "rfc_1123_date_time" else _pattern(form, locale)
-    return read_pattern(text, pattern, zone, language(locale))
+    spoken = _spoken(locale)
+    pattern = _RFC_1123 if form == "rfc_1123_date_time" else _pattern(form, spoken)
+    return read_pattern(text, pattern, zone, spoken)
 
 
 def _since_1970(seconds: int, zone: tzinfo) -> datetime:
@@ -111,6 +124,7 @@ def _plus_months(value: datetime, months: int) -> datetime:
     return value.replace(year=year, month=month + 1, day=min(value.day, last))
 
 
+_NANOS: Final = "NANOS"
 _EXACT: Final = {
     "MICROS": timedelta(microseconds=1),
     "MILLIS": timedelta(milliseconds=1),
@@ -154,7 +168,7 @@ def _week_date(value: datetime) -> str:
 
 
 def _rfc_1123(value: datetime) -> str:
-    words = language("en")
+    words = BUILT_IN["en"]
     day, month = words.short_days[value.weekday()], words.short_months[value.month - 1]
     offset = offset_text(value, zero="GMT").replace(":", "")
     return f"{day}, {value.day} {month} {value.year:04d} {value:%H:%M:%S} {offset}"

@@ -1,12 +1,10 @@
-"""Names of months and days, and the usual date formats, of the languages that dates can be in.
+"""Names of months and days, and the usual date formats, of the languages that flows use most.
 
-Source: Unicode CLDR as Java 21 uses it; written here because a full locale library is far larger
-than the seven languages that flows use.
+Source: Unicode CLDR as Java 21 uses it; written here because a full locale library takes time and
+memory. `date_locales` knows the others.
 """
 
 from typing import Final, NamedTuple
-
-from app.errors import ExpressionError
 
 STYLES: Final = ("full", "long", "medium", "short")
 
@@ -22,30 +20,22 @@ class Language(NamedTuple):
     week_starts_sunday: bool = False
 
 
-def language(locale: str | None) -> Language:
-    """Return the language of a locale such as `fr`, `fr_FR` or `fr-FR`; None is English.
-
-    Raises:
-        ExpressionError: for a language without names here.
-    """
-    code = (locale or "en").replace("-", "_").partition("_")[0].lower()
-    found = _LANGUAGES.get(code)
-    if found is None:
-        message = f"unknown locale `{locale}`; known are {', '.join(sorted(_LANGUAGES))}"
-        raise ExpressionError(message)
-    return found
-
-
-def style(name: str, locale: str | None) -> str:
-    """Return the pattern of `full`, `long`, `medium` or `short` in a locale."""
-    return language(locale).styles[STYLES.index(name)]
-
-
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-_LANGUAGES: Final = {
+HOMES: Final = {
+    "en": "US",
+    "fr": "FR",
+    "de": "DE",
+    "es": "ES",
+    "it": "IT",
+    "pt": "BR",
+    "nl": "NL",
+}
+"""The country whose formats those of a language are."""
+
+BUILT_IN: Final = {
     "en": Language(
         _words(
             "January February March April May June July August September October November December"

@@ -9,6 +9,7 @@ from app.errors import ExpressionError
 from app.expressions.date_names import Language
 from app.expressions.date_patterns import Piece, pieces_of
 from app.expressions.zones import zone_named
+from app.regexes import Pattern, PatternError, linear
 
 _MAX_DATE_CHARS = 200
 _OFFSET_PATTERN = r"[zZ]|[+-][0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2})?)?"
@@ -56,7 +57,7 @@ def read_pattern(text: str, pattern: str, zone: tzinfo, language: Language) -> d
 
 
 @functools.lru_cache(maxsize=256)
-def _expression(pattern: str, language: Language) -> tuple[re.Pattern[str], tuple[str, ...]]:
+def _expression(pattern: str, language: Language) -> tuple[Pattern, tuple[str, ...]]:
     pieces = pieces_of(pattern)
     letters: list[str] = []
     source = ""
@@ -66,7 +67,11 @@ def _expression(pattern: str, language: Language) -> tuple[re.Pattern[str], tupl
     if source.count("(?:") != source.count(")?"):
         message = f"the date format `{pattern}` has brackets that do not pair"
         raise ExpressionError(message)
-    return re.compile(source, re.IGNORECASE), tuple(letters)
+    try:
+        return linear(f"(?i){source}"), tuple(letters)
+    except PatternError:
+        message = f"the date format `{pattern[:60]}` is too long to read dates with"
+        raise ExpressionError(message) from None
 
 
 def _source(piece: Piece, following: Piece, language: Language, letters: list[str]) -> str:

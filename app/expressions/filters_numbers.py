@@ -1,6 +1,7 @@
 """Filters on numbers."""
 
 from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -87,6 +88,10 @@ _CLASSES: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
     (str, "java.lang.String"),
     (Mapping, "java.util.LinkedHashMap"),
     (LISTS, "java.util.ArrayList"),
+    (datetime, "java.time.ZonedDateTime"),
+    (date, "java.time.LocalDate"),
+    (time, "java.time.LocalTime"),
+    (timedelta, "java.time.Duration"),
 )
 
 

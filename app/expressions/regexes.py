@@ -1,28 +1,17 @@
-"""Regular expressions in linear time: Java's notation, run by RE2.
+"""Regular expressions in Java's notation, for filters and methods (see `app.regexes`).
 
-RE2 never backtracks, so no pattern can hang the process; the price is that lookahead, lookbehind
-and backreferences do not exist. Replacements are Java's: `$1`, `${name}`, a backslash escapes.
+Replacements are Java's: `$1`, `${name}`, a backslash escapes.
 """
 
-import functools
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from app.errors import ExpressionError
 from app.expressions.budget import Meter
+from app.regexes import Pattern, PatternError, compiled
 
-
-@functools.cache
-def _re2() -> Any:
-    """Load RE2 with the first pattern; a service without patterns saves 1.5 MB."""
-    import re2  # noqa: PLC0415 - see above
-
-    return re2
-
-
-_MAX_PATTERN_CHARS = 4_096
-_MAX_MEMORY_BYTES = 8 * 1024 * 1024
 _LITERAL: Final = re.compile(r"[^\\.\[\](){}*+?^$|]")
 _REFERENCE: Final = re.compile(r"\\(.)|\$\{(\w+)\}|\$(\d+)|([\\$])", re.DOTALL)
 
@@ -33,12 +22,14 @@ def find(pattern: str, text: str) -> Any:
     Raises:
         ExpressionError: when the pattern cannot be read.
     """
-    return _compiled(pattern).search(text)
+    with _told():
+        return compiled(pattern).search(text)
 
 
 def matches(pattern: str, text: str) -> bool:
     """Tell whether the pattern matches the whole text."""
-    return _compiled(pattern).fullmatch(text) is not None
+    with _told():
+        return compiled(pattern).fullmatch(text) is not None
 
 
 def replace(pattern: str, replacement: str, text: str, meter: Meter, limit: int = 0) -> str:
@@ -47,17 +38,18 @@ def replace(pattern: str, replacement: str, text: str, meter: Meter, limit: int 
     Raises:
         ExpressionError: when pattern or replacement cannot be read, or the text becomes too long.
     """
-    compiled = _compiled(pattern)
-    template = _replacement(replacement, compiled)
     parts: list[str] = []
     position = 0
-    for count, match in enumerate(_found(compiled, text, meter)):
-        if limit and count == limit:
-            break
-        part = text[position : match.start()] + _expanded(template, match)
-        meter.grow(len(part))
-        parts.append(part)
-        position = match.end()
+    with _told():
+        regex = compiled(pattern)
+        template = _replacement(replacement, regex)
+        for count, match in enumerate(_found(regex, text, meter)):
+            if limit and count == limit:
+                break
+            part = text[position : match.start()] + _expanded(template, match)
+            meter.grow(len(part))
+            parts.append(part)
+            position = match.end()
     parts.append(text[position:])
     return "".join(parts)
 
@@ -68,7 +60,8 @@ def split(pattern: str, text: str, limit: int, meter: Meter) -> list[str]:
     With limit 0 trailing empty parts are dropped; with a positive one the last part holds the rest;
     with a negative one everything is kept.
     """
-    parts = _parts(pattern, text, limit, meter)
+    with _told():
+        parts = _parts(pattern, text, limit, meter)
     if limit == 0:
         while len(parts) > 1 and not parts[-1]:
             parts.pop()
@@ -83,7 +76,7 @@ def _parts(pattern: str, text: str, limit: int, meter: Meter) -> list[str]:
         return text.split(pattern, limit - 1) if limit > 0 else text.split(pattern)
     parts: list[str] = []
     position = 0
-    for match in _found(_compiled(pattern), text, meter):
+    for match in _found(compiled(pattern), text, meter):
         if limit > 0 and len(parts) == limit - 1:
             break
         if match.end() == 0 or match.start() == match.end() == len(text):
@@ -94,36 +87,22 @@ def _parts(pattern: str, text: str, limit: int, meter: Meter) -> list[str]:
     return parts
 
 
-def _found(compiled: Any, text: str, meter: Meter) -> Iterator[Any]:
-    for match in compiled.finditer(text):
+def _found(regex: Pattern, text: str, meter: Meter) -> Iterator[Any]:
+    for match in regex.finditer(text):
         meter.step()
         yield match
 
 
-@functools.lru_cache(maxsize=256)
-def _compiled(pattern: str) -> Any:
-    if len(pattern) > _MAX_PATTERN_CHARS:
-        message = f"the pattern is longer than {_MAX_PATTERN_CHARS} characters"
-        raise ExpressionError(message)
-    options = _re2().Options()
-    options.log_errors = False
-    options.max_mem = _MAX_MEMORY_BYTES
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn what is wrong with a pattern into an error of the expression."""
     try:
-        return _re2().compile(pattern, options=options)
-    except (_re2().error, UnicodeError) as error:
-        message = (
-            f"cannot read the regular expression `{pattern[:100]}`: {_reason(error)} "
-            "(lookahead, lookbehind and backreferences are not supported)"
-        )
-        raise ExpressionError(message) from error
+        yield
+    except PatternError as error:
+        raise ExpressionError(str(error)) from error
 
 
-def _reason(error: Exception) -> str:
-    first = error.args[0] if error.args else ""
-    return first.decode("utf-8", "replace") if isinstance(first, bytes) else str(first)
-
-
-def _replacement(text: str, compiled: Any) -> list[str | int]:
+def _replacement(text: str, regex: Pattern) -> list[str | int]:
     """Return the pieces of a Java replacement: literal texts and numbers of groups."""
     pieces: list[str | int] = []
     position = 0
@@ -137,24 +116,24 @@ def _replacement(text: str, compiled: Any) -> list[str | int]:
         if escaped is not None:
             pieces.append(escaped)
         else:
-            pieces.extend(_group(name, digits, compiled))
+            pieces.extend(_group(name, digits, regex))
     pieces.append(text[position:])
     return pieces
 
 
-def _group(name: str | None, digits: str | None, compiled: Any) -> list[str | int]:
+def _group(name: str | None, digits: str | None, regex: Pattern) -> list[str | int]:
     if name is not None:
-        if name not in compiled.groupindex:
+        if name not in regex.groupindex:
             message = f"the pattern has no group named `{name}`"
             raise ExpressionError(message)
-        return [int(compiled.groupindex[name])]
+        return [int(regex.groupindex[name])]
     # Java takes as many digits as still name a group: `$10` is group 1 and a 0 if there are fewer.
     figures = digits or ""
     length = 1
-    while length < len(figures) and int(figures[: length + 1]) <= compiled.groups:
+    while length < len(figures) and int(figures[: length + 1]) <= regex.groups:
         length += 1
     number = int(figures[:length])
-    if number > compiled.groups:
+    if number > regex.groups:
         message = f"the pattern has no group {number}"
         raise ExpressionError(message)
     return [number, figures[length:]]

@@ -1,28 +1,13 @@
-"""Java regular expressions, matched without the risk of hanging.
+"""Java regular expressions, matched without the risk of hanging (see `app.regexes`).
 
-RE2 runs in linear time. It knows no lookaround, back references or possessive quantifiers.
-Lookaheads at the start, as patterns for passwords have them, are matched one by one; any other
-pattern that RE2 does not know falls back to Python's engine, which may take exponential time, on
-short texts only.
+Lookaheads at the start, as patterns for passwords have them, are matched one by one in linear time.
 """
 
 import functools
-import re
 from typing import Any, Final, NamedTuple
 
+from app.regexes import PatternTooSlow, compiled, linear
 
-@functools.cache
-def _re2() -> Any:
-    """Load RE2 with the first pattern; a service without patterns saves 1.5 MB."""
-    import re2  # noqa: PLC0415 - see above
-
-    return re2
-
-
-MAX_FALLBACK: Final = 256
-"""The longest text, in characters, that is matched by Python's engine."""
-
-_JAVA_GROUP: Final = re.compile(r"\(\?<(?=[A-Za-z])")
 _LOOKAHEAD: Final = ("(?=", "(?!")
 
 
@@ -40,20 +25,23 @@ def check_pattern(pattern: str) -> None:
         ValueError: it cannot; the message says why.
     """
     if _linear(pattern) is None:
-        _fallback(pattern)
+        compiled(pattern)
 
 
 def full_match(pattern: str, text: str) -> bool:
-    """Whether the whole text matches the pattern.
+    """Whether the whole text matches the pattern; False when nobody can tell in time.
 
     Raises:
         ValueError: the pattern cannot be used.
     """
-    linear = _linear(pattern)
-    if linear is None:
-        return len(text) <= MAX_FALLBACK and _fallback(pattern).fullmatch(text) is not None
-    return linear.whole.fullmatch(text) is not None and all(
-        (each.match(text) is not None) is wanted for each, wanted in linear.ahead
+    parts = _linear(pattern)
+    if parts is None:
+        try:
+            return compiled(pattern).fullmatch(text) is not None
+        except PatternTooSlow:
+            return False
+    return parts.whole.fullmatch(text) is not None and all(
+        (each.match(text) is not None) is wanted for each, wanted in parts.ahead
     )
 
 
@@ -65,17 +53,11 @@ def _linear(pattern: str) -> _Linear | None:
     try:
         while rest.startswith(_LOOKAHEAD):
             end = _group_end(rest)
-            ahead.append((_compiled(rest[3:end]), rest.startswith("(?=")))
+            ahead.append((linear(rest[3:end]), rest.startswith("(?=")))
             rest = rest[end + 1 :]
-        return _Linear(tuple(ahead), _compiled(rest if ahead else pattern))
-    except (_re2().error, ValueError):
+        return _Linear(tuple(ahead), linear(rest if ahead else pattern))
+    except ValueError:
         return None
-
-
-def _compiled(pattern: str) -> Any:
-    options = _re2().Options()
-    options.log_errors = False
-    return _re2().compile(pattern, options=options)
 
 
 def _group_end(pattern: str) -> int:
@@ -92,11 +74,3 @@ def _group_end(pattern: str) -> int:
             if depth == 0:
                 return index
     raise ValueError("the group is not closed")
-
-
-@functools.lru_cache(maxsize=256)
-def _fallback(pattern: str) -> re.Pattern[str]:
-    try:
-        return re.compile(_JAVA_GROUP.sub("(?P<", pattern))
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"`{pattern}` is not a regular expression: {error}") from None

@@ -200,7 +200,7 @@ ERRORS = [
     "word | replace({'(': 'b'}, regexp=true)",
     "word | replace({'a': '$9'}, regexp=true)",
     "word | replace({'a': 'b'}, regexp='yes')",
-    "word | regexMatch('(?=a)')",
+    "word | regexMatch('(?=a')",
     "word | regexExtract('o', 3)",
     "word | split",
     "word | escapeChar('html')",

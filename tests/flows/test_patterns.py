@@ -22,7 +22,7 @@ from app.flows.patterns import check_pattern, full_match
         (r"^(?!admin)[a-z]+$", "administrator", False),
         (r"^(?=[)(]+)(?=\))..$", ")(", True),
         (r"(?=a", "a", None),
-        (r"(?<c>[a-z])\k<c>", "aa", None),
+        (r"(?<c>[a-z])\k<c>", "aa", True),
         (r"([a-z])\1", "aa", True),
         (r"a(?=b)b", "ab", True),
         (r"(a|b", "a", None),
