@@ -171,8 +171,8 @@ class TaskRunLog:
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:
-    """Return the text with every secret replaced by asterisks."""
-    for secret in secrets:
+    """Return the text with every secret replaced by asterisks; of two the longer comes first."""
+    for secret in sorted(secrets, key=len, reverse=True) if secrets else ():
         if secret in text:
             text = text.replace(secret, MASK)
     return text

@@ -16,7 +16,7 @@ from app.engine.exits import leave
 from app.engine.file_log import FileSink
 from app.engine.interpreter import Place, retrying, running_again
 from app.engine.json import as_json
-from app.engine.logs import LogOrigin, TaskRunLog
+from app.engine.logs import LogOrigin, TaskRunLog, masked
 from app.engine.outputs import put_large, without_nulls
 from app.engine.parts import Parts
 from app.engine.policies import Try, after_success, allowed, next_try, renews, retry_due
@@ -109,7 +109,8 @@ class Worker:
             except HeadwaterError as error:
                 outcome = Outcome(State.FAILED, error=reason(error))
             if outcome.error:
-                log.error(outcome.error)
+                outcome = replace(outcome, error=masked(outcome.error, live.secrets))
+                log.error(outcome.error or "")
             if sink is not None:
                 outcome = replace(outcome, log_file=await self._stored(place, sink, upcoming))
             return outcome

@@ -140,3 +140,21 @@ async def test_a_namespace_file_becomes_a_file_of_the_execution() -> None:
         for wrong in ("file:///etc/passwd", "/etc/passwd", "data.csv"):
             with pytest.raises(InvalidInputs, match="stored file"):
                 await engine.create(inputs={"data": wrong})
+
+
+async def test_what_a_failure_tells_is_masked() -> None:
+    loaded = flow(
+        """
+        id: f
+        inputs:
+          - {id: short, type: SECRET}
+          - {id: long, type: SECRET}
+        tasks:
+          - {id: no, type: io.kestra.plugin.core.execution.Fail,
+             errorMessage: "{{ inputs.long }} is wrong"}
+        """
+    )
+    async with Engine(loaded, cipher=Cipher(os.urandom(32))) as engine:
+        done = await engine.run(inputs={"short": "hunter", "long": "hunter2"})
+    assert done.task_runs["/no"].error == "******** is wrong"
+    assert engine.journal.logs[-1].message == "******** is wrong"
