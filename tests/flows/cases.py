@@ -23,6 +23,9 @@ from typing import Any
 
 import yaml
 
+from app.flows.parse import parse_flow
+from app.flows.typenames import Types
+
 FOLDER = Path(__file__).parent / "corpus"
 NAMESPACE = "corpus"
 
@@ -39,6 +42,11 @@ class Case:
     start: Mapping[str, Any] | None
     steps: list[dict[str, Any]] = field(default_factory=list)
     expect: Mapping[str, Any] = field(default_factory=dict)
+
+    def invalid(self, types: Types) -> str:
+        """Return what is wrong with its flows; empty when nothing is."""
+        parsed = [parse_flow(source, types=types) for source in self.flows.values()]
+        return "; ".join(str(each.problems) for each in parsed if each.flow is None)
 
 
 def cases() -> list[Case]:
