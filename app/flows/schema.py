@@ -50,6 +50,13 @@ def type_schema(model: type[Typed]) -> dict[str, Any]:
     return {"$schema": DRAFT, "$ref": f"{_REF}{_name(model)}", "definitions": definitions}
 
 
+def input_schema(model: type[Input]) -> dict[str, Any]:
+    """Return the schema of one type of inputs, with what it refers to."""
+    definitions = _definitions([model])
+    definitions.setdefault("input", {"type": "object", "required": ["type"]})
+    return {"$schema": DRAFT, "$ref": f"{_REF}{_name(model)}", "definitions": definitions}
+
+
 def _registered(types: Types) -> list[type[Model]]:
     found: dict[type[Model], None] = {}
     for name in types.names():
