@@ -7,9 +7,9 @@ nowhere else.
 import gc
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -31,6 +31,7 @@ from app.db.sources import SourceStore
 from app.db.task_cache import SqlTaskCache, forget_outdated
 from app.db.triggers import TriggerStore
 from app.db.windows import WindowStore
+from app.engine import directories
 from app.engine.actions import Actions
 from app.engine.clock import SystemClock
 from app.engine.commands import Commands
@@ -126,6 +127,7 @@ class Node:
         await self.executor.start()
         await self.sync.start()
         self.scheduler.add_job(self.forget, "interval", hours=1)
+        self.scheduler.add_job(self.tidy, "interval", minutes=5, next_run_time=datetime.now(UTC))
         self.scheduler.start()
         await self.triggers.start()
         settle_memory()
@@ -219,6 +221,15 @@ class Node:
             await self.jq.close()
             self.suspects.close()
         await self.database.close()
+
+    async def tidy(self) -> None:
+        """Remove the working directories of executions that are over."""
+
+        async def alive(ids: Sequence[str]) -> set[str]:
+            held = {each for each in ids if self.executor.known(each)}
+            return held | await self.executions.open_among(ids)
+
+        await directories.sweep(self.settings.data_dir / "work", alive)
 
     async def forget(self) -> None:
         """Delete what has expired: idempotency keys, key-value pairs, outputs for reuse."""

@@ -28,6 +28,9 @@ SORTABLE = {
 }
 """Kestra's sort keys and our columns."""
 
+_BATCH = 500
+"""Ids in one query."""
+
 
 @dataclass(frozen=True, slots=True)
 class ExecutionFilter:
@@ -133,6 +136,14 @@ class SqlExecutions:
             "SELECT id FROM execution WHERE parent_id = ? AND ended_at IS NULL", execution_id
         )
         return [row.id for row in rows]
+
+    async def open_among(self, ids: Sequence[str]) -> set[str]:
+        """Return which of these executions are not over: they may run tasks still."""
+        found: set[str] = set()
+        for start in range(0, len(ids), _BATCH):
+            query = select(_C.id).where(_C.id.in_(ids[start : start + _BATCH]), _C.open == 1)
+            found.update(row.id for row in await self._database.fetch(query))
+        return found
 
     async def claimed(self, claim: Claim) -> tuple[str, str] | None:
         """Return (execution id, body hash) of an idempotency key used before."""

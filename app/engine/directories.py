@@ -6,7 +6,7 @@ again. What belongs to nothing any more is removed when the node starts.
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def _remove(directory: Path) -> None:
         directory.parent.rmdir()
 
 
-async def sweep(work: Path, alive: Callable[[Iterable[str]], Awaitable[set[str]]]) -> int:
+async def sweep(work: Path, alive: Callable[[Sequence[str]], Awaitable[set[str]]]) -> int:
     """Remove the directories of executions that are not `alive`; return how many."""
     found = await asyncio.to_thread(_names, work)
     kept = await alive(found) if found else set()
