@@ -23,7 +23,9 @@ from app.executions.states import worst
 from app.expressions import references, truthy
 from app.flows.model import Task
 from app.plugins.api import Flowable, Runnable, TaskFailed
-from app.telemetry import METRICS
+from app.telemetry import METRICS, get_logger
+
+_LOG = get_logger(__name__)
 
 _STARTS_AGAIN = frozenset({State.RETRYING, State.RESTARTED})
 
@@ -316,9 +318,15 @@ class Interpreter:
     async def _walked(self, place: Place, task: Flowable) -> State:
         try:
             return await self._steps.walk(place, task)
+        except (Exited, BaseExceptionGroup):
+            raise
         except (HeadwaterError, TaskFailed) as error:
-            self._live.execution.task_runs[place.path].error = reason(error)
-            return State.FAILED
+            message = reason(error)
+        except Exception as error:  # noqa: BLE001 - a fault in a task type fails its task only
+            _LOG.exception("a task type raised", task=task.type, execution=self._live.id)
+            message = f"{type(error).__name__} in {task.type}: {error}"
+        self._live.execution.task_runs[place.path].error = message
+        return State.FAILED
 
     def fail(self, place: Place, message: str) -> State:
         """End a task run that could not even start."""

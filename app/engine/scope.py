@@ -21,6 +21,11 @@ def instant(microseconds: int) -> datetime:
     return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
 
 
+def _start(microseconds: int) -> datetime:
+    """Return the time of a start, which expressions see in milliseconds, as in Kestra."""
+    return instant(microseconds - microseconds % 1000)
+
+
 @cache
 def environment_variables() -> dict[str, str]:
     """Return `envs`: the server's variables named `ENV_…`, lower-cased without the prefix.
@@ -84,7 +89,7 @@ class Scope:
         execution = live.execution
         about = {
             "id": execution.id,
-            "startDate": instant(execution.created_at),
+            "startDate": _start(execution.created_at),
             "originalId": execution.original_id or execution.id,
             "state": execution.state.value,
         }
@@ -147,7 +152,7 @@ class Scope:
         start = run.histories[0].at if run else self._live.clock.now()
         about: dict[str, Any] = {
             "id": run_id,
-            "startDate": instant(start),
+            "startDate": _start(start),
             "attemptsCount": _attempts_before(run),
         }
         if parent != ROOT:

@@ -4,12 +4,13 @@ from app.engine.interpreter import Interpreter, Place
 from app.engine.live import Live
 from app.engine.logs import LogOrigin, TaskRunLog
 from app.engine.parts import Parts
-from app.engine.rendering import Renderer
+from app.engine.rendering import Renderer, reason
 from app.engine.scope import Scope
 from app.engine.walker import Subflows, TaskWalker
 from app.engine.worker import Worker
+from app.errors import HeadwaterError
 from app.executions import State
-from app.plugins.api import Flowable, Runnable
+from app.plugins.api import Flowable, Runnable, TaskFailed
 
 
 class ExecutionSteps:
@@ -45,4 +46,9 @@ class ExecutionSteps:
         walker = TaskWalker(
             self.interpreter, place, self._renderer, self._subflows, log, self._parts
         )
-        return await task.walk(walker)
+        try:
+            return await task.walk(walker)
+        except (HeadwaterError, TaskFailed) as error:
+            if not live.left:
+                log.write("ERROR", reason(error))
+            raise

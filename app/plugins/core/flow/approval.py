@@ -72,7 +72,7 @@ class Approval(Flowable):
     def on_resume(self) -> list[Any]:
         """The inputs of whoever resumes the execution."""
         decision = SelectInput(
-            id="decision", type="SELECT", values=[APPROVED, DENIED], required=False
+            id="decision", type="SELECT", values=[APPROVED, DENIED], defaults=APPROVED
         )
         comment = StringInput(id="comment", type="STRING", required=False)
         return [decision, comment, *self.inputs]

@@ -15,6 +15,7 @@ from app.executions.states import worst
 from app.flows.model import Model
 from app.flows.values import Dynamic, Text
 from app.plugins.api import Flowable, RunContext, Runnable, TaskFailed, Walker
+from app.plugins.core.flow.properties import Positive
 from app.plugins.core.flow.subflow import SubflowTask
 from app.plugins.core.splitting import Batching, byte_size, split, text_lines
 
@@ -29,9 +30,9 @@ _STOPS = frozenset({State.FAILED, State.KILLED})
 class Batch(Model):
     """How large a batch is: `bytes`, else `partitions`, else `rows`."""
 
-    rows: Dynamic[int] | None = Field(1, gt=0, description="Lines of a batch.")
-    partitions: Dynamic[int] | None = Field(
-        None, gt=0, description="How many batches there are; lines are dealt out in turn."
+    rows: Dynamic[Positive] | None = Field(1, description="Lines of a batch.")
+    partitions: Dynamic[Positive] | None = Field(
+        None, description="How many batches there are; lines are dealt out in turn."
     )
     bytes: Dynamic[Text] | None = Field(
         None, description="Size of a batch, such as 10MB; lines are never cut."

@@ -10,7 +10,7 @@ from app.expressions import truthy
 from app.flows.model import Model, SomeTasks
 from app.flows.values import Duration, Dynamic, Text
 from app.plugins.api import Flowable, Walker
-from app.plugins.core.flow.properties import boolean, duration, number
+from app.plugins.core.flow.properties import Positive, boolean, duration, number
 
 _STOPS = frozenset({State.FAILED, State.KILLED})
 
@@ -18,8 +18,8 @@ _STOPS = frozenset({State.FAILED, State.KILLED})
 class CheckFrequency(Model):
     """How often a loop goes round, and when it gives up."""
 
-    max_iterations: Dynamic[int] | None = Field(
-        None, gt=0, description="The most rounds there may be; unlimited if unset."
+    max_iterations: Dynamic[Positive] | None = Field(
+        None, description="The most rounds there may be; unlimited if unset."
     )
     max_duration: Dynamic[Duration] | None = Field(
         None, description="No round starts later than this after the first; unlimited if unset."
@@ -95,8 +95,8 @@ class LoopUntil(Flowable):
 class WaitForFrequency(CheckFrequency):
     """How often a loop goes round, and when it gives up."""
 
-    max_iterations: Dynamic[int] | None = Field(
-        100, gt=0, description="The most rounds there may be."
+    max_iterations: Dynamic[Positive] | None = Field(
+        100, description="The most rounds there may be."
     )
     max_duration: Dynamic[Duration] | None = Field(
         timedelta(hours=1), description="No round starts later than this after the first."

@@ -1,12 +1,17 @@
 """Properties of flowables that may be expressions, rendered when they are needed."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from app.errors import Invalid
 from app.flows.durations import parse_duration
 from app.flows.values import is_template
 from app.plugins.api import Walker
+
+Positive = Annotated[int, Field(gt=0)]
+"""A number of at least 1."""
 
 _TRUTHS = {"true": True, "false": False, "": False}
 
