@@ -176,7 +176,6 @@ class Node:
             self.executor, self.flows, self.executions, self.clock, parts.limits
         )
         self.evaluations = Evaluations(self.executor, environment)
-        self.executor.subflows = self.commands
         self._trigger(Previews(self.executor, environment, self.clock), parts)
         actions.triggers = self.trigger_verbs
         actions.commands, actions.finished = self.commands, self.executor.finished

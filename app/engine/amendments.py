@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from app.engine.executor import Revival
 from app.engine.limits import MAX_LABELS
-from app.errors import Conflict, Invalid, NotFound
+from app.errors import Invalid, NotFound
 from app.executions import ROOT, Event, Execution, Kind, State
 from app.ports import Clock, LoadedFlow
 
@@ -47,8 +47,7 @@ def restating(clock: Clock, tenant: str, state: State) -> Revival:
 
     Raises (when called):
         NotFound: when the tenant has no such execution.
-        Conflict: when it has not ended.
-        Invalid: when `state` is none that ends an execution.
+        Invalid: when it has not ended, or `state` is none that ends an execution.
     """
 
     def make(execution: Execution, _: LoadedFlow) -> Sequence[Event]:
@@ -58,7 +57,7 @@ def restating(clock: Clock, tenant: str, state: State) -> Revival:
             raise Invalid(message)
         if not execution.state.terminal:
             message = f"execution {execution.id} is {execution.state}: it has not ended"
-            raise Conflict(message)
+            raise Invalid(message)
         if execution.state is state:
             return []
         return [Event(Kind.MOVED, clock.now(), ROOT, state, data={"forced": True})]

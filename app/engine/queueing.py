@@ -4,7 +4,7 @@ from app.engine.admission import ADMISSION
 from app.engine.executor import Executor
 from app.engine.live import Live
 from app.engine.results import endings
-from app.errors import Conflict, Invalid
+from app.errors import Invalid
 from app.executions import ROOT, Kind, State
 
 _UNQUEUED = (State.RUNNING, State.CANCELLED, State.FAILED)
@@ -28,12 +28,11 @@ async def unqueue(executor: Executor, live: Live, state: State) -> None:
     """Take an execution out of the queue: let it run, or end it.
 
     Raises:
-        Conflict: when it does not queue.
-        Invalid: when it cannot get into `state` from there.
+        Invalid: when it does not queue, or cannot get into `state` from there.
     """
     if live.execution.state is not State.QUEUED:
         message = f"execution {live.id} is {live.execution.state}, not QUEUED"
-        raise Conflict(message)
+        raise Invalid(message)
     if state not in _UNQUEUED:
         names = ", ".join(_UNQUEUED)
         message = f"an execution cannot be taken out of the queue as {state}, only as {names}"

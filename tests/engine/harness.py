@@ -23,7 +23,7 @@ from app.expressions import Environment
 from app.flows.encryption import Cipher
 from app.flows.parse import parse_flow
 from app.flows.values import Dynamic, Text
-from app.plugins.api import RunContext, Runnable, TaskFailed
+from app.plugins.api import Finished, RunContext, Runnable, TaskFailed
 from app.plugins.registry import Registry
 from app.ports import LoadedFlow
 from tests.engine.archives import MemoryArchive, MemoryLogs, MemoryTriggers
@@ -48,6 +48,7 @@ class Service:
         self.failures: Counter[str] = Counter()
         self.running = 0
         self.most = 0
+        self.folders: list[Path] = []
 
     def keys(self, name: str) -> list[str]:
         return [key for called, key, _ in self.calls if called == name]
@@ -105,6 +106,36 @@ class Leave(Runnable):
         return None
 
 
+class Says(Runnable):
+    """Ends in the state it is told to."""
+
+    type_name = "test.Says"
+
+    state: State
+
+    async def run(self, ctx: RunContext) -> Finished:
+        return Finished({"said": self.state.value}, self.state)
+
+
+class Writes(Runnable):
+    """Writes a file in its working directory."""
+
+    type_name = "test.Writes"
+
+    fail: bool = False
+    hang: bool = False
+
+    async def run(self, ctx: RunContext) -> Mapping[str, Any] | None:
+        folder = await ctx.directory()
+        SERVICE.folders.append(folder)
+        (folder / "file").write_text("x")
+        if self.fail:
+            raise TaskFailed("told to")
+        if self.hang:
+            await asyncio.Event().wait()
+        return None
+
+
 class NoHttp:
     async def close(self) -> None: ...
 
@@ -116,7 +147,7 @@ class TestTypes:
 
     def __init__(self) -> None:
         self._registry = Registry.load()
-        self._own = {each.type_name: each for each in (Effect, Broken, Leave)}
+        self._own = {each.type_name: each for each in (Effect, Broken, Leave, Says, Writes)}
 
     def task(self, name: str) -> Any:
         return self._own.get(name) or self._registry.task(name)
@@ -204,7 +235,6 @@ class Engine:
         self.parts = parts
         self.executor = Executor(parts, Worker(parts), lambda _: Environment(), suspects)
         self.commands = Commands(self.executor, self.flows, self.journal, self.clock, parts.limits)
-        self.executor.subflows = self.commands
         actions.commands, actions.finished = self.commands, self.executor.finished
         self.commands.deletion = Deletion(actions.archive, self.storage, self.executor.finished)
 

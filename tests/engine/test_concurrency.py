@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.errors import Conflict, Invalid
+from app.errors import Invalid
 from app.executions import State
 from tests.engine.fakes import FakeClock, MemoryJournal
 from tests.engine.harness import Engine, flow
@@ -86,7 +86,7 @@ async def test_unqueue_and_force_run_ignore_the_limit() -> None:
         await engine.commands.unqueue("main", made[2])
         await engine.commands.force_run("main", made[3])
         await settled(engine, Counter(PAUSED=3, QUEUED=2))
-        with pytest.raises(Conflict, match="not QUEUED"):
+        with pytest.raises(Invalid, match="not QUEUED"):
             await engine.commands.unqueue("main", made[2])
         with pytest.raises(Invalid, match="SUCCESS"):
             await engine.commands.unqueue("main", made[1], state=State.SUCCESS)

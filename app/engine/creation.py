@@ -1,0 +1,234 @@
+"""Creation: an execution begins to exist, durably and once (contract D1)."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.engine.checks import verdict
+from app.engine.executor import Executor
+from app.engine.json import as_bytes
+from app.engine.limits import MAX_LABELS, Limits
+from app.engine.live import Live
+from app.engine.results import failure
+from app.errors import Conflict, Fenced, Invalid, TooLarge, TooMany
+from app.executions import ROOT, Event, Execution, Kind, State, execution_id
+from app.flows.model import label_map
+from app.ports import Claim, Clock, Executions, FlowSource, LoadedFlow
+from app.telemetry import METRICS
+
+CORRELATION = "system.correlationId"
+
+
+@dataclass(frozen=True, slots=True)
+class NewExecution:
+    """What an execution is started with."""
+
+    tenant: str
+    namespace: str
+    flow_id: str
+    revision: int | None = None
+    commit: str | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    labels: Sequence[tuple[str, str]] = ()
+    trigger: Mapping[str, Any] | None = None
+    id: str | None = None
+    claim: Claim | None = None
+    parent: Execution | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    """What expressions see at the top level, beside the usual variables."""
+    schedule_date: int | None = None
+    """The time (µs) that it was planned for."""
+    chain: int = 0
+    """How many flow triggers led to it."""
+    lenient: bool = False
+    """Inputs that are missing or not valid do not refuse it."""
+    failure: str | None = None
+    """It only tells of this: it is created, and has FAILED."""
+    copy_of: Execution | None = None
+    """It repeats this one; with the very inputs of that one they are not resolved again."""
+    renews: bool = False
+    """It takes the place of `copy_of`, which was RETRIED: the same again, as its next attempt."""
+
+
+class Creation:
+    """Creates executions."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        flows: FlowSource,
+        executions: Executions,
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        """Hand new executions to `executor`, within `limits`."""
+        self._executor = executor
+        self._flows = flows
+        self._executions = executions
+        self._clock = clock
+        self._limits = limits
+
+    async def create(self, new: NewExecution) -> Execution:
+        """Start an execution; return it once it is durable (contract D1).
+
+        Raises:
+            NotFound, Gone: when there is no such flow (any more).
+            Conflict: when the flow is disabled, or the key was used with another body.
+            Invalid: when inputs or labels are wrong; every error is listed.
+            TooMany: when the node has too much to do.
+        """
+        if new.claim is not None and (known := await self._known(new.claim)) is not None:
+            return known
+        loaded = await self._load(new)
+        live = await self._make(new, loaded)
+        try:
+            await live.committed  # type: ignore[misc]  # set by `_make`
+        except Fenced:
+            return await self._again(new, live)
+        return live.execution
+
+    async def _again(self, new: NewExecution, live: Live) -> Execution:
+        """Another request with the same key was faster: return its execution."""
+        if new.claim is not None and (known := await self._known(new.claim)) is not None:
+            return known
+        message = f"execution {live.id} exists already"
+        raise Conflict(message)
+
+    async def _known(self, claim: Claim) -> Execution | None:
+        found = await self._executions.claimed(claim)
+        if found is None:
+            return None
+        if found[1] != claim.body_hash:
+            message = f"the idempotency key {claim.key!r} was used with another body"
+            raise Conflict(message)
+        return await self._executor.get(found[0])
+
+    async def _load(self, new: NewExecution) -> LoadedFlow:
+        where = (new.tenant, new.namespace, new.flow_id)
+        if new.revision is None and new.commit is None:
+            loaded = await self._flows.current(*where)
+        else:
+            loaded = await self._flows.at(*where, revision=new.revision, commit=new.commit)
+        if loaded.flow.disabled:
+            message = f"flow {new.namespace}.{new.flow_id} is disabled"
+            raise Conflict(message)
+        return loaded
+
+    async def _make(self, new: NewExecution, loaded: LoadedFlow) -> Live:
+        full = self._executor.count() >= self._limits.executions
+        if full and new.parent is None and not new.renews:
+            message = f"{self._limits.executions} executions are running; try again in a moment"
+            METRICS.limits_reached.labels("executions").inc()
+            raise TooMany(message, retry_after=1)
+        made_id = new.id or execution_id()
+        inputs = await self._inputs(new, loaded, made_id)
+        if (size := len(as_bytes(inputs))) > self._limits.inputs:
+            message = (
+                f"the inputs have {size} bytes, the limit is {self._limits.inputs}: pass large data"
+                " as a FILE input"
+            )
+            METRICS.limits_reached.labels("inputs").inc()
+            raise TooLarge(message)
+        event = self._created(new, loaded, made_id, inputs)
+        live = self._executor.make(Execution.created(made_id, event), loaded)
+        failed = new.failure
+        if loaded.flow.checks and failed is None and not new.renews:
+            failed = verdict(await self._executor.failed_checks(live))
+        live.create(event, new.claim)
+        if failed is None:
+            self._executor.begin(live)
+        else:
+            self._executor.end_now(live, failure(live.execution, self._clock, failed))
+        METRICS.executions_created.inc()
+        return live
+
+    async def _inputs(self, new: NewExecution, loaded: LoadedFlow, made_id: str) -> dict[str, Any]:
+        if new.failure is not None:
+            return {}
+        if new.renews:
+            return dict(new.inputs)
+        resolver = self._executor.inputs
+        resolve = resolver.tolerated if new.lenient else resolver.start
+        return await resolve(loaded, new.inputs, made_id)
+
+    def _created(
+        self, new: NewExecution, loaded: LoadedFlow, made_id: str, inputs: dict[str, Any]
+    ) -> Event:
+        revision = loaded.revision
+        data: dict[str, Any] = {
+            "tenant": revision.tenant,
+            "namespace": revision.namespace,
+            "flow_id": revision.flow_id,
+            "revision": revision.revision,
+            "commit": revision.snapshot or revision.commit,
+            "blob": revision.blob,
+            "inputs": inputs,
+            "labels": _labels(new, loaded, made_id),
+        }
+        if new.trigger is not None:
+            data["trigger"] = dict(new.trigger)
+        if new.parent is not None:
+            data["parent_id"] = new.parent.id
+            data["depth"] = new.parent.depth + 1
+        if chain := max(new.chain, new.parent.chain if new.parent else 0):
+            data["chain"] = chain
+        if new.copy_of is not None:
+            data["parent_id"] = new.copy_of.id
+            data["original_id"] = new.copy_of.original_id or new.copy_of.id
+            if new.renews:
+                data |= _next_attempt(new.copy_of)
+        if new.variables:
+            data["variables"] = dict(new.variables)
+        if new.schedule_date is not None:
+            data["schedule_date"] = new.schedule_date
+        return Event(Kind.CREATED, self._clock.now(), ROOT, State.CREATED, data=data)
+
+
+def _next_attempt(execution: Execution) -> dict[str, Any]:
+    return {
+        "attempt": execution.attempt + 1,
+        "depth": execution.depth,
+        "original_created_at": execution.original_created_at or execution.created_at,
+    }
+
+
+def body_hash(*parts: bytes) -> str:
+    """Return the hash by which two requests with one idempotency key are compared."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _labels(new: NewExecution, loaded: LoadedFlow, made_id: str) -> list[list[str]]:
+    """Return the labels of a new execution: the flow's, the caller's, the correlation id.
+
+    Raises:
+        Invalid: for too many, or for a system label given from outside.
+    """
+    own = dict(new.labels)
+    if new.parent is None and not new.renews:
+        _refuse_system(own)
+    labels = {**_flow_labels(new, loaded), **own}
+    labels.setdefault(CORRELATION, made_id)
+    if len(labels) > MAX_LABELS:
+        message = f"{len(labels)} labels are more than the limit of {MAX_LABELS}"
+        raise Invalid(message)
+    return [[key, value] for key, value in labels.items()]
+
+
+def _flow_labels(new: NewExecution, loaded: LoadedFlow) -> dict[str, str]:
+    """Return the labels of the flow; a trigger leaves those of the system out."""
+    labels = label_map(loaded.flow.labels)
+    if new.trigger is None or new.parent is not None:
+        return labels
+    return {key: value for key, value in labels.items() if not key.startswith("system.")}
+
+
+def _refuse_system(labels: Mapping[str, str]) -> None:
+    for key in labels:
+        if key.startswith("system.") and key != CORRELATION:
+            message = f"System labels can only be set by Headwater itself, found label '{key}'."
+            raise Invalid(message)

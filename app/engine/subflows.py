@@ -1,0 +1,125 @@
+"""Executions that executions start: subflows, and the next attempts of retried ones.
+
+Implements `Subflows`, the seam of the walker.
+"""
+
+from collections import Counter
+from typing import Any
+
+from app.engine.creation import CORRELATION, Creation, NewExecution
+from app.engine.executor import Executor
+from app.engine.interpreter import Place
+from app.engine.limits import Limits
+from app.engine.renewal import renewed_id
+from app.engine.replay import Restarts
+from app.engine.walker import child_id
+from app.errors import Invalid, NotFound
+from app.executions import Execution, State
+from app.flows.model import Task
+from app.plugins.api import SubflowCall
+from app.telemetry import METRICS
+
+_ROOTS = 10_000
+"""Roots whose descendants are counted; the oldest are forgotten."""
+
+
+class SubflowCalls:
+    """Starts and finds the executions of subflows."""
+
+    def __init__(
+        self, executor: Executor, creation: Creation, restarts: Restarts, limits: Limits
+    ) -> None:
+        """Create through `creation`, restart through `restarts`, within `limits`."""
+        self._executor = executor
+        self._creation = creation
+        self._restarts = restarts
+        self._limits = limits
+        self._descendants: Counter[str] = Counter()
+
+    async def start(self, parent: Place, call: SubflowCall) -> str:
+        """Start a subflow once for a task run; its id follows from the task run."""
+        execution = parent.live.execution
+        if execution.depth + 1 > self._limits.subflow_depth:
+            message = f"subflows are nested more than {self._limits.subflow_depth} deep"
+            METRICS.limits_reached.labels("subflow_depth").inc()
+            raise Invalid(message)
+        child = child_id(parent, call.part, restart=call.restart)
+        if await self._executor.exists(child):
+            return child
+        self._count(execution)
+        await self._creation.create(self._child(parent.task, execution, call, child))
+        return child
+
+    def _count(self, parent: Execution) -> None:
+        """Count one more execution below the root of `parent`."""
+        root = dict(parent.labels).get(CORRELATION, parent.id)
+        if self._descendants[root] >= self._limits.descendants:
+            message = f"{self._limits.descendants} executions were started below {root} already"
+            METRICS.limits_reached.labels("descendants").inc()
+            raise Invalid(message)
+        self._descendants[root] += 1
+        if len(self._descendants) > _ROOTS:
+            del self._descendants[next(iter(self._descendants))]
+
+    def _child(self, task: Task, parent: Execution, call: SubflowCall, child: str) -> NewExecution:
+        labels = [
+            label for label in parent.labels if call.inherit_labels or label.key == CORRELATION
+        ]
+        variables = {
+            "executionId": parent.id,
+            "namespace": parent.namespace,
+            "flowId": parent.flow_id,
+            "flowRevision": parent.revision,
+        }
+        return NewExecution(
+            tenant=parent.tenant,
+            namespace=call.namespace,
+            flow_id=call.flow_id,
+            revision=call.revision,
+            inputs=call.inputs,
+            labels=[*labels, *call.labels.items()],
+            trigger={"id": task.id, "type": task.type, "variables": variables},
+            schedule_date=call.schedule_date,
+            id=child,
+            parent=parent,
+        )
+
+    async def ended(self, wanted: str) -> Execution | None:
+        """Return the execution if it has ended, as committed; of a RETRIED one the last."""
+        execution = await self._executor.get(wanted)
+        while execution.state is State.RETRIED and execution.anew is not None:
+            try:
+                execution = await self._executor.get(renewed_id(execution))
+            except NotFound:
+                return execution if execution.over else None
+        return execution if execution.state.terminal else None
+
+    async def renew(self, execution: Execution) -> None:
+        """Create the execution that takes the place of a RETRIED one, once."""
+        made_id = renewed_id(execution)
+        if await self._executor.exists(made_id):
+            return
+        await self._creation.create(
+            NewExecution(
+                execution.tenant,
+                execution.namespace,
+                execution.flow_id,
+                revision=execution.revision,
+                inputs=execution.inputs,
+                labels=execution.labels,
+                trigger=execution.trigger,
+                id=made_id,
+                variables=execution.variables,
+                chain=execution.chain,
+                copy_of=execution,
+                renews=True,
+            )
+        )
+
+    async def render(self, wanted: str, value: Any) -> Any:
+        """Render a structure as an execution that has ended sees it."""
+        return await self._executor.render(await self._executor.get(wanted), value)
+
+    async def restart(self, tenant: str, wanted: str) -> Execution:
+        """Let an execution that failed go on."""
+        return await self._restarts.restart(tenant, wanted)
