@@ -61,6 +61,7 @@ class TaskContext:
         self._live = place.live
         self._task_id = place.task.id
         self._value = place.frame.value
+        self._path = place.path
         self._parts = parts
         self._renderer = renderer
         self._key = f"{execution.id}.{place.run_id}.{1 if shared_key else upcoming.attempt}"
@@ -174,7 +175,7 @@ class TaskContext:
         if self._directory is None:
             own = directories.place(self._parts.work, self.execution_id, self.task_run_id)
             self.has_directory = True
-            await (directories.present if keep else directories.fresh)(own)
+            await (directories.present if keep and self._begun() else directories.fresh)(own)
             self._directory = own
         return self._directory
 
@@ -182,6 +183,10 @@ class TaskContext:
         """Remove the working directory, which is the task run's own."""
         if self._directory is not None:
             await directories.remove(self._directory)
+
+    def _begun(self) -> bool:
+        """Whether a child of this task run has begun; a restart as a whole takes children out."""
+        return any(run.parent == self._path for run in self._live.execution.task_runs.values())
 
     async def discard(self) -> None:
         """Remove the working directory once all that was recorded so far is durable."""

@@ -83,6 +83,11 @@ class Outline:
         task = spot.task if spot else None
         return not isinstance(task, Flowable) or task.attempts or task.whole
 
+    def anew(self, run: TaskRun) -> bool:
+        """Whether a flowable that starts again as a whole forgets what it has decided."""
+        spot = self._spots.get(run.task)
+        return spot is not None and isinstance(spot.task, Flowable) and spot.task.whole
+
     def follows(self, run: TaskRun, other: TaskRun) -> bool:
         """Whether `other`, of the same owner, runs after `run` has run."""
         here, there = self._spots.get(run.task), self._spots.get(other.task)

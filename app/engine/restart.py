@@ -29,6 +29,8 @@ class Plan:
         if self.outline.whole(run):
             self.runs[run.path] = State.RESTARTED
             self.dropped |= below(self.execution, [run.path])
+            if self.outline.anew(run):
+                self.anew.add(run.path)
         else:
             self.runs[run.path] = State.RUNNING
 

@@ -247,6 +247,34 @@ async def test_a_lost_directory_gets_its_inputs_again(tmp_path: Path) -> None:
     assert set(outputs(execution, "/wd")["outputFiles"]) == {"in.txt"}
 
 
+async def test_a_restart_runs_all_of_it_again(tmp_path: Path) -> None:
+    """The directory is gone, and with it what the first tasks made (Kestra's rule)."""
+    mark = tmp_path / "mark"
+    source = f"""
+    id: f
+    tasks:
+      - id: wd
+        type: core.flow.WorkingDirectory
+        outputFiles: ["*"]
+        tasks:
+          - {{id: one, type: {SHELL}, commands: ["echo x >>a", "echo made"]}}
+          - {{id: two, type: {SHELL}, commands: ["cat a >b; test -e {mark}"]}}
+    """
+    async with engine(source, tmp_path) as running:
+        failed = await running.run()
+        assert failed.state.value == "FAILED"
+        mark.touch()
+        await running.commands.restart("main", failed.id)
+        done = await running.end(failed.id)
+        assert done.state.value == "SUCCESS"
+        assert lines(running) == ["made", "made"]
+        found = outputs(done, "/wd")["outputFiles"]
+        assert {name: running.storage.files[uri] for name, uri in found.items()} == {
+            "a": b"x\n",
+            "b": b"x\n",
+        }
+
+
 async def test_what_belongs_to_nothing_is_removed(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name / "x").mkdir(parents=True)

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -52,6 +52,8 @@ class WorkingDirectory(Flowable):
         "io.kestra.core.tasks.flows.WorkingDirectory",
         "io.kestra.core.tasks.flows.Worker",
     )
+
+    whole: ClassVar[bool] = True
 
     tasks: SomeTasks = Field(
         description="The tasks, in order; flowable tasks cannot be among them."
