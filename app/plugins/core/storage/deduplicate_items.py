@@ -16,7 +16,7 @@ from pydantic import Field
 
 from app.flows.values import Dynamic, Text
 from app.plugins.api import RunContext, Runnable
-from app.plugins.core.storage.records import records
+from app.plugins.core.storage.records import numbered, records
 from app.plugins.core.storage.uris import extension_of
 
 _BUCKETS = 256
@@ -110,8 +110,8 @@ class _Keys:
 
 async def _chosen(source: AsyncIterator[bytes], bits: bytearray) -> AsyncIterator[bytes]:
     index = 0
-    async with aclosing(records(source)) as found:
-        async for record in found:
+    async with aclosing(numbered(source)) as found:
+        async for _, line in found:
             if bits[index >> 3] & (1 << (index & 7)):
-                yield record.line + b"\n"
+                yield line + b"\n"
             index += 1

@@ -48,12 +48,8 @@ async def lines(source: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
         yield b"".join(begun)
 
 
-async def records(source: AsyncIterator[bytes]) -> AsyncGenerator[Record]:
-    """Yield the records of a file; blank lines are none.
-
-    Raises:
-        TaskFailed: when a line is no map in Ion or JSON.
-    """
+async def numbered(source: AsyncIterator[bytes]) -> AsyncGenerator[tuple[int, bytes]]:
+    """Yield the lines that hold records, and their numbers; blank lines hold none."""
     number = 0
     async with aclosing(lines(source)) as found:
         async for line in found:
@@ -61,7 +57,18 @@ async def records(source: AsyncIterator[bytes]) -> AsyncGenerator[Record]:
             if number % _TURN == 0:
                 await asyncio.sleep(0)
             if line.strip():
-                yield Record(line.rstrip(b"\r"), _values(line, number))
+                yield number, line.rstrip(b"\r")
+
+
+async def records(source: AsyncIterator[bytes]) -> AsyncGenerator[Record]:
+    """Yield the records of a file.
+
+    Raises:
+        TaskFailed: when a line is no map in Ion or JSON.
+    """
+    async with aclosing(numbered(source)) as found:
+        async for number, line in found:
+            yield Record(line, _values(line, number))
 
 
 def _values(line: bytes, number: int) -> dict[str, Any]:
