@@ -28,6 +28,7 @@ from app.db.purge import SqlArchive
 from app.db.retention import forget_claims
 from app.db.slots import SqlSlots
 from app.db.sources import SourceStore
+from app.db.statistics import Statistics
 from app.db.task_cache import SqlTaskCache, forget_outdated
 from app.db.triggers import TriggerStore
 from app.db.windows import WindowStore
@@ -96,6 +97,7 @@ class Node:
         self.flows = FlowStore(self.database, self.registry)
         self.sources = SourceStore(self.database)
         self.logs = SqlLogs(self.database)
+        self.statistics = Statistics(self.database)
         self.metrics = SqlMetrics(self.database)
         self.key_values = SqlKeyValues(self.database, self.clock)
         self.http: HttpClient
@@ -178,7 +180,7 @@ class Node:
         self.evaluations = Evaluations(self.executor, environment)
         self._trigger(Previews(self.executor, environment, self.clock), parts)
         actions.triggers = self.trigger_verbs
-        actions.commands, actions.finished = self.commands, self.executor.finished
+        actions.commands, actions.executor = self.commands, self.executor
         self.commands.deletion = Deletion(actions.archive, self.storage, self.executor.finished)
 
     def _trigger(self, previews: Previews, engine: Parts) -> None:

@@ -1,12 +1,13 @@
 """What tasks may do with executions of their tenant: `ExecutionActions` of the plugin API."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from app.engine.commands import Commands
-from app.engine.finished import Finished
+from app.engine.executor import Executor
 from app.engine.logs import LEVELS, LogSink
 from app.engine.scope import instant
 from app.engine.uris import execution_files
@@ -26,6 +27,7 @@ from app.ports import (
 )
 
 _NAMES = {number: name for name, number in LEVELS.items()}
+_NOT_YET = "the engine is not put together yet"
 _PAGE = 1_000
 _BATCH = 200
 """Executions that one transaction deletes: others write in between."""
@@ -33,7 +35,7 @@ _BATCH = 200
 
 @dataclass(slots=True)
 class Actions:
-    """Makes the actions of an execution's tasks; `commands` and `finished` are set once they are.
+    """Makes the actions of an execution's tasks; `commands` and `executor` are set once they are.
 
     They act through the executor, which is made of parts that these actions belong to.
     """
@@ -45,7 +47,7 @@ class Actions:
     triggers: Triggers
     sink: LogSink
     commands: Commands | None = None
-    finished: Finished | None = None
+    executor: Executor | None = None
 
     def __call__(self, execution: Execution) -> "BoundActions":
         """Return what the tasks of `execution` may do."""
@@ -55,9 +57,15 @@ class Actions:
     def verbs(self) -> Commands:
         """The commands; raises `Conflict` before the engine is put together."""
         if self.commands is None:
-            message = "the engine is not put together yet"
-            raise Conflict(message)
+            raise Conflict(_NOT_YET)
         return self.commands
+
+    @property
+    def engine(self) -> Executor:
+        """The executor; raises `Conflict` before the engine is put together."""
+        if self.executor is None:
+            raise Conflict(_NOT_YET)
+        return self.executor
 
 
 class BoundActions:
@@ -75,9 +83,10 @@ class BoundActions:
             await self._actions.verbs.resume(self._tenant, execution_id, inputs, by=self._by)
 
     async def kill(self, execution_id: str, *, cascade: bool = True) -> None:
-        """Kill an execution."""
+        """Kill an execution; the own one too, which cancels whoever asks for it here."""
+        kill = self._actions.verbs.kill(self._tenant, execution_id, cascade=cascade)
         with _failing():
-            await self._actions.verbs.kill(self._tenant, execution_id, cascade=cascade)
+            await asyncio.shield(self._actions.engine.spawn(kill))
 
     async def count(
         self,
@@ -134,9 +143,8 @@ class BoundActions:
 
     async def _delete(self, ids: Sequence[str]) -> int:
         count = await self._actions.archive.delete(ids)
-        if self._actions.finished is not None:
-            for each in ids:
-                self._actions.finished.forget_execution(each)
+        for each in ids:
+            self._actions.engine.finished.forget_execution(each)
         return count
 
     async def _delete_files(self, batch: Sequence[Ended]) -> int:

@@ -235,7 +235,7 @@ class Engine:
         self.parts = parts
         self.executor = Executor(parts, Worker(parts), lambda _: Environment(), suspects)
         self.commands = Commands(self.executor, self.flows, self.journal, self.clock, parts.limits)
-        actions.commands, actions.finished = self.commands, self.executor.finished
+        actions.commands, actions.executor = self.commands, self.executor
         self.commands.deletion = Deletion(actions.archive, self.storage, self.executor.finished)
 
     async def __aenter__(self) -> "Engine":
