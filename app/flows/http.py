@@ -88,7 +88,7 @@ class HttpOptions(Model):
     )
     max_content_length: Dynamic[int] | None = Field(
         None,
-        json_schema_extra=outdated("it has no effect"),
+        json_schema_extra=outdated("large answers are kept as files"),
         description="The longest answer, in bytes.",
     )
     proxy_type: Dynamic[Literal["DIRECT", "HTTP", "SOCKS"]] | None = Field(

@@ -121,3 +121,28 @@ async def test_an_endless_body_is_cut_off(api: Api, ns: str) -> None:
 
     headers = {"content-type": "multipart/form-data; boundary=b"}
     await api.post(f"executions/{ns}/f", 413, content=endless(), headers=headers)
+
+
+async def test_the_extension_of_a_file_input(api: Api, ns: str) -> None:
+    await api.flow(
+        ns,
+        """
+        inputs:
+          - {id: data, type: FILE, extension: .csv, required: false}
+          - {id: plain, type: FILE, required: false}
+          - {id: image, type: FILE, required: false, allowedFileExtensions: [.png, jpg]}
+        tasks:
+          - {id: say, type: io.kestra.plugin.core.log.Log, message: hi}
+        """,
+    )
+
+    async def names(**files: tuple[str, bytes]) -> dict[str, str]:
+        done = await api.post(f"executions/{ns}/f?wait=true", files=files)
+        return {name: uri.rpartition("/")[2] for name, uri in done["inputs"].items() if uri}
+
+    given = {"data": ("a.txt", b"1"), "plain": ("b.txt", b"1"), "image": ("c.JPG", b"1")}
+    assert await names(**given) == {"data": "a.txt.csv", "plain": "b.txt", "image": "c.JPG"}
+    assert await names(data=("a.CSV", b"1")) == {"data": "a.CSV"}
+    assert await names(files=("plain", b"1")) == {"plain": "plain.upl"}
+    answer = await api.post(f"executions/{ns}/f", 422, files={"image": ("c.gif", b"1")})
+    assert "extensions" in answer["message"]
