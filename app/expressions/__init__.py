@@ -14,6 +14,7 @@ from app.expressions.references import References, references
 from app.expressions.registry import FILTERS, FUNCTIONS, TESTS, Filter, Function, Test
 from app.expressions.rendering import render_async, render_deep
 from app.expressions.template import Expression, Template, compile_template
+from app.expressions.uses import Use, check, is_known, uses
 from app.expressions.values import truthy
 
 __all__ = [
@@ -33,11 +34,15 @@ __all__ = [
     "References",
     "Template",
     "Test",
+    "Use",
+    "check",
     "compile_template",
+    "is_known",
     "number_text",
     "references",
     "render_async",
     "render_deep",
     "slug",
     "truthy",
+    "uses",
 ]
