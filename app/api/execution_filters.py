@@ -196,6 +196,24 @@ def _parent(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
     return replace(result, parent_id=_single(leaf))
 
 
+def _trigger(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
+    return replace(result, trigger_id=_single(leaf))
+
+
+def _revision(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
+    value = _single(leaf)
+    if not value.isascii() or not value.isdigit() or len(value) > 9:
+        message = f"flowRevision: {value!r} is no number of a revision"
+        raise BadRequest(message)
+    return replace(result, revision=int(value))
+
+
+def _ids(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
+    if leaf.operation not in ("EQUALS", "IN"):
+        raise _not_possible(leaf, "EQUALS", "IN")
+    return replace(result, ids=[leaf.value] if leaf.operation == "EQUALS" else leaf.values)
+
+
 def _child(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
     if (value := _single(leaf)) not in ("CHILD", "MAIN"):
         message = f"childFilter: {value!r} is neither CHILD nor MAIN"
@@ -222,6 +240,9 @@ _FIELDS: dict[str, _Apply] = {
     "timeRange": _time_range,
     "parentId": _parent,
     "triggerExecutionId": _parent,
+    "triggerId": _trigger,
+    "flowRevision": _revision,
+    "id": _ids,
     "childFilter": _child,
     "scope": _scope,
     "kind": _scope,

@@ -8,11 +8,11 @@ from starlette.types import Scope
 
 from app.api.creation import create
 from app.api.entrance import Handler
-from app.api.paths import is_made, is_tenant
+from app.api.paths import is_execution, is_made, is_tenant
 from app.api.status import status
 
 # Words that stand where an id would: these paths belong to other routes.
-_NO_EXECUTION = frozenset({"search", "latest", "by-ids", "by-query", "namespaces"})
+_NO_EXECUTION = frozenset({"search", "latest", "namespaces"})
 _ACTIONS = frozenset(
     {
         "change-status", "eval", "force-run", "kill", "labels", "pause", "replay",
@@ -44,7 +44,7 @@ def _parts(scope: Scope, count: int) -> list[str] | None:
 
 def _find_status(scope: Scope) -> Handler | None:
     parts = _parts(scope, _OF_EXECUTION)
-    if parts is None or parts[5] in _NO_EXECUTION:
+    if parts is None or parts[5] in _NO_EXECUTION or not is_execution(parts[5]):
         return None
     scope["path_params"] = {"tenant": parts[3], "execution_id": parts[5]}
     return status

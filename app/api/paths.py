@@ -19,7 +19,7 @@ WITHOUT_TENANT = frozenset({"configs", "hooks", "plugins", "sources"})
 """First parts of paths that belong to the instance, not to a tenant."""
 
 WITH_TENANT = frozenset(
-    {"flows", "executions", "kv", "logs", "metrics", "namespaces", "pins", "triggers"}
+    {"flows", "executions", "kv", "logs", "metrics", "namespaces", "pins", "stats", "triggers"}
 )
 """First parts of a tenant's paths; older clients leave the tenant before them out."""
 

@@ -12,6 +12,7 @@ from app.db.flows import FlowStore
 from app.db.key_values import SqlKeyValues
 from app.db.logs import SqlLogs
 from app.db.metrics import SqlMetrics
+from app.db.statistics import Statistics
 from app.db.triggers import TriggerStore
 from app.engine.commands import Commands
 from app.engine.evaluation import Evaluations
@@ -87,6 +88,11 @@ class Services(Protocol):
     @property
     def commands(self) -> Commands:
         """The verbs of executions."""
+        ...
+
+    @property
+    def statistics(self) -> Statistics:
+        """Figures about what is stored."""
         ...
 
     @property

@@ -50,6 +50,9 @@ class ExecutionFilter:
     exact_namespace: bool = False
     child: bool | None = None
     """Only executions that another one started (True), or only those it did not (False)."""
+    ids: Sequence[str] = ()
+    revision: int | None = None
+    trigger_id: str | None = None
 
 
 class SqlExecutions:
@@ -78,7 +81,7 @@ class SqlExecutions:
         self, wanted: ExecutionFilter, *, page: int = 1, size: int = 10, sort: Sequence[str] = ()
     ) -> tuple[list[Execution], int]:
         """Return one page of executions (newest first unless sorted) and how many there are."""
-        conditions = _conditions(wanted)
+        conditions = conditions_of(wanted)
         count = await self._database.fetch(
             select(func.count()).select_from(_TABLE).where(*conditions)
         )
@@ -90,7 +93,7 @@ class SqlExecutions:
 
     async def ids(self, wanted: ExecutionFilter, *, limit: int) -> list[str]:
         """Return the ids of what is wanted, newest first."""
-        query = select(_C.id).where(*_conditions(wanted)).order_by(_C.id.desc()).limit(limit)
+        query = select(_C.id).where(*conditions_of(wanted)).order_by(_C.id.desc()).limit(limit)
         return [row.id for row in await self._database.fetch(query)]
 
     async def matching(self, prefix: str, tenant: str, limit: int = 2) -> list[str]:
@@ -156,7 +159,8 @@ class SqlExecutions:
         return (rows[0].execution_id, rows[0].body_hash) if rows else None
 
 
-def _conditions(wanted: ExecutionFilter) -> list[ColumnElement[bool]]:
+def conditions_of(wanted: ExecutionFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions on a row that a filter means."""
     checks = [_C.tenant == wanted.tenant]
     if wanted.namespace:
         below = _C.namespace.startswith(wanted.namespace + ".", autoescape=True)
@@ -166,8 +170,7 @@ def _conditions(wanted: ExecutionFilter) -> list[ColumnElement[bool]]:
         checks.append(_C.flow_id == wanted.flow_id)
     if wanted.states:
         checks.append(_C.state.in_(wanted.states))
-    if wanted.parent_id:
-        checks.append(_C.parent_id == wanted.parent_id)
+    checks += _exactly(wanted)
     if wanted.child is not None:
         checks.append(_C.parent_id.is_not(None) if wanted.child else _C.parent_id.is_(None))
     if wanted.since is not None:
@@ -180,6 +183,17 @@ def _conditions(wanted: ExecutionFilter) -> list[ColumnElement[bool]]:
         found = [column.icontains(wanted.text, autoescape=True) for column in columns]
         checks.append(found[0] | found[1] | found[2])
     return checks
+
+
+def _exactly(wanted: ExecutionFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions on columns that must have one value."""
+    columns = (
+        (_C.parent_id, wanted.parent_id),
+        (_C.trigger_id, wanted.trigger_id),
+        (_C.revision, wanted.revision),
+    )
+    checks = [column == value for column, value in columns if value is not None]
+    return [*checks, _C.id.in_(wanted.ids)] if wanted.ids else checks
 
 
 def _label(key: str, value: str) -> str:
