@@ -17,7 +17,7 @@ from app.engine.parts import Parts
 from app.engine.recovery import Recovery
 from app.engine.rendering import Renderer, reason
 from app.engine.resolver import InputResolver
-from app.engine.results import ending, failure
+from app.engine.results import complain, ending, failure
 from app.engine.scope import Scope
 from app.engine.steps import ExecutionSteps
 from app.engine.suspects import Stepping, Suspects
@@ -290,7 +290,9 @@ class Executor:
             return
         _LOG.exception("the engine could not step an execution", execution=live.id, exc_info=error)
         message = f"{type(error).__name__}: {reason(error)}"
-        events = failure(live.execution, self.clock, f"the engine could not go on: {message}")
+        message = f"the engine could not go on: {message}"
+        complain(live, self._parts, message)
+        events = failure(live.execution, self.clock, message)
         try:
             self.end_now(live, events)
         except HeadwaterError:

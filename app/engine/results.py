@@ -4,6 +4,7 @@ from typing import Any
 
 from app.engine.json import as_json
 from app.engine.live import Live
+from app.engine.logs import LogOrigin, TaskRunLog
 from app.engine.outputs import put_large
 from app.engine.parts import Parts
 from app.engine.rendering import Renderer, reason
@@ -30,15 +31,25 @@ async def ending(live: Live, state: State, scope: Scope, renderer: Renderer, par
     try:
         outputs = await _rendered(live, scope, renderer, parts)
     except InvalidOutputs as error:
-        return live.event(Kind.MOVED, ROOT, State.FAILED, reason=error.message)
+        return _failed(live, parts, error.message)
     except HeadwaterError as error:
-        message = f"Failed to render output values: {reason(error)}"
-        return live.event(Kind.MOVED, ROOT, State.FAILED, reason=message)
+        return _failed(live, parts, f"Failed to render output values: {reason(error)}")
     event = live.event(Kind.MOVED, ROOT, state, outputs=as_json(outputs))
     uri = f"{files_of(live.execution)}/outputs.json"
     if await put_large(event, uri, parts.storage, parts.limits.inline_outputs):
         live.execution.large = True
     return event
+
+
+def _failed(live: Live, parts: Parts, message: str) -> Event:
+    complain(live, parts, message)
+    return live.event(Kind.MOVED, ROOT, State.FAILED, reason=message)
+
+
+def complain(live: Live, parts: Parts, message: str) -> None:
+    """Write an error to the log of the execution that is no task run's."""
+    origin = LogOrigin(live.id, "", "", 0)
+    TaskRunLog(parts.sink, live.clock, origin, live.secrets, parts.limits.logs).error(message)
 
 
 async def _rendered(live: Live, scope: Scope, renderer: Renderer, parts: Parts) -> dict[str, Any]:

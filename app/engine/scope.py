@@ -75,7 +75,8 @@ class Scope:
         execution = live.execution
         self._fixed = flow_variables(live.loaded)
         inputs = live.revealed(execution.inputs)
-        self._fixed["inputs"] = with_floats(live.loaded.flow.inputs, inputs)
+        if inputs := with_floats(live.loaded.flow.inputs, inputs):
+            self._fixed["inputs"] = inputs
         self._labels = execution.labels
         self._fixed["labels"] = label_map(execution)
         if execution.trigger:
