@@ -56,7 +56,7 @@ def series(
 
 
 def _starts(stretch: Stretch, since: int, until: int) -> Iterator[int]:
-    at = since
+    at = since // stretch.width * stretch.width
     while at <= until:
         yield _start(stretch, at)
         at += stretch.width

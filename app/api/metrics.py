@@ -29,6 +29,9 @@ router = APIRouter(
 _BY_DEFAULT = 30 * 86_400 * 1_000_000
 """Without a start, aggregates begin this long (µs) before their end."""
 
+_AT_MOST = 3_660 * 86_400 * 1_000_000
+"""The longest period (µs) of an aggregate."""
+
 _StartDate = Annotated[str | None, Query(alias="startDate", description="By default 30 days ago.")]
 _EndDate = Annotated[str | None, Query(alias="endDate", description="By default now.")]
 
@@ -59,8 +62,8 @@ async def _period(
     """Read the period of an aggregate: its start and its end (µs)."""
     until = read_instant(end_date, "endDate") if end_date else node.clock.now()
     since = read_instant(start_date, "startDate") if start_date else until - _BY_DEFAULT
-    if since > until:
-        message = "startDate lies after endDate"
+    if not 0 <= until - since <= _AT_MOST:
+        message = "startDate lies after endDate, or more than ten years before it"
         raise BadRequest(message)
     return since, until
 

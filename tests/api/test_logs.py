@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.conftest import SLEEP, Api
+from tests.api.conftest import Api
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -48,11 +48,54 @@ async def test_download(api: Api, ns: str) -> None:
     assert [line.split(" ", 1)[1] for line in lines] == ["WARN two", "ERROR three"]
 
 
-async def test_metrics(api: Api, ns: str) -> None:
-    await api.flow(ns, SLEEP.format(seconds=0.01))
-    execution = await api.run(f"{ns}/f")
-    found = await api.get(f"metrics/{execution['id']}?size=100&page=1&sort=name:asc")
-    assert found["total"] == len(found["results"])
-    for each in found["results"]:
-        assert each["executionId"] == execution["id"]
-    await api.get("metrics/0notThere", 404)
+async def test_search(api: Api, ns: str) -> None:
+    await api.flow(ns, LEVELS)
+    first = await api.run(f"{ns}/f")
+    second = await api.run(f"{ns}/f")
+
+    async def found(query: str) -> list[str]:
+        page = await api.get(f"logs/search?size=100&filters[namespace][EQUALS]={ns}&{query}")
+        assert page["total"] == len(page["results"])
+        return [each["message"] for each in page["results"]]
+
+    assert await found("") == ["three", "two", "one"] * 2
+    assert await found("sort=timestamp:asc") == ["one", "two", "three"] * 2
+    for query, messages in {
+        "minLevel=WARN&sort=timestamp:asc": ["two", "three"] * 2,
+        f"executionId={first['id']}&sort=level:asc": ["one", "two", "three"],
+        "q=THRE": ["three"] * 2,
+        "flowId=g": [],
+        "taskId=a": ["one"] * 2,
+        f"startDate={second['state']['startDate']}": ["three", "two", "one"],
+        f"endDate={first['state']['startDate']}": [],
+        "timeRange=PT1H&filters[level][IN]=WARN": ["two"] * 2,
+        "filters[level][NOT_EQUALS]=WARN": ["one"] * 2,
+        "filters[level][NOT_EQUALS]=TRACE": [],
+        "filters[attemptNumber][EQUALS]=1": [],
+        f"filters[taskRunId][EQUALS]={first['taskRunList'][1]['id']}": ["two"],
+        f"namespace={ns}&triggerId=no": [],
+    }.items():
+        assert await found(query) == messages, query
+    page = await api.get(f"logs/search?namespace={ns}&page=2&size=4")
+    assert ([each["message"] for each in page["results"]], page["total"]) == (["two", "one"], 6)
+    assert page["results"][0]["executionId"] == first["id"]
+    for query in ("minLevel=LOUD", "filters[color][EQUALS]=red", "sort=color", "startDate=soon",
+                  "filters[or][0][flowId][EQUALS]=a&filters[or][1][taskId][EQUALS]=b",
+                  "filters[attemptNumber][EQUALS]=x", "filters[flowId][CONTAINS]=a"):  # fmt: skip
+        await api.get(f"logs/search?{query}", 400)
+
+
+async def test_deleting(api: Api, ns: str) -> None:
+    await api.flow(ns, LEVELS)
+    first = await api.run(f"{ns}/f")
+    second = await api.run(f"{ns}/f")
+    path = f"logs/{first['id']}"
+    await api.ask("DELETE", f"{path}?minLevel=ERROR")
+    assert [each["message"] for each in await api.get(path)] == ["one", "two"]
+    await api.ask("DELETE", path)
+    assert await api.get(path) == []
+    await api.ask("DELETE", f"logs/{ns}/f?triggerId=none")
+    assert len(await api.get(f"logs/{second['id']}")) == 3
+    await api.ask("DELETE", f"logs/{ns}/f")
+    assert await api.get(f"logs/{second['id']}") == []
+    await api.ask("DELETE", "logs/0notThere", 404)
