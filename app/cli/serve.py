@@ -21,6 +21,7 @@ from app.cli.printing import progress
 from app.config import Settings, SettingsError, load_settings
 from app.errors import HeadwaterError
 from app.main import create_app
+from app.runners.secrecy import hide
 from app.telemetry import configure_logging
 
 _KEEP_ALIVE = 75
@@ -95,6 +96,8 @@ def serve(settings: Settings) -> int:
     telemetry = settings.telemetry
     configure_logging(telemetry.log_level, telemetry.log_format)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every job it adds
+    if settings.runners.process:
+        hide()
     listener = bind(settings.server.host, settings.server.port)
     config = uvicorn.Config(
         create_app(settings),

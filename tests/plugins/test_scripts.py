@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -430,3 +431,24 @@ script: |
         tmp_path,
     )
     assert len(running.journal.metrics) == 1000
+
+
+@pytest.mark.skipif(shutil.which("perl") is None, reason="there is no perl")
+async def test_another_language(tmp_path: Path) -> None:
+    execution, running = await run(
+        "type: io.kestra.plugin.scripts.perl.Script\nscript: 'print \"hi\\n\"; exit 6;'", tmp_path
+    )
+    assert logs(running, 20) == ["hi"]
+    assert outputs(execution)["exitCode"] == 6
+
+
+async def test_a_language_that_is_not_there(tmp_path: Path) -> None:
+    execution, _ = await run(
+        f"""
+type: io.kestra.plugin.scripts.powershell.Commands
+env: {{PATH: {tmp_path}}}
+commands: ["1"]
+""",
+        tmp_path,
+    )
+    assert "pwsh: No such file" in (execution.task_runs["/s"].error or "")

@@ -1,28 +1,17 @@
 """`scripts.node.*`: Node.js programs."""
 
-from pydantic import Field
-
-from app.flows.values import Dynamic
-from app.plugins.api import RunContext
-from app.plugins.scripts.script import Script, Workplace, program, with_local_files, write
+from app.plugins.scripts.forms import CommandList, ScriptFile
 
 _PACKAGE = "io.kestra.plugin.scripts.node."
 
 
-class Commands(Script):
+class Commands(CommandList):
     """Run shell commands that call Node.js. Outputs as those of `scripts.shell.Commands`."""
 
     type_name = f"{_PACKAGE}Commands"
 
-    commands: Dynamic[list[str]] = Field(min_length=1, description="The commands.")
 
-    async def lines(self, ctx: RunContext, at: Workplace) -> list[str]:
-        """Return the commands."""
-        found: list[str] = await self.late_value(ctx, at, "commands")
-        return found
-
-
-class NodeScript(Script):
+class NodeScript(ScriptFile):
     """Run a JavaScript that stands in the flow, by the `node` of the node's `PATH`.
 
     It lies in the working directory while it runs, so that it can require files that are there.
@@ -30,14 +19,8 @@ class NodeScript(Script):
     """
 
     type_name = f"{_PACKAGE}Script"
-
-    script: Dynamic[str] = Field(description="The script.")
-
-    async def lines(self, ctx: RunContext, at: Workplace) -> list[str]:
-        """Write the script and return what runs it."""
-        text = await with_local_files(ctx, at, await self.late_value(ctx, at, "script"))
-        place = await write(at, f"{at.private}.js", text)
-        return [program(["node"], place)]
+    program = ("node",)
+    extension = "js"
 
 
 TYPES = (Commands, NodeScript)

@@ -1,14 +1,14 @@
 """`scripts.python.*`: Python programs."""
 
 import shlex
-from typing import ClassVar
 
 from pydantic import Field
 
 from app.flows.typed import Model
 from app.flows.values import Dynamic, Text
 from app.plugins.api import RunContext, TaskFailed
-from app.plugins.scripts.script import Script, Workplace, program, with_local_files, write
+from app.plugins.scripts.forms import CommandList, ScriptFile
+from app.plugins.scripts.script import Workplace
 
 _PACKAGE = "io.kestra.plugin.scripts.python."
 
@@ -47,19 +47,17 @@ class _Python(Model):
         return [shlex.join(install), f"export PYTHONPATH={paths}"]
 
 
-class Commands(_Python, Script):
+class Commands(_Python, CommandList):
     """Run shell commands that call Python. Outputs as those of `scripts.shell.Commands`."""
 
     type_name = f"{_PACKAGE}Commands"
 
-    commands: Dynamic[list[str]] = Field(min_length=1, description="The commands.")
-
     async def lines(self, ctx: RunContext, at: Workplace) -> list[str]:
         """Return what installs the dependencies, and the commands."""
-        return [*self.installing(at), *await self.late_value(ctx, at, "commands")]
+        return [*self.installing(at), *await super().lines(ctx, at)]
 
 
-class PythonScript(_Python, Script):
+class PythonScript(_Python, ScriptFile):
     """Run a Python script that stands in the flow, by the `python3` of the node's `PATH`.
 
     It lies in the working directory while it runs, so that it can import namespace and input files.
@@ -67,16 +65,12 @@ class PythonScript(_Python, Script):
     """
 
     type_name = f"{_PACKAGE}Script"
-
-    python: ClassVar[tuple[str, ...]] = ("python3", "-u")
-
-    script: Dynamic[str] = Field(description="The script.")
+    program = ("python3", "-u")
+    extension = "py"
 
     async def lines(self, ctx: RunContext, at: Workplace) -> list[str]:
-        """Write the script and return what runs it."""
-        text = await with_local_files(ctx, at, await self.late_value(ctx, at, "script"))
-        place = await write(at, f"{at.private}.py", text)
-        return [*self.installing(at), program(self.python, place)]
+        """Return what installs the dependencies, and what runs the script."""
+        return [*self.installing(at), *await super().lines(ctx, at)]
 
 
 TYPES = (Commands, PythonScript)

@@ -4,12 +4,13 @@ from pydantic import Field
 
 from app.flows.values import Dynamic
 from app.plugins.api import RunContext
+from app.plugins.scripts.forms import CommandList
 from app.plugins.scripts.script import Script, Workplace
 
 _PACKAGE = "io.kestra.plugin.scripts.shell."
 
 
-class Commands(Script):
+class Commands(CommandList):
     """Run shell commands, one after another.
 
     Outputs: `vars` (what the commands told in `::{"outputs": …}::` lines), `exitCode` and
@@ -17,13 +18,6 @@ class Commands(Script):
     """
 
     type_name = f"{_PACKAGE}Commands"
-
-    commands: Dynamic[list[str]] = Field(min_length=1, description="The commands.")
-
-    async def lines(self, ctx: RunContext, at: Workplace) -> list[str]:
-        """Return the commands."""
-        found: list[str] = await self.late_value(ctx, at, "commands")
-        return found
 
 
 class ShellScript(Script):
