@@ -39,6 +39,7 @@ from app.api import (
     namespace_files,
     namespaces,
     plugins,
+    reference,
     sources,
     stats,
     trigger_bulk,
@@ -66,6 +67,7 @@ Errors are problem documents (RFC 9457) that also carry Kestra's `message`.
 # The order matters where a literal stands in the place of a parameter: the literal comes first.
 _ROUTERS = (
     health.router,
+    reference.router,
     bulk.router,
     actions.router,
     changes.router,
@@ -113,6 +115,7 @@ class Application(FastAPI):
             description=_DESCRIPTION,
             lifespan=lifespan,
             redirect_slashes=False,
+            docs_url=None,  # FastAPI's page loads scripts from elsewhere; see `reference`
             redoc_url=None,
         )
         self._entrance = Entrance(super().__call__, find, max_body_bytes)

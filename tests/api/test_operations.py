@@ -56,3 +56,6 @@ async def test_the_description(api: Api) -> None:
     assert len(ids) == len(set(ids))
     docs = await api.answer("GET", "/docs")
     assert docs.status_code == 200
+    assert "<script" not in docs.text
+    assert "src=" not in docs.text
+    assert "/api/v1/{tenant}/executions/{execution_id}" in docs.text
