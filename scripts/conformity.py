@@ -77,7 +77,7 @@ def share(data: Path, report: Path) -> float:
     counted = {entry["id"] for entry in entries if entry.get("tier") in ("core", "api")}
     results: Mapping[str, Mapping[str, str]] = json.loads(report.read_text())
     outcomes = [each["result"] for name, each in results.items() if name in counted]
-    ran = [outcome for outcome in outcomes if not outcome == "SKIP"]
+    ran = [outcome for outcome in outcomes if outcome != "SKIP"]
     return 100.0 * sum(outcome == "PASS" for outcome in ran) / max(1, len(ran))
 
 

@@ -11,6 +11,7 @@ from app.errors import HeadwaterError
 from app.executions import Execution, State, execution_id
 from app.node import Node
 from app.ports import LogQuery
+from app.triggers.webhooks import WebhookCall
 from tests.flows.cases import Case, differences
 
 PATIENCE = 20
@@ -150,6 +151,22 @@ class Story:
         inputs = {step["input"]: self.executions[name]}
         new = NewExecution("main", "corpus", step["flow"], inputs=inputs)
         self.executions[step["as"]] = (await self.node.commands.create(new)).id
+
+    async def do_call_webhook(self, name: str, step: dict[str, Any]) -> None:
+        """Call the flow's webhook."""
+        call = WebhookCall(
+            "main",
+            "corpus",
+            self.case.flow,
+            step["key"],
+            "127.0.0.1",
+            step["body"].encode(),
+            {"x-own": ["own"]},
+            {"q": ["yes"]},
+        )
+        started = await self.node.webhooks.receive(call)
+        assert started.execution is not None
+        self.executions[step["as"]] = started.execution.id
 
     async def do_await_started(self, name: str, step: dict[str, Any]) -> None:
         """Wait for an execution of another flow, started by whatever starts it."""
