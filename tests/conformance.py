@@ -18,6 +18,9 @@ from app.expressions import (
     render_deep,
 )
 from app.runners.jq import JqChildren
+from tests.extra_cases import check as extra
+
+__all__ = ["extra", "render"]
 
 
 @dataclass
