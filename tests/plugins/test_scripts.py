@@ -152,10 +152,11 @@ inputFiles:
   in/a.txt: "value {{ flow.id }}"
   in/b.txt: |
     two
+  in/c.txt: nsfile:///other.txt
 outputFiles: ["out/**", "top.txt"]
 commands:
   - mkdir -p out/deep
-  - cat in/a.txt in/b.txt lib/x.sh >out/deep/all.txt
+  - cat in/a.txt in/b.txt in/c.txt lib/x.sh >out/deep/all.txt
   - ls lib >top.txt
   - ln -s /etc/passwd out/link
   - ln -s / out/root
@@ -167,7 +168,7 @@ commands:
     found = outputs(execution)["outputFiles"]
     assert sorted(found) == ["out/deep/all.txt", "top.txt"]
     read = {name: running.storage.files[uri] for name, uri in found.items()}
-    assert read == {"out/deep/all.txt": b"value ftwo\necho x\n", "top.txt": b"x.sh\n"}
+    assert read == {"out/deep/all.txt": b"value ftwo\noecho x\n", "top.txt": b"x.sh\n"}
     assert found["top.txt"].startswith(f"kestra:///tests/f/executions/{execution.id}/tasks/s/")
 
 

@@ -16,6 +16,7 @@ from app.flows.globs import Match
 from app.plugins.api import RunContext, TaskFailed
 
 SCHEME = "kestra://"
+_OWNED = "nsfile://"
 
 _PIECE = 256 * 1024
 _ODD = re.compile(r"[\\\x00-\x1f\x7f]")
@@ -33,10 +34,17 @@ def place(directory: Path, name: str) -> Path:
 
 
 async def put(ctx: RunContext, directory: Path, files: Mapping[str, str]) -> None:
-    """Write files: what a `kestra://` URI names, or the text itself."""
+    """Write files: what a `kestra://` or `nsfile://` URI names, or the text itself.
+
+    `nsfile:///path` is a file of the flow's namespace, `nsfile://other.namespace/path` of another.
+    """
     for name, content in files.items():
         if content.strip().startswith(SCHEME):
             await copy(ctx.get_file(content.strip()), directory, name)
+        elif content.strip().startswith(_OWNED):
+            namespace, _, path = content.strip().removeprefix(_OWNED).partition("/")
+            data = await ctx.files(namespace or None).read(path)
+            await asyncio.to_thread(write, directory, name, data)
         else:
             await asyncio.to_thread(write, directory, name, content.encode())
 
