@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.errors import ExpressionError
+from app.errors import ExpressionError, MissingVariable
 from app.expressions.arguments import boolean_argument, optional_text, text_argument
 from app.expressions.evaluation import Evaluation
 from app.expressions.registry import declare_function
@@ -41,7 +41,8 @@ def kv(
 ) -> Any:
     """The value of a key in the flow's namespace or one above it, or in `namespace`.
 
-    A missing key is an error; with `errorOnMissing=false` it is null.
+    A missing key is an error, which `??` and `default` catch as they do for a missing variable;
+    with `errorOnMissing=false` it is null.
     """
     name = text_argument("kv", "key", key)
     place = optional_text("kv", "namespace", namespace)
@@ -50,7 +51,7 @@ def kv(
     if value is None and strict:
         shown = place or _namespace(evaluation)
         message = f"The key '{name}' does not exist in the namespace '{shown}'."
-        raise ExpressionError(message)
+        raise MissingVariable(message)
     return value
 
 

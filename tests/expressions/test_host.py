@@ -51,6 +51,8 @@ ANSWERED = [
     ("kv('k') + 1", 6),
     ("kv('k', 'other')", 6),
     ("kv('gone', errorOnMissing=false) ?? 'd'", "d"),
+    ("kv('gone').field ?? 'd'", "d"),
+    ("kv('gone') | default('d')", "d"),
     (f"read('{OWN}')", "own"),
     (f"read('{PARENT}')", "parents"),
     ("read('scripts/a.sql')", "select"),
