@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from app.config import load_settings
+from app.config import Settings, load_settings
 from app.node import Node, running
 from app.sync.model import Actor
 from tests.flows.cases import Case, cases
@@ -39,17 +39,21 @@ async def played(node: Node, case: Case) -> str | None:
     return f"{case.name} ({case.title}):\n    " + "\n    ".join(problems) if problems else None
 
 
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def test_every_case(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
     flags: dict[str, Any] = {
         "data_dir": tmp_path,
         "engine": {"park_after_seconds": 0.2},
         "http": {"allow_loopback": True},
     }
-    if kind == "postgres":
+    if request.param == "postgres":
         flags["database"] = {"url": request.getfixturevalue("postgres_database")}
-    async with serving() as server, running(load_settings(**flags)) as node:
+    return load_settings(**flags)
+
+
+@pytest.mark.timeout(240)
+async def test_every_case(settings: Settings) -> None:
+    async with serving() as server, running(settings) as node:
         told = [case for case in chosen() if not case.invalid(node.registry)]
         wrong = [
             f"{case.name}: {fault}" for case in chosen() if (fault := case.invalid(node.registry))
