@@ -67,7 +67,7 @@ async def _progress(
         await moves.read()
         while not stop.is_set():
             pace.begins()
-            ended = moves.execution.state.terminal
+            ended = moves.execution.over
             body = encoded(execution_json(moves.execution, origin, node.clock.now()))
             yield event("end" if ended else "progress", body)
             if ended:
@@ -141,7 +141,7 @@ async def _lines(
                 yield event("progress", encoded(log_json(row, execution)))
             if ended and not rows:
                 return
-            ended = (await node.executor.get(execution.id)).state.terminal
+            ended = (await node.executor.get(execution.id)).over
             await pace.rest()
             # After the end the last lines are still on their way to the database.
             if not ended and not await woken(wake) and pace.alive_is_due():

@@ -86,7 +86,7 @@ async def test_a_log(api: Api, ns: str) -> None:
     await api.flow(ns, SLEEP.format(seconds=0.2))
     execution = await api.post(f"executions/{ns}/f")
     feed = events(await api.get(f"logs/{execution['id']}/follow?minLevel=INFO"))
-    assert [each["message"] for _, each in feed] == ["before", "after"]
+    assert [each["message"] for _, each in feed] == ["before", "Waiting for PT0.2S", "after"]
     assert feed[0][1]["taskId"] == "first"
     again = events(await api.get(f"logs/{execution['id']}/follow"))
     assert [each for _, each in again] == await api.get(f"logs/{execution['id']}")
@@ -98,3 +98,32 @@ async def test_followers_are_limited() -> None:
     with feeds.one(), pytest.raises(TooMany):
         feeds.check()
     feeds.check()
+
+
+async def test_what_runs_after_the_end_is_followed(api: Api, ns: str) -> None:
+    after = "afterExecution:\n  - id: late\n    type: io.kestra.plugin.core.flow.Sleep\n"
+    await api.flow(ns, f"{RETURN}{after}    duration: PT0.2S\n")
+    execution = await api.post(f"executions/{ns}/f")
+    feed = events(await api.get(f"executions/{execution['id']}/follow"))
+    assert [name for name, _ in feed] == ["progress"] * (len(feed) - 1) + ["end"]
+    assert [run["taskId"] for run in feed[-1][1]["taskRunList"]] == ["say", "late"]
+    assert feed[-1][1]["taskRunList"][1]["state"]["current"] == "SUCCESS"
+
+
+async def test_an_execution_that_was_restarted(api: Api, ns: str) -> None:
+    fails = "  - {id: fail, type: io.kestra.plugin.core.execution.Fail}\n"
+    await api.flow(ns, f"{SLEEP.format(seconds=0.1)}{fails}")
+    execution = await api.run(f"{ns}/f")
+    for _ in range(2):
+        failed = execution["taskRunList"][1]["id"]  # the sleep, which runs again
+        body = {"taskRunId": failed, "state": "SUCCESS"}
+        again = await api.post(f"executions/{execution['id']}/state", json=body)
+        feed = events(await api.get(f"executions/{execution['id']}/follow"))
+        assert feed[-1][0] == "end"
+        assert feed[-1][1]["state"]["current"] == "FAILED"
+        histories = feed[-1][1]["state"]["histories"]
+        assert len(histories) > len(again["state"]["histories"])
+    replayed = await api.post(f"executions/{execution['id']}/replay")
+    feed = events(await api.get(f"executions/{replayed['id']}/follow"))
+    assert len(feed) > 1
+    assert feed[-1][0] == "end"
