@@ -100,8 +100,10 @@ def _kept(state: InputState, keep_secret: Callable[[str], Any]) -> InputState:
     declared = state.input
     if "SECRET" not in (declared.type, getattr(declared, "item_type", None)):
         return state
-    if state.value is None or not state.enabled or state.errors:
+    if state.value is None or not state.enabled:
         return state
+    if state.errors:
+        return replace(state, value=None)  # whoever goes on in spite of them keeps no plain text
     try:
         value = (
             [keep_secret(item) for item in state.value]
@@ -109,7 +111,7 @@ def _kept(state: InputState, keep_secret: Callable[[str], Any]) -> InputState:
             else keep_secret(state.value)
         )
     except ConversionError as error:
-        return replace(state, errors=(_told(declared, str(error), state.value),))
+        return replace(state, value=None, errors=(_told(declared, str(error), state.value),))
     return replace(state, value=value)
 
 

@@ -158,3 +158,22 @@ async def test_what_a_failure_tells_is_masked() -> None:
         done = await engine.run(inputs={"short": "hunter", "long": "hunter2"})
     assert done.task_runs["/no"].error == "******** is wrong"
     assert engine.journal.logs[-1].message == "******** is wrong"
+
+
+async def test_no_plain_secret_is_kept_of_inputs_that_are_tolerated() -> None:
+    loaded = flow(
+        """
+        id: f
+        inputs:
+          - {id: password, type: SECRET, validator: "[a-z]+"}
+          - {id: count, type: INT}
+        tasks:
+          - {id: say, type: io.kestra.plugin.core.log.Log, message: hi}
+        """
+    )
+    async with Engine(loaded) as engine:
+        data = {"password": "HUNTER", "count": "x", "other": 1}
+        found = await resolver(engine).tolerated(loaded, data, "e1")
+        assert found == {"count": "x", "other": 1}
+        found = await resolver(engine).tolerated(loaded, {"password": "hunter"}, "e1")
+        assert found.get("password") is None
