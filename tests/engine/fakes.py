@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.errors import Conflict, Fenced, Gone, NotFound
+from app.errors import Conflict, Fenced, Gone, Invalid, NotFound
 from app.executions import Event, Execution, Kind, State
 from app.ports import (
     Claim,
@@ -442,6 +442,9 @@ class MemoryFiles:
         self, tenant: str, namespace: str, changes: Mapping[str, bytes | None], *, reason: str
     ) -> str:
         await asyncio.sleep(0)
+        for path in changes:
+            if not path or not {"", ".", ".."}.isdisjoint(path.split("/")):
+                raise Invalid(f"{path!r} is no path of a namespace file")
         last = self.commits[-1]
         files = {**last.get((tenant, namespace), {}), **changes}
         kept = {path: data for path, data in files.items() if data is not None}

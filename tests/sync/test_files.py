@@ -7,14 +7,39 @@ from typing import Any
 import pytest
 
 from app.errors import Conflict, Invalid, NotFound, TooLarge
-from app.ports import NamespaceFile
+from app.ports import NamespaceFile, NamespaceFiles
 from app.sync.publishing import ReadOnlySource
+from tests.engine.fakes import MemoryFiles
 from tests.git.scratch import Scratch
 from tests.sync.conftest import Start
 from tests.sync.rig import ANN, UNREADABLE, Rig, flow, path
 
 SHOP = ("main", "shop")
 FOLDER = "tenants/main/namespaces/shop/files"
+
+
+@pytest.fixture(params=["real", "fake"])
+async def any_files(request: pytest.FixtureRequest, start: Start) -> NamespaceFiles:
+    """Every implementation of the port."""
+    return MemoryFiles() if request.param == "fake" else (await start()).sync.files
+
+
+async def test_the_contract_of_the_port(any_files: NamespaceFiles) -> None:
+    assert await any_files.entries(*SHOP) == []
+    old = await any_files.write(*SHOP, {"b": b"1", "a/x": b"2"}, reason="test")
+    new = await any_files.write(*SHOP, {"b": None, "c": b"3"}, reason="test")
+    assert await any_files.entries(*SHOP, old) == [NamespaceFile("a/x", 1), NamespaceFile("b", 1)]
+    assert [each.path for each in await any_files.entries(*SHOP, new)] == ["a/x", "c"]
+    assert await any_files.entries(*SHOP) == await any_files.entries(*SHOP, new)
+    assert await any_files.read(*SHOP, "b", old) == b"1"
+    assert await any_files.read(*SHOP, "c") == b"3"
+    for path, commit in (("b", new), ("b", None), ("none", old)):
+        with pytest.raises(NotFound):
+            await any_files.read(*SHOP, path, commit)
+    assert await any_files.entries("main", "other") == []
+    for path in ("/a", "../a", "a//b", ""):
+        with pytest.raises(Invalid):
+            await any_files.write(*SHOP, {path: b"1"}, reason="test")
 
 
 async def test_a_written_file_is_a_commit_and_readable(own: Rig) -> None:
