@@ -21,7 +21,7 @@ KEYS: Final = ("pluginDefaults", "taskDefaults")
 """The properties of a flow that hold its own defaults; defaults are not applied inside them."""
 
 
-MAX_DEPTH: Final = 128
+MAX_DEPTH: Final = 240
 """How deep a merged document may be nested, twice that of one that is read."""
 
 MAX_BROUGHT: Final = 10_000

@@ -6,7 +6,7 @@ from app.errors import Invalid
 from app.flows.problems import printable
 from app.flows.scalars import plain_scalar
 
-MAX_DEPTH: Final = 64
+MAX_DEPTH: Final = 200
 MAX_NODES: Final = 100_000
 """Scalars, lists and maps, with what aliases repeat counted again."""
 MAX_ALIASES: Final = 1_000
