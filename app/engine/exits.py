@@ -7,17 +7,18 @@ journalled with everything that ends by it, so that it is found again after a cr
 from collections.abc import Iterator
 
 from app.engine.live import Live
+from app.errors import Conflict
 from app.executions import ROOT, Event, Execution, Kind, State, TaskRun, TaskRunPath
 
 _KEY = "exit"
 
 
-class Exited(Exception):
-    """The execution is to end in `state`; everything in it has ended already."""
+class Exited(Conflict):
+    """The execution is ending: a task ended it, and everything in it."""
 
     def __init__(self, state: State) -> None:
         """Say in which state."""
-        super().__init__(state)
+        super().__init__()
         self.state = state
 
 
@@ -32,8 +33,10 @@ def exited(execution: Execution) -> State | None:
 def leave(live: Live, end: Event) -> Exited:
     """End a task run by `end`, those above it in the same state, all others as KILLED.
 
-    Returns what is to be raised.
+    Returns what is to be raised. Until it has reached the top nothing else is recorded.
     """
+    if isinstance(live.barrier, Exited):
+        return live.barrier
     state = end.to or State.SUCCESS
     above = set(_above(live.execution, end.path))
     runs = live.execution.task_runs.values()
@@ -44,7 +47,8 @@ def leave(live: Live, end: Event) -> Exited:
     ]
     mark = live.event(Kind.DECIDED, end.path, decision={_KEY: state.value})
     live.record(mark, end, *ends)
-    return Exited(state)
+    live.barrier = Exited(state)
+    return live.barrier
 
 
 def _above(execution: Execution, path: TaskRunPath) -> Iterator[TaskRunPath]:

@@ -100,6 +100,7 @@ class Interpreter:
             if exit_ is None:
                 raise
             self._live.strands = 1  # all others were cancelled
+            self._live.barrier = None
             return exit_.state
 
     async def body(

@@ -52,6 +52,8 @@ class Live:
         self.root: asyncio.Task[None] | None = None
         self.committed: asyncio.Future[Any] | None = None
         self.left = False
+        self.barrier: Exception | None = None
+        """Raised instead of recording anything, while what ends by an exit unwinds."""
         self.deadline: int | None = None
         """When (µs) a service level is violated, whatever the walk waits for."""
         self.watch: Callable[[], None] | None = None
@@ -83,6 +85,8 @@ class Live:
         Raises:
             Conflict: when the execution has ended or left memory: nothing may follow.
         """
+        if self.barrier is not None:
+            raise self.barrier
         if self.left:
             message = f"execution {self.id} is not in memory any more"
             raise Conflict(message)

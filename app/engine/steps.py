@@ -49,6 +49,6 @@ class ExecutionSteps:
         try:
             return await task.walk(walker)
         except (HeadwaterError, TaskFailed) as error:
-            if not live.left:
+            if not (live.left or live.barrier):
                 log.write("ERROR", reason(error))
             raise
