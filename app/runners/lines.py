@@ -1,10 +1,15 @@
 """The output of a program as lines: bounded in length and number, in small turns of the loop."""
 
 import asyncio
+import os
 from collections.abc import Callable
+from typing import IO, Self
 
 LONGEST = 1 << 20
 """Bytes of a line; the rest of a longer one is dropped."""
+
+_LAST_WORDS = 3.0
+"""Seconds that the ends of the pipes are waited for when the program has ended."""
 
 _TURN = 256
 """Lines that are handed out before the loop gets its turn."""
@@ -114,3 +119,54 @@ class LineReader(asyncio.Protocol):
             self._give(bytes(self._buffer))
             self._buffer.clear()
         self.ended.set_result(None)
+
+
+class Output:
+    """The two pipes of a program, read line by line while the context lasts."""
+
+    def __init__(self, line: Callable[[str, str], None], allowance: Allowance) -> None:
+        """Call `line(stream, text)` with each line."""
+        self._line = line
+        self._allowance = allowance
+        self._readers: list[LineReader] = []
+        self._writers: dict[str, int] = {}
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        for stream in ("stdout", "stderr"):
+            read, write = os.pipe()
+            file: IO[bytes] = os.fdopen(read, "rb", buffering=0)
+            self._writers[stream] = write
+            reader = LineReader(_tagged(self._line, stream), self._allowance)
+            await loop.connect_read_pipe(_given(reader), file)
+            self._readers.append(reader)
+        return self
+
+    def take_writers(self) -> dict[str, int]:
+        """Return the ends for the program by stream; whoever takes them closes them."""
+        writers, self._writers = self._writers, {}
+        return writers
+
+    async def __aexit__(self, *_: object) -> None:
+        for each in self.take_writers().values():
+            os.close(each)
+        try:
+            async with asyncio.timeout(_LAST_WORDS):  # all writers are dead, so the ends are near
+                for reader in self._readers:
+                    await asyncio.shield(reader.ended)
+        except TimeoutError:
+            pass
+        finally:
+            for reader in self._readers:
+                reader.close()
+        if self._allowance.dropped:
+            message = f"{self._allowance.dropped} bytes of output beyond the limit were dropped"
+            self._line("stderr", message)
+
+
+def _tagged(line: Callable[[str, str], None], stream: str) -> Callable[[str], None]:
+    return lambda text: line(stream, text)
+
+
+def _given(reader: LineReader) -> Callable[[], LineReader]:
+    return lambda: reader

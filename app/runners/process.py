@@ -16,13 +16,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Self
 
 from app.config import RunnerSettings
 from app.errors import Unavailable
 from app.ports import Command
 from app.runners import supervisor
-from app.runners.lines import Allowance, LineReader
+from app.runners.lines import Allowance, Output
 from app.telemetry import get_logger
 
 _LOG = get_logger(__name__)
@@ -63,7 +62,7 @@ class ProcessRunner:
         allowance = Allowance(min(most, command.output_bytes or most))
         async with self._slots:
             program = _Program(self._threads, self._settings.grace_seconds)
-            async with _Output(line, allowance) as output:
+            async with Output(line, allowance) as output:
                 try:
                     await asyncio.to_thread(_own, command.directory, self._user, self._group)
                     program.start(output.take_writers())
@@ -186,56 +185,6 @@ class _Program:
         if self._process is not None:
             _LOG.warning("killed the supervisor of a program", pid=self._process.pid)
             self._process.kill()
-
-
-class _Output:
-    """The two pipes of a program, read line by line while the context lasts."""
-
-    def __init__(self, line: Callable[[str, str], None], allowance: Allowance) -> None:
-        self._line = line
-        self._allowance = allowance
-        self._readers: list[LineReader] = []
-        self._writers: dict[str, int] = {}
-
-    async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        for stream in ("stdout", "stderr"):
-            read, write = os.pipe()
-            file: IO[bytes] = os.fdopen(read, "rb", buffering=0)
-            self._writers[stream] = write
-            reader = LineReader(_tagged(self._line, stream), self._allowance)
-            await loop.connect_read_pipe(_given(reader), file)
-            self._readers.append(reader)
-        return self
-
-    def take_writers(self) -> dict[str, int]:
-        """Return the ends for the program by stream; whoever takes them closes them."""
-        writers, self._writers = self._writers, {}
-        return writers
-
-    async def __aexit__(self, *_: object) -> None:
-        for each in self.take_writers().values():
-            os.close(each)
-        try:
-            async with asyncio.timeout(_SLACK):  # all writers are dead, so the ends are near
-                for reader in self._readers:
-                    await asyncio.shield(reader.ended)
-        except TimeoutError:
-            pass
-        finally:
-            for reader in self._readers:
-                reader.close()
-        if self._allowance.dropped:
-            message = f"{self._allowance.dropped} bytes of output beyond the limit were dropped"
-            self._line("stderr", message)
-
-
-def _tagged(line: Callable[[str, str], None], stream: str) -> Callable[[str], None]:
-    return lambda text: line(stream, text)
-
-
-def _given(reader: LineReader) -> Callable[[], LineReader]:
-    return lambda: reader
 
 
 def _least(wanted: float | None, most: int) -> int:
