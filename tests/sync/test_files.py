@@ -33,13 +33,13 @@ async def test_the_contract_of_the_port(any_files: NamespaceFiles) -> None:
     assert await any_files.entries(*SHOP) == await any_files.entries(*SHOP, new)
     assert await any_files.read(*SHOP, "b", old) == b"1"
     assert await any_files.read(*SHOP, "c") == b"3"
-    for path, commit in (("b", new), ("b", None), ("none", old)):
+    for name, commit in (("b", new), ("b", None), ("none", old)):
         with pytest.raises(NotFound):
-            await any_files.read(*SHOP, path, commit)
+            await any_files.read(*SHOP, name, commit)
     assert await any_files.entries("main", "other") == []
-    for path in ("/a", "../a", "a//b", ""):
+    for name in ("/a", "../a", "a//b", ""):
         with pytest.raises(Invalid):
-            await any_files.write(*SHOP, {path: b"1"}, reason="test")
+            await any_files.write(*SHOP, {name: b"1"}, reason="test")
 
 
 async def test_a_written_file_is_a_commit_and_readable(own: Rig) -> None:
