@@ -1,9 +1,11 @@
 """A whole service for the tests of the API: real Git, real SQLite, no socket."""
 
 import asyncio
+import importlib
 import textwrap
 import uuid
-from collections.abc import AsyncIterator, Mapping
+import warnings
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import httpx2
@@ -13,6 +15,8 @@ import pytest_asyncio
 from app.config import load_settings
 from app.main import create_app
 from app.node import Node
+from tests.api.kestrapy_flows import FLOW
+from tests.serving import service
 
 ENDED = frozenset({"SUCCESS", "WARNING", "FAILED", "KILLED", "CANCELLED"})
 BASE = "/api/v1/main"
@@ -136,3 +140,39 @@ tasks:
     type: io.kestra.plugin.core.log.Log
     message: after
 """
+
+
+# -- Kestra's SDK --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sdk() -> Any:
+    """The SDK's modules. It has 659 models, so it is imported only when it is used."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module("kestrapy")
+
+
+@pytest.fixture(scope="module")
+def errors(sdk: Any) -> Any:
+    return importlib.import_module("kestrapy.exceptions")
+
+
+@pytest.fixture(scope="module")
+def query(sdk: Any) -> Any:
+    return importlib.import_module("kestrapy.query")
+
+
+@pytest.fixture(scope="module")
+def client(sdk: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with service(tmp_path_factory.mktemp("kestrapy") / "data") as (address, _):
+        made = sdk.KestraClient(host=address, timeout=30)
+        yield made
+        made._session.close()
+
+
+@pytest.fixture
+def flow(client: Any, request: pytest.FixtureRequest) -> tuple[str, str]:
+    namespace = "sdk." + request.node.name.removeprefix("test_").replace("_", "-")
+    client.flows.create_flow("main", FLOW.format(id="f", namespace=namespace))
+    return namespace, "f"

@@ -1,86 +1,14 @@
 """Kestra's published Python SDK drives the service, unmodified."""
 
-import importlib
 import threading
-import time
-import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.serving import service
+from tests.api.kestrapy_flows import FLOW, PAUSED, until
 
 # The SDK's models carry warnings of their own.
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-FLOW = """
-id: {id}
-namespace: {namespace}
-labels:
-  team: a
-inputs:
-  - {{id: name, type: STRING, defaults: world}}
-  - {{id: count, type: INT, required: false}}
-  - {{id: data, type: FILE, required: false}}
-tasks:
-  - {{id: say, type: io.kestra.plugin.core.debug.Return, format: "Hello {{{{ inputs.name }}}}"}}
-  - {{id: log, type: io.kestra.plugin.core.log.Log, message: "said to {{{{ inputs.name }}}}"}}
-"""
-
-PAUSED = """
-id: {id}
-namespace: {namespace}
-tasks:
-  - id: ask
-    type: io.kestra.plugin.core.flow.Pause
-    onResume:
-      - {{id: approved, type: BOOLEAN}}
-  - {{id: after, type: io.kestra.plugin.core.debug.Return, format: done}}
-"""
-
-
-@pytest.fixture(scope="module")
-def sdk() -> Any:
-    """The SDK's modules. It has 659 models, so it is imported only when it is used."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return importlib.import_module("kestrapy")
-
-
-@pytest.fixture(scope="module")
-def errors(sdk: Any) -> Any:
-    return importlib.import_module("kestrapy.exceptions")
-
-
-@pytest.fixture(scope="module")
-def query(sdk: Any) -> Any:
-    return importlib.import_module("kestrapy.query")
-
-
-@pytest.fixture(scope="module")
-def client(sdk: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with service(tmp_path_factory.mktemp("kestrapy") / "data") as (address, _):
-        made = sdk.KestraClient(host=address, timeout=30)
-        yield made
-        made._session.close()
-
-
-@pytest.fixture
-def flow(client: Any, request: pytest.FixtureRequest) -> tuple[str, str]:
-    namespace = "sdk." + request.node.name.removeprefix("test_").replace("_", "-")
-    client.flows.create_flow("main", FLOW.format(id="f", namespace=namespace))
-    return namespace, "f"
-
-
-def until(client: Any, execution_id: str, state: str) -> Any:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        execution = client.executions.execution(execution_id, "main")
-        if execution.state.current == state:
-            return execution
-        time.sleep(0.02)
-    raise AssertionError(execution.state)
 
 
 def test_flows(client: Any, sdk: Any, errors: Any, query: Any) -> None:
@@ -233,6 +161,44 @@ def test_logs(client: Any, flow: tuple[str, str]) -> None:
     assert "said to Ann" in client.logs.download_logs_from_execution(made.id, "main")
     followed = client.logs.follow_logs_from_execution(made.id, "main", min_level="INFO")
     assert [each.message for each in followed] == ["said to Ann"]
+
+
+def test_key_values(client: Any, sdk: Any, errors: Any) -> None:
+    namespace = "sdk.pairs"
+    client.kv.set_key_value(namespace, "number", "main", "12")
+    client.kv.set_key_value(namespace, "text", "main", "hello there")
+    found = client.kv.key_value(namespace, "number", "main")
+    assert (found.type, found.value) == (sdk.KVType.NUMBER, 12)
+    assert client.kv.key_value(namespace, "text", "main").value == "hello there"
+    page = client.kv.list_all_keys("main", size=100)
+    assert {"number", "text"} <= {each.key for each in page.results}
+    inherited = client.kv.list_keys_with_inheritance(f"{namespace}.below", "main")
+    assert [each.key for each in inherited] == ["number", "text"]
+    assert client.kv.delete_key_value(namespace, "number", "main") is True
+    gone = client.kv.delete_key_values(
+        namespace, "main", sdk.KVControllerApiDeleteBulkRequest(keys=["number", "text"])
+    )
+    assert gone.keys == ["text"]
+    with pytest.raises(errors.NotFoundException):
+        client.kv.key_value(namespace, "text", "main")
+
+
+def test_logs_and_metrics_of_flows(
+    client: Any, sdk: Any, query: Any, flow: tuple[str, str]
+) -> None:
+    made = client.executions.create_execution("main", *flow, wait=True)
+    wanted = query.where(query.eq(sdk.QueryFilterField.NAMESPACE, flow[0]))
+    found = client.logs.search_logs("main", filters=wanted, sort=["timestamp:asc"])
+    assert [each.message for each in found.results][-1] == "said to world"
+    assert client.metrics.flow_metric_names(*flow, "main") == ["duration", "length"]
+    assert client.metrics.task_metric_names(*flow, "say", "main") == ["duration", "length"]
+    assert client.metrics.tasks_with_metrics(*flow, "main") == ["say"]
+    assert client.metrics.execution_metrics(made.id, "main", size=1)["total"] == 2
+    over_time = client.metrics.aggregate_flow_metric(*flow, "length", "main", aggregation="max")
+    assert over_time["aggregations"][-1]["value"] == len("Hello world")
+    client.logs.delete_logs_from_execution(made.id, "main", min_level="INFO")
+    client.logs.delete_logs_from_flow(*flow, "none", "main")
+    assert len(client.logs.list_logs_from_execution(made.id, "main")) == 1
 
 
 def test_namespace_files(client: Any, errors: Any) -> None:
