@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from app.db.outbox import waiting
 from app.db.trigger_records import FlowKey, TriggerKey, TriggerState
 from app.errors import HeadwaterError
+from app.executions import Execution, State
 from app.telemetry import get_logger
 from app.triggers.evaluating import Evaluator
 from app.triggers.listening import Listeners
@@ -65,7 +66,7 @@ class Triggers:
         for state in await self._parts.store.listening():
             self.listeners.put(state)
         await self._waiting.open()
-        self._parts.outbox.listens = self.listeners.listens
+        self._parts.outbox.listens = self._listens
         self._parts.outbox.stored = self._heard.set
         self._parts.flows.heard.append(self._changed)
         self._parts.executor.finished.heard.append(self._waiting.ended)
@@ -91,6 +92,11 @@ class Triggers:
         else:
             self._pending.update(flows)
         self.wake()
+
+    def _listens(self, execution: Execution, state: State) -> bool:
+        """Whether anybody wants to hear of a state; while flows change, that may be anybody."""
+        unsettled = self._all or self._pending or self._settling.locked()
+        return bool(unsettled) or self.listeners.listens(execution, state)
 
     async def _forever(self, event: asyncio.Event, work: Callable[[], object]) -> None:
         while True:
