@@ -19,7 +19,8 @@ from app.api.services import Node
 from app.api.single_filters import only_value, single_leaves, sortable
 from app.api.times import instant, read_duration
 from app.db.key_values import SORTABLE, KeyFilter
-from app.errors import BadRequest, Invalid, NotFound
+from app.engine.stores import LARGEST_VALUE
+from app.errors import BadRequest, Invalid, NotFound, TooLarge
 from app.flows.keyvalues import is_key, lineage
 from app.ports import KeyValue
 
@@ -114,8 +115,12 @@ async def put(
     ] = None,
 ) -> Response:
     """Store a value; what was there before is replaced."""
+    body = await request.body()
+    if len(body) > LARGEST_VALUE:
+        message = f"the value has {len(body)} bytes, the limit is {LARGEST_VALUE}"
+        raise TooLarge(message)
     try:
-        kind, kept = literal((await request.body()).decode())
+        kind, kept = literal(body.decode())
     except UnicodeDecodeError:
         message = "the value is not UTF-8"
         raise BadRequest(message) from None

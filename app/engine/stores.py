@@ -25,6 +25,9 @@ from app.ports import (
     Storage,
 )
 
+LARGEST_VALUE = 1024 * 1024
+"""Bytes of the value of one key."""
+
 
 class BoundKeyValues:
     """Implements `KeyValueStore`."""
@@ -58,6 +61,12 @@ class BoundKeyValues:
         expires = None if ttl is None else now + microseconds(ttl)
         try:
             kept = as_json(stored_value(value, kind))
+            if (size := len(as_bytes(kept))) > LARGEST_VALUE:
+                message = (
+                    f"the value of {key[:100]} has {size} bytes, the limit is {LARGEST_VALUE}: keep"
+                    " large data in a file"
+                )
+                raise TaskFailed(message)
             pair = KeyValue(
                 checked_key(key), kind or kind_of(value), kept, description, now, now, expires
             )

@@ -81,6 +81,17 @@ async def test_deleting(api: Api, ns: str) -> None:
     await api.ask("DELETE", path, 422, json={"keys": "b"})
 
 
+async def test_expired_pairs_are_deleted_by_and_by(api: Api, ns: str) -> None:
+    await put(api, ns, "a", "1", ttl="PT0S")
+    await put(api, ns, "b", "1")
+    assert [each["key"] for each in await api.get(f"namespaces/{ns}/kv")] == ["b"]
+    kept = [each for each in await api.node.key_values.kept("main") if each.namespace == ns]
+    assert [each.key for each in kept] == ["a", "b"]
+    await api.node.forget()
+    kept = [each for each in await api.node.key_values.kept("main") if each.namespace == ns]
+    assert [each.key for each in kept] == ["b"]
+
+
 async def test_errors_say_what_is_wrong(api: Api, ns: str) -> None:
     missing = await api.get(f"namespaces/{ns}/kv/k", 404)
     assert missing["message"].endswith(f"there is no key 'k' in the namespace '{ns}'")

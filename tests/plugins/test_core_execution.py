@@ -240,7 +240,7 @@ async def test_what_is_not_paused_cannot_be_resumed() -> None:
 
 @pytest.mark.parametrize("cascade", [True, False])
 async def test_another_execution_is_killed(cascade: bool) -> None:
-    kill = f'Kill, executionId: "{{{{ inputs.id }}}}", propagateKilling: {str(cascade).lower()}'
+    kill = f'Kill, executionId: "{{{{ inputs.id }}}}", propagateKill: {str(cascade).lower()}'
     parent = flow("""
         id: parent
         tasks:

@@ -104,6 +104,13 @@ async def test_what_cannot_be_stored_fails_the_task(properties: str, message: st
     assert (await kept(engine, "old")).value == "x"
 
 
+async def test_a_value_has_a_largest_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.engine.stores.LARGEST_VALUE", 10)
+    task = "  - {id: set, type: io.kestra.plugin.core.kv.Set, key: k, value: '123456789'}\n"
+    execution = await run(task)
+    assert "has 11 bytes, the limit is 10" in error(execution, "set")
+
+
 async def test_a_pair_has_a_namespace_a_description_and_an_end() -> None:
     engine = Engine()
     await run(

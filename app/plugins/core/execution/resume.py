@@ -36,10 +36,10 @@ class Kill(Runnable):
     type_name = "io.kestra.plugin.core.execution.Kill"
 
     execution_id: Dynamic[str] = Field(description="The id of the execution.")
-    propagate_killing: Dynamic[bool] = Field(
+    propagate_kill: Dynamic[bool] = Field(
         default=True, description="Whether the executions that it started are killed too."
     )
 
     async def run(self, ctx: RunContext) -> None:
         """Kill it."""
-        await ctx.executions.kill(self.execution_id, cascade=self.propagate_killing)
+        await ctx.executions.kill(self.execution_id, cascade=self.propagate_kill)
