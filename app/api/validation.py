@@ -21,7 +21,7 @@ from app.flows.parse import Parsed, parse_entry
 from app.flows.problems import Problem
 from app.flows.topology import Name, Ties, circle, ties_of
 from app.flows.yaml import Part, split_documents
-from app.sync.validation import check_template, parse
+from app.sync.validation import ANALYSER, parse
 
 MAX_DOCUMENTS = 1_000
 
@@ -200,6 +200,6 @@ async def _entry(
     request: Request, node: Services, kind: type[Task] | type[Trigger]
 ) -> dict[str, Any]:
     parsed = await asyncio.to_thread(
-        parse_entry, await request.body(), kind, types=node.registry, check=check_template
+        parse_entry, await request.body(), kind, types=node.registry, check=ANALYSER
     )
     return _verdict(0, parsed.problems)

@@ -10,10 +10,11 @@ from cyclopts import Parameter
 from app.cli.check_formats import FORMATS, Finding
 from app.cli.outcome import FAILED, OK, USAGE, CommandError
 from app.cli.printing import progress
-from app.errors import ExpressionError
-from app.expressions import compile_template
+from app.expressions import check as check_template
+from app.expressions import is_known
 from app.flows.parse import parse_flow
 from app.flows.typenames import Types
+from app.flows.usages import Analyser
 from app.git.layout import Kind, Layout, Place
 from app.plugins.registry import Registry
 
@@ -121,7 +122,7 @@ def _of_file(
         tenant=tenant,
         namespace=namespace,
         path=str(file),
-        check=_template_error,
+        check=Analyser(check_template, is_known),
     )
     for each in parsed.problems:
         place_of = (each.path, each.line, each.column)
@@ -132,11 +133,3 @@ def _of_file(
     if owner != file:
         message = f"{parsed.flow.namespace}.{parsed.flow.id} is already defined in {owner}"
         yield Finding(file, "DUPLICATE_ID", "error", message, "give it another id", "id")
-
-
-def _template_error(text: str) -> ExpressionError | None:
-    try:
-        compile_template(text)
-    except ExpressionError as error:
-        return error
-    return None

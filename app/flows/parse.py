@@ -2,9 +2,9 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Any, Final
 
 from pydantic import TypeAdapter
 from pydantic_core import SchemaValidator
@@ -13,28 +13,16 @@ from app.flows.conditions import Condition
 from app.flows.defaults import Merged, merge_defaults
 from app.flows.findings import Finding
 from app.flows.flow import Flow, PluginDefault
-from app.flows.problems import Path, Problem
+from app.flows.problems import Problem
 from app.flows.reading import Reading, syntax_problem
 from app.flows.rules import check_entry, check_flow
 from app.flows.tasks import Task
 from app.flows.triggers import Trigger
 from app.flows.typed import ByType, Typed
 from app.flows.typenames import Types
+from app.flows.usages import Analyser, Known, check_templates
 from app.flows.validation import MAX_ERRORS, validate
-from app.flows.values import is_template
 from app.flows.yaml import Document, YamlError, decode, load
-
-
-class Fault(Protocol):
-    """What a template checker finds wrong; line and column count from 1 inside the template."""
-
-    message: str
-    line: int
-    column: int
-
-
-Check = Callable[[str], Fault | None]
-"""Checks the syntax of a template; None if it is fine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +62,7 @@ def parse_flow(
     path: str = "",
     revision: int | None = None,
     defaults: Sequence[PluginDefault] = (),
-    check: Check | None = None,
+    check: Analyser | None = None,
 ) -> Parsed:
     """Parse the YAML of one flow.
 
@@ -87,8 +75,8 @@ def parse_flow(
         path: the file that the document comes from, named in the problem of a wrong namespace.
         revision: the revision of the flow; one in the document counts for nothing.
         defaults: plugin defaults of the namespace and of the server, most important first.
-        check: checks the syntax of templates. What it finds become warnings, since Kestra accepts
-            such flows and fails only when the template is used.
+        check: checks templates. What it finds become warnings, since Kestra accepts such flows and
+            fails only when the template is used; but a secret in a wrong place is an error.
     """
     text, document = _read(source)
     if isinstance(document, YamlError):
@@ -104,7 +92,7 @@ def parse_flow(
     flow, errors = validate(merged.raw, _FLOW, types, reading)
     findings += errors
     findings += itertools.islice(check_flow(reading.nodes, types), MAX_ERRORS)
-    findings += itertools.islice(_check_templates(merged.raw, check), MAX_ERRORS)
+    findings += _check_templates(merged.raw, check, Known.of(reading.nodes))
     problems = _problems(document, reading, findings)
     return Parsed(None if _failed(problems) else flow, problems, text)
 
@@ -114,7 +102,7 @@ def parse_entry(
     kind: type[Typed],
     *,
     types: Types,
-    check: Check | None = None,
+    check: Analyser | None = None,
     given: Mapping[str, Any] | None = None,
 ) -> ParsedEntry:
     """Parse the YAML or JSON of a single entry; `kind` is Task, Trigger or Condition.
@@ -131,7 +119,7 @@ def parse_entry(
     reading = Reading(text, merged, types, marker)
     entry, findings = validate(merged.raw, validator, types, reading)
     findings += itertools.islice(check_entry(reading.nodes), MAX_ERRORS)
-    findings += itertools.islice(_check_templates(merged.raw, check), MAX_ERRORS)
+    findings += _check_templates(merged.raw, check)
     problems = _problems(document, reading, findings)
     return ParsedEntry(None if _failed(problems) else entry, problems, text)
 
@@ -199,25 +187,12 @@ def _place(raw: dict[str, Any], tenant: str, namespace: str | None, path: str) -
         yield Finding(("tenantId",), "NAMESPACE_MISMATCH", message, "leave it out")
 
 
-def _check_templates(raw: Any, check: Check | None) -> Iterator[Finding]:
-    """Yield what the checker finds in templates; descriptions are never rendered."""
-    rest: list[tuple[Path, Any]] = [((), raw)] if check is not None else []
-    while rest and check is not None:
-        path, value = rest.pop()
-        if isinstance(value, dict):
-            rest.extend(((*path, key), item) for key, item in value.items() if key != "description")
-        elif isinstance(value, list):
-            rest.extend(((*path, index), item) for index, item in enumerate(value))
-        elif isinstance(value, str) and is_template(value):
-            fault = check(value)
-            if fault is not None:
-                yield Finding(
-                    path,
-                    "EXPRESSION",
-                    f"The expression cannot be read: {fault.message}",
-                    severity="warning",
-                    offset=(fault.line, fault.column),
-                )
+def _check_templates(
+    raw: Any, analyser: Analyser | None, known: Known | None = None
+) -> Iterator[Finding]:
+    if analyser is None:
+        return iter(())
+    return itertools.islice(check_templates(raw, analyser, known), MAX_ERRORS)
 
 
 def _problems(document: Document, reading: Reading, findings: list[Finding]) -> tuple[Problem, ...]:

@@ -1,15 +1,15 @@
 """Validation of flow files at the tip: parsed in batches, of which only the outcome is kept."""
 
 from collections.abc import Generator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 
-from app.errors import ExpressionError
-from app.expressions import compile_template
+from app.expressions import check, is_known
 from app.flows.flow import Flow
 from app.flows.parse import Parsed, parse_flow
 from app.flows.typenames import Types
+from app.flows.usages import Analyser
 from app.git.layout import Layout, Place
 from app.git.objects import ObjectReader
 from app.git.survey import Located, lfs_finding, shown
@@ -39,13 +39,8 @@ class Verdict(NamedTuple):
         return not any(each.is_error for each in self.found)
 
 
-def check_template(text: str) -> ExpressionError | None:
-    """Return what is wrong with the syntax of a template, None if nothing is."""
-    try:
-        compile_template(text)
-    except ExpressionError as error:
-        return error
-    return None
+ANALYSER: Final = Analyser(check, is_known)
+"""What the validation of flows knows of templates."""
 
 
 def parse(
@@ -53,7 +48,7 @@ def parse(
 ) -> Parsed:
     """Parse a flow that lies in a namespace, checking its templates, too."""
     return parse_flow(
-        source, types=types, tenant=tenant, namespace=namespace, path=path, check=check_template
+        source, types=types, tenant=tenant, namespace=namespace, path=path, check=ANALYSER
     )
 
 

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from app.errors import ExpressionError
+from app.expressions import Use
 from app.flows.model import Condition, Task, Trigger
 from app.flows.parse import parse_entry
 from app.flows.retry import Constant
 from app.flows.trigger_types import FlowTrigger, Schedule
+from app.flows.usages import Analyser
 from tests.flows.fakes import CORE, TYPES, Log, Request, Sequential, flow, lines, parse
 
 ORDER = """\
@@ -328,9 +330,9 @@ def test_duplicates_by_aliases_are_repaired_once() -> None:
     assert [task.message for task in flow_.tasks if isinstance(task, Log)] == ["2.5", "1.5"]
 
 
-def _check(template: str) -> ExpressionError | None:
+def _check(template: str) -> list[Use] | ExpressionError:
     if "bad" not in template:
-        return None
+        return []
     before = template[: template.index("bad")]
     line = before.count("\n") + 1
     return ExpressionError("no", line=line, column=len(before.rpartition("\n")[2]) + 1)
@@ -354,7 +356,7 @@ def test_templates_are_checked_by_who_can() -> None:
     message: [ok, '{{ bad }}', "a {{ bad }}"]
 """.replace("{{}}", "'{{ fine }}'")
     )
-    parsed = parse(source, check=_check)
+    parsed = parse(source, check=Analyser(_check, lambda _: True))
     assert parsed.flow is not None
     assert lines(parsed) == [
         "W EXPRESSION tasks[0].runIf 7:16 The expression cannot be read: no",
