@@ -1,11 +1,16 @@
 """What the API tells of namespace files: folders follow from the paths of files."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from fastapi import Query
 
 from app.errors import BadRequest, NotFound
+from app.git.file_history import FileCommit
 from app.ports import NamespaceFile
-from app.sync.files import FileCommit
+
+FilePath = Annotated[str, Query(max_length=600, description="The path of the file or folder.")]
+"""A parameter of routes: a path in a namespace."""
 
 _HIDDEN = ".gitkeep"
 

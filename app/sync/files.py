@@ -6,7 +6,6 @@ Everything is read from the mirror by object id; there is no work tree, links ar
 import asyncio
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
 
 from app.errors import (
     BadRequest,
@@ -17,10 +16,10 @@ from app.errors import (
     RefNotFound,
     TooLarge,
 )
+from app.git.file_history import FileCommit, commits_of
 from app.git.history import EXECUTABLE, REGULAR
 from app.git.layout import NAMESPACE_NAME, TENANT_NAME
 from app.git.names import check_path, is_oid
-from app.git.repository import ok
 from app.git.survey import lfs_pointer
 from app.git.trees import Entry, ls_tree, tree_of
 from app.ports import NamespaceFile
@@ -37,15 +36,6 @@ _LISTINGS = 256
 
 Listing = Mapping[str, Entry]
 """The files of one namespace at one commit, by their path in it."""
-
-
-class FileCommit(NamedTuple):
-    """A commit that changed a file or folder. `at`: µs since the epoch."""
-
-    commit: str
-    at: int
-    author: str
-    subject: str
 
 
 class SourceFiles:
@@ -144,7 +134,7 @@ class SourceFiles:
             return []
         origin = await self._publisher.opened()
         full = f"{_folder(origin, tenant, namespace)}/{path}".rstrip("/")
-        return await asyncio.to_thread(_history, origin, commit, full)
+        return await asyncio.to_thread(commits_of, origin.mirror, commit, full)
 
     # -- private ---------------------------------------------------------------------------------
 
@@ -245,11 +235,3 @@ def _has_taken_up(origin: Origin, active: str, commit: str, folder: str) -> bool
     objects = origin.mirror.objects
     same = tree_of(objects, active, folder) == tree_of(objects, commit, folder)
     return same or origin.mirror.is_ancestor(commit, active)
-
-
-def _history(origin: Origin, commit: str, path: str) -> list[FileCommit]:
-    options = ("--first-parent", "-z", "--format=%H%x1f%ct%x1f%an%x1f%s", "--max-count=1000")
-    outcome = origin.mirror.repository.git.log(*options, commit, "--", path)
-    text = ok(outcome, "Reading the history of a file").out.decode("utf-8", "replace")
-    rows = [record.split("\x1f", 3) for record in text.split("\0") if record]
-    return [FileCommit(sha, int(at) * 1_000_000, who, what) for sha, at, who, what in rows]

@@ -1,0 +1,121 @@
+"""Namespace files that come and go as they are, or as archives (reference §6.3)."""
+
+import asyncio
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from app.api.actors import ACTOR, Message
+from app.api.answers import Json
+from app.api.documents import problems_of
+from app.api.execution_files import disposition
+from app.api.file_archives import Packing, pieces, spooled, unpacked
+from app.api.file_attributes import FilePath, clean
+from app.api.multipart import MultipartReader, boundary_of
+from app.api.paths import PREFIX, Namespace, Tenant
+from app.api.query import known_keys
+from app.api.services import Node, Services
+from app.errors import BadRequest
+
+router = APIRouter(
+    prefix=f"{PREFIX}/{{tenant}}/namespaces/{{namespace}}/files",
+    tags=["Namespace files"],
+    dependencies=[Depends(known_keys)],
+    responses=problems_of(404, 409, 413, 422, 503),
+)
+
+FLOWS = "_flows/"
+"""Where an archive holds the flows of its namespace."""
+
+
+@router.get("/export", summary="All files as an archive")
+async def export(tenant: Tenant, namespace: Namespace, node: Node) -> Response:
+    """Answer with a zip archive of all files, and of the flows below `_flows`."""
+    packing = Packing()
+    files = node.sync.files
+    for each in await files.entries(tenant, namespace):
+        data = await files.read(tenant, namespace, each.path)
+        await asyncio.to_thread(packing.add, each.path, data, executable=each.executable)
+    for flow in node.flows.active(tenant):
+        if flow.namespace == namespace:
+            source = (await node.flows.source(flow)).encode()
+            await asyncio.to_thread(packing.add, f"{FLOWS}{flow.flow_id}.yaml", source)
+    await asyncio.to_thread(packing.end)
+    headers = {"Content-Disposition": disposition(f"{namespace}_files.zip")}
+    return StreamingResponse(pieces(packing.file), media_type="application/zip", headers=headers)
+
+
+_UPLOAD = {
+    "requestBody": {
+        "description": "The file, as the part `fileContent`; an archive `….zip` is unpacked.",
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"fileContent": {"type": "string", "format": "binary"}},
+                }
+            }
+        },
+    }
+}
+
+
+@router.post("", summary="Write a file", openapi_extra=_UPLOAD)
+async def upload(
+    request: Request,
+    tenant: Tenant,
+    namespace: Namespace,
+    node: Node,
+    path: FilePath,
+    message: Message = None,
+) -> Response:
+    """Write a file; what was there before is replaced. A zip archive is unpacked at the top."""
+    most = node.settings.git.max_file_bytes
+    boundary = boundary_of(request.headers.get("content-type", ""))
+    async for part in MultipartReader(request.stream(), boundary).parts():
+        if part.filename is None and part.name != "fileContent":
+            continue
+        is_archive = (part.filename or "").lower().endswith(".zip")
+        limit = node.settings.server.max_body_bytes if is_archive else most
+        with await spooled(part.chunks(), limit) as file:
+            if is_archive:
+                found = await asyncio.to_thread(unpacked, file, most)
+                files, executable = dict(found.files), found.executable
+            else:
+                files, executable = {clean(path): await asyncio.to_thread(file.read)}, frozenset()
+        return await _written(node, (tenant, namespace), files, executable, message)
+    message = "the request holds no file: send it as the part `fileContent`"
+    raise BadRequest(message)
+
+
+async def _written(
+    node: Services,
+    place: tuple[str, str],
+    files: dict[str, bytes],
+    executable: frozenset[str],
+    message: str | None,
+) -> Response:
+    """Write files, and flows where an archive has them."""
+    tenant, namespace = place
+    flows = {path: data for path, data in files.items() if path.startswith(FLOWS)}
+    rest = {path: data for path, data in files.items() if path not in flows}
+    for path, data in flows.items():
+        try:
+            source = data.decode()
+        except UnicodeDecodeError:
+            message = f"the flow {path} is not UTF-8"
+            raise BadRequest(message) from None
+        await node.sync.put_flow(tenant, namespace, None, source, actor=ACTOR, message=message)
+    commit = ""
+    if rest:
+        subject = f"file {next(iter(rest))}" if len(rest) == 1 else f"{len(rest)} files"
+        commit = await node.sync.files.put(
+            tenant,
+            namespace,
+            dict(rest),
+            actor=ACTOR,
+            message=message or f"Upload {subject}",
+            executable=executable.intersection(rest),
+        )
+    return Json([{"namespace": namespace, "path": f"/{path}", "commit": commit} for path in rest])
