@@ -39,10 +39,10 @@ class Dag(Flowable):
     def _acyclic(self) -> Self:
         missing = {name for needed in self.needs.values() for name in needed} - set(self.needs)
         if missing:
-            message = f"Not existing task id in dependency: {', '.join(sorted(missing))}"
+            message = f"{self.id}: Not existing task id in dependency: {', '.join(sorted(missing))}"
             refuse(self, {"tasks": message})
         if circle := _circle(self.needs):
-            refuse(self, {"tasks": f"Cyclic dependency detected: {', '.join(circle)}"})
+            refuse(self, {"tasks": f"{self.id}: Cyclic dependency detected: {', '.join(circle)}"})
         return self
 
     @cached_property
