@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete
 
 from app.db.database import Database
 from app.db.journal import decoded, encoded
@@ -13,6 +13,10 @@ from app.db.tables import TaskCacheRow
 _TABLE: Any = TaskCacheRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _C = _TABLE.c
 
+_FIND = (
+    "SELECT outputs FROM task_cache WHERE tenant = ? AND key = ?"
+    " AND (expires_at IS NULL OR expires_at > ?)"
+)
 _KEEP = (
     "INSERT INTO task_cache (tenant, key, outputs, at, expires_at) VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT (tenant, key) DO UPDATE SET outputs = excluded.outputs, at = excluded.at,"
@@ -29,9 +33,7 @@ class SqlTaskCache:
 
     async def find(self, tenant: str, key: str, now: int) -> Mapping[str, Any] | None:
         """Return the outputs kept under `key` and not expired at `now` (µs)."""
-        there = or_(_C.expires_at.is_(None), _C.expires_at > now)
-        query = select(_C.outputs).where(_C.tenant == tenant, _C.key == key, there)
-        rows = await self._database.fetch(query)
+        rows = await self._database.fetch_sql(_FIND, tenant, key, now)
         return dict(decoded(rows[0].outputs)) if rows else None
 
     async def keep(
