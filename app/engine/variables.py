@@ -6,13 +6,14 @@ from typing import Any
 from app.engine.json import as_bytes, as_json
 from app.engine.limits import MAX_LABELS
 from app.engine.live import Live
+from app.engine.logs import masked
 from app.executions import ROOT, Kind
 from app.executions.merging import merged, without
 from app.plugins.api import TaskFailed
 
 
 async def add_labels(live: Live, labels: Mapping[str, str]) -> None:
-    """Merge labels into those of the execution.
+    """Merge labels into those of the execution; secrets in them are masked, as everybody sees them.
 
     Raises:
         TaskFailed: for a system label, and when there would be too many.
@@ -21,7 +22,8 @@ async def add_labels(live: Live, labels: Mapping[str, str]) -> None:
         if key.startswith("system."):
             message = f"System labels can only be set by Headwater itself, found label '{key}'."
             raise TaskFailed(message)
-    pairs = [list(pair) for pair in {**dict(live.execution.labels), **labels}.items()]
+    shown = {key: masked(value, live.secrets) for key, value in labels.items()}
+    pairs = [list(pair) for pair in {**dict(live.execution.labels), **shown}.items()]
     if len(pairs) > MAX_LABELS:
         message = f"{len(pairs)} labels are more than the limit of {MAX_LABELS}"
         raise TaskFailed(message)

@@ -17,8 +17,9 @@ class Problem:
     """Stable and machine-readable. Errors: YAML_SYNTAX, DUPLICATE_KEY, MULTIPLE_DOCUMENTS,
     TOO_LARGE, SCHEMA, UNKNOWN_PROPERTY, UNKNOWN_TYPE, NAMESPACE_MISMATCH, DUPLICATE_ID, SECRET (one
     would be seen by everybody). Warnings: DEPRECATED (a type or property to leave), RENAMED_TYPE
-    (an old type name), BROAD_TRIGGER (it fires for every execution), EXPRESSION (it cannot be read),
-    UNKNOWN_INPUT, UNKNOWN_OUTPUT, UNKNOWN_FUNCTION, SCRIPT_INJECTION (an input becomes commands)."""
+    (an old type name), BROAD_TRIGGER (it fires for every execution), EXPRESSION (which cannot be
+    read), UNKNOWN_INPUT, UNKNOWN_OUTPUT, UNKNOWN_FUNCTION, SCRIPT_INJECTION (an input becomes part
+    of commands)."""
     severity: Severity
     path: str
     """Where, as in `tasks[0].uri`; empty for the whole document."""

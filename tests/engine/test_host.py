@@ -306,3 +306,18 @@ async def test_entries_of_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await evaluated("secret('DB', subkey='port')") == "5"
     with pytest.raises(ExpressionError, match="sub-key 'none'"):
         await evaluated("secret('db', subkey='none')")
+
+
+async def test_a_label_never_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_TOKEN", base64.b64encode(b"s3cr3t-value").decode())
+    engine = engine_of("""
+        id: f
+        variables: {hidden: "{{ secret('TOKEN') }}"}
+        tasks:
+          - id: a
+            type: io.kestra.plugin.core.execution.Labels
+            labels: {shown: "x {{ render(vars.hidden) }}"}
+    """)
+    async with engine:
+        execution = await engine.run()
+    assert dict(execution.labels)["shown"].startswith("x ***")
