@@ -243,9 +243,11 @@ class Executor:
         try:
             await self._walk(live)
         except asyncio.CancelledError:
-            if not live.left and not live.execution.over:
-                self._leave(live)
-            raise
+            # Raised again, it would hold all frames of the walk until the collector comes round.
+            if not live.left:
+                if not live.execution.over:
+                    self._leave(live)
+                raise
         except Exception as error:  # noqa: BLE001 - a poison execution never stops the loop (D14)
             self._fail(live, error)
         finally:
@@ -255,10 +257,13 @@ class Executor:
     async def _walk(self, live: Live) -> None:
         renderer = self._renderer(live)
         steps = ExecutionSteps(live, renderer, self._worker, self.subflows, self._parts)
-        if not live.execution.state.terminal:
-            await self._run(live, steps, renderer)
-        if live.execution.after:
-            await Afterwards(live, steps, renderer, self.subflows.renew).run()
+        try:
+            if not live.execution.state.terminal:
+                await self._run(live, steps, renderer)
+            if live.execution.after:
+                await Afterwards(live, steps, renderer, self.subflows.renew).run()
+        finally:
+            steps.close()
 
     async def _run(self, live: Live, steps: ExecutionSteps, renderer: Renderer) -> None:
         levels = Levels(live, steps.scope, renderer, self) if live.loaded.flow.sla else None

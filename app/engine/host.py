@@ -41,8 +41,14 @@ class FlowHost:
         self._parts = parts
         self._place = (tenant, namespace)
         self._secrets = secrets
-        # A table, so that no question can name anything else.
-        self._fetchers: dict[str, Fetch] = {
+
+    def _fetchers(self) -> dict[str, Fetch]:
+        """Return who answers: a table, so that no question can name anything else.
+
+        Made when asked for: kept, it would tie the host to itself, and an execution that has left
+        memory to both, until the collector comes round.
+        """
+        return {
             "kv": self._kv,
             "jq": self._jq,
             "http": self._http,
@@ -62,7 +68,7 @@ class FlowHost:
         Raises:
             BadRequest: when nothing here answers such a question.
         """
-        fetcher = self._fetchers.get(name)
+        fetcher = self._fetchers().get(name)
         if fetcher is None:
             message = f"{name}() is not available here"
             raise BadRequest(message)
@@ -105,8 +111,11 @@ class ExecutionHost(FlowHost):
         execution = live.execution
         super().__init__(parts, execution.tenant, execution.namespace, live.secrets)
         self._live = live
-        files = FileAnswers(live, parts.storage, parts.files)
-        self._fetchers |= {
+
+    def _fetchers(self) -> dict[str, Fetch]:
+        files = FileAnswers(self._live, self._parts.storage, self._parts.files)
+        return {
+            **super()._fetchers(),
             "read": files.read,
             "fileSize": files.size,
             "fileExists": files.exists,

@@ -6,6 +6,7 @@ All of it belongs to the event loop; `record` is the only place where an executi
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from app.engine.outputs import OutputTree
@@ -47,7 +48,11 @@ class Live:
         self.journal = journal
         self.clock = clock
         self.secrets: set[str] = set()
-        self._cipher = cipher
+        # No method of this object: what left memory is not left to the collector.
+        self.revealed: Callable[[Any], Any] = _plain
+        if cipher is not None:
+            self.revealed = partial(opened, cipher=cipher, found=self.secrets)
+        """Returns a structure for expressions: sealed texts opened, and masked in logs from now."""
         self.outputs = OutputTree(execution, self.revealed)
         self.root: asyncio.Task[None] | None = None
         self.committed: asyncio.Future[Any] | None = None
@@ -74,10 +79,6 @@ class Live:
     def id(self) -> str:
         """The execution's id."""
         return self.execution.id
-
-    def revealed(self, value: Any) -> Any:
-        """Return a structure for expressions: sealed texts opened, and masked in logs from now."""
-        return value if self._cipher is None else opened(value, self._cipher, self.secrets)
 
     def record(self, *events: Event) -> asyncio.Future[Any]:
         """Apply events and queue them for the journal; the future is done when they are durable.
@@ -201,6 +202,10 @@ class Live:
         """Let go on what waits at the gate."""
         for key in [key for key in self._waiters if key.startswith("gate:")]:
             self.signal(key)
+
+
+def _plain(value: Any) -> Any:
+    return value
 
 
 def _moves(event: Event) -> bool:

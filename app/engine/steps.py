@@ -28,6 +28,10 @@ class ExecutionSteps:
         self.scope = Scope(live)
         self.interpreter = Interpreter(live, self.scope, renderer, self, parts.limits)
 
+    def close(self) -> None:
+        """Let go of the interpreter, which holds on to this: nothing is left for the collector."""
+        del self.interpreter
+
     async def run(self, place: Place, task: Runnable) -> State:
         """Run a runnable task to its end."""
         return await self._worker.run(place, task, self._renderer, self.interpreter.variables)
