@@ -1,5 +1,6 @@
 """Frames: where in the tree of tasks a line of work stands."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,9 +12,28 @@ from app.flows.model import Retry
 
 @dataclass(slots=True)
 class Halt:
-    """Shared by what runs side by side: once one failed, nothing new starts among them."""
+    """Shared by what runs side by side: once one failed, nothing new starts among them.
+
+    What was to start in the same moment still does, however fast the first one failed: siblings
+    are created together, as in Kestra.
+    """
 
     halted: bool = False
+    closed: bool = False
+    """Halted before this turn of the loop."""
+
+    def halt(self) -> None:
+        """Let nothing new start from now on, and nothing at all from the next turn on."""
+        if not self.halted:
+            self.halted = True
+            asyncio.get_running_loop().call_soon(self._close)
+
+    def stops(self, *, begins: bool) -> bool:
+        """Whether a task may not start: one that `begins` what was created with its siblings."""
+        return self.closed if begins else self.halted
+
+    def _close(self) -> None:
+        self.closed = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ class Interpreter:
         for task in tasks:
             if task.disabled:
                 continue
-            if frame.halt.halted and not self._begun(task, frame):
+            if frame.halt.stops(begins=not states) and not self._begun(task, frame):
                 break
             state = await self.task(task, frame)
             states.append(state)

@@ -59,16 +59,18 @@ class Strands:
                 group.create_task(strand(pieces))
 
     async def _strand(self, pieces: Iterator[Piece]) -> None:
+        first = True
         for piece in pieces:
-            await self._do(piece)
+            await self._do(piece, first=first)
+            first = False
 
-    async def _do(self, piece: Piece) -> None:
-        if self._halt.halted and not piece.begun():
+    async def _do(self, piece: Piece, *, first: bool) -> None:
+        if self._halt.stops(begins=first) and not piece.begun():
             return
         state = await piece.make()
         self._worst.add(state)
         if state in STOPS:
-            self._halt.halted = True
+            self._halt.halt()
 
     async def graph(
         self, pieces: Mapping[str, Piece], needs: Mapping[str, Sequence[str]], limit: int
@@ -85,7 +87,7 @@ class _Graph:
     def __init__(
         self,
         live: Live,
-        do: Callable[[Piece], Awaitable[None]],
+        do: Callable[..., Awaitable[None]],
         pieces: Mapping[str, Piece],
         needs: Mapping[str, Sequence[str]],
         limit: int,
@@ -99,19 +101,19 @@ class _Graph:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
-            self._start(group)
+            self._start(group, first=True)
             self._live.strands -= 1  # this line itself only waits for the others
 
-    def _start(self, group: asyncio.TaskGroup) -> None:
+    def _start(self, group: asyncio.TaskGroup, *, first: bool = False) -> None:
         for name in [name for name in self._waiting if not self._needs[name]]:
             if self._running >= self._limit:
                 return
             self._running += 1
             self._live.strands += 1
-            group.create_task(self._one(group, name, self._waiting.pop(name)))
+            group.create_task(self._one(group, name, self._waiting.pop(name), first=first))
 
-    async def _one(self, group: asyncio.TaskGroup, name: str, piece: Piece) -> None:
-        await self._do(piece)
+    async def _one(self, group: asyncio.TaskGroup, name: str, piece: Piece, *, first: bool) -> None:
+        await self._do(piece, first=first)
         self._running -= 1
         for needed in self._needs.values():
             needed.discard(name)

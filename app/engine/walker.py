@@ -78,7 +78,7 @@ class LoopRound:
 
     def stop(self) -> None:
         """Let no other round begin."""
-        self._frame.halt.halted = True
+        self._frame.halt.halt()
 
 
 async def rendered(renderer: Renderer, value: Any, variables: Mapping[str, Any]) -> Any:

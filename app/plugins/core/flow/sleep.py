@@ -7,7 +7,7 @@ from pydantic import Field
 from app.executions import State
 from app.flows.durations import format_duration
 from app.flows.values import Duration, Dynamic
-from app.plugins.api import Flowable, Walker
+from app.plugins.api import Flowable, TaskFailed, Walker
 from app.plugins.core.flow.properties import duration
 
 
@@ -20,8 +20,19 @@ class Sleep(Flowable):
     duration: Dynamic[Duration] = Field(description="How long to wait.")
 
     async def walk(self, walker: Walker) -> State:
-        """Wait."""
+        """Wait.
+
+        Raises:
+            TaskFailed: when that takes longer than `timeout`.
+        """
         wanted = await duration(walker, "duration", self.duration)
         walker.log("INFO", f"Waiting for {format_duration(wanted)}")
-        await walker.sleep(wanted)
+        if self.timeout is None:
+            await walker.sleep(wanted)
+            return State.SUCCESS
+        most = await duration(walker, "timeout", self.timeout)
+        await walker.sleep(min(wanted, most))
+        if most < wanted:
+            message = f"the task took longer than its timeout of {most.total_seconds():g} s"
+            raise TaskFailed(message)
         return State.SUCCESS
