@@ -13,6 +13,7 @@ from app.cli.printing import progress
 from app.expressions import check as check_template
 from app.expressions import is_known
 from app.flows.parse import parse_flow
+from app.flows.topology import Name, Ties, circle, ties_of
 from app.flows.typenames import Types
 from app.flows.usages import Analyser
 from app.git.layout import Kind, Layout, Place
@@ -95,6 +96,7 @@ def _concerns(inside: str | None) -> bool:
 
 def _checked(files: Sequence[Path], types: Types) -> Iterator[Finding]:
     owners: dict[tuple[str, str, str], Path] = {}
+    calls: dict[str, dict[Name, Ties]] = {}
     for file in files:
         inside = _inside(file)
         misplaced = _LAYOUT.misplaced(inside) if inside else None
@@ -104,11 +106,23 @@ def _checked(files: Sequence[Path], types: Types) -> Iterator[Finding]:
             yield Finding(file, "NESTED_NAMESPACE_DIR", "error", message, fix)
             continue
         place = _LAYOUT.place(inside) if inside else None
-        yield from _of_file(file, place, types, owners)
+        yield from _of_file(file, place, types, owners, calls)
+    for tenant, flows in calls.items():
+        for name in flows:
+            if trail := circle(flows, name):
+                shown = " → ".join(f"{each.namespace}.{each.id}" for each in trail)
+                message = f"flows start each other in a circle: {shown}"
+                file = owners[tenant, *name]
+                fix = "see that one of them stops it"
+                yield Finding(file, "SUBFLOW_CIRCLE", "warning", message, fix)
 
 
 def _of_file(
-    file: Path, place: Place | None, types: Types, owners: dict[tuple[str, str, str], Path]
+    file: Path,
+    place: Place | None,
+    types: Types,
+    owners: dict[tuple[str, str, str], Path],
+    calls: dict[str, dict[Name, Ties]],
 ) -> Iterator[Finding]:
     try:
         source = file.read_bytes()
@@ -129,6 +143,8 @@ def _of_file(
         yield Finding(file, each.code, each.severity, each.message, each.fix, *place_of)
     if parsed.flow is None:
         return
+    name = Name(parsed.flow.namespace, parsed.flow.id)
+    calls.setdefault(tenant, {})[name] = ties_of(parsed.flow)
     owner = owners.setdefault((tenant, parsed.flow.namespace, parsed.flow.id), file)
     if owner != file:
         message = f"{parsed.flow.namespace}.{parsed.flow.id} is already defined in {owner}"

@@ -5,12 +5,15 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from app.cli.client import Client
+from app.cli.execution_changes import COMMANDS
 from app.cli.following import follow
 from app.cli.options import DEFAULTS, Inputs, Namespace, Options, pairs
 from app.cli.outcome import FAILED, OK
 from app.cli.printing import Table, clean, moment, progress, seconds, show
 
-app = App(name="execution", help="List, follow and end executions.")
+app = App(name="execution", help="List, follow, repeat and end executions.")
+for _name, _command in COMMANDS.items():
+    app.command(_command, name=_name)
 
 Id = Annotated[str, Parameter(help="The execution; the beginning of its id is enough.")]
 Level = Annotated[

@@ -5,12 +5,15 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from app.cli.client import Client
+from app.cli.flow_files import COMMANDS
 from app.cli.following import follow
 from app.cli.options import DEFAULTS, Inputs, Namespace, Options, Reason, pairs
 from app.cli.outcome import FAILED, OK
 from app.cli.printing import Table, moment, progress, show
 
 app = App(name="flow", help="List, read, run, pin and roll back flows.")
+for _name, _command in COMMANDS.items():
+    app.command(_command, name=_name)
 
 Name = Annotated[str, Parameter(help="The flow: NAMESPACE ID, or NAMESPACE.ID.")]
 Revision = Annotated[int | None, Parameter(help="The number of a revision.")]

@@ -9,7 +9,7 @@ from cyclopts import App, CycloptsError, Group
 from app import __version__
 from app.cli.outcome import INTERRUPTED, USAGE, CommandError
 
-_ALIASES = {"exec": "execution"}
+_ALIASES = {"exec": "execution", "ns": "namespace"}
 _OPTIONS = {"--help", "-h", "--version"}
 
 _SERVICE, _FLOWS, _OTHER = (
@@ -22,7 +22,14 @@ _COMMANDS = (
     ("app.cli.check:check", "check", _FLOWS, "Validate flow files; no service is needed."),
     ("app.cli.local_run:run", "run", _FLOWS, "Run a flow file once; no service is needed."),
     ("app.cli.flows:app", "flow", _FLOWS, "List, read, run, pin and roll back flows."),
-    ("app.cli.executions:app", "execution", _FLOWS, "List, follow and end executions (exec)."),
+    (
+        "app.cli.executions:app",
+        "execution",
+        _FLOWS,
+        "List, follow, repeat and end executions (exec).",
+    ),
+    ("app.cli.namespaces:app", "namespace", _FLOWS, "Namespaces, their files and pairs (ns)."),
+    ("app.cli.namespaces:pairs", "kv", _FLOWS, "Key-value pairs of a namespace."),
     ("app.cli.git:app", "git", _FLOWS, "The repository that flows come from."),
     ("app.cli.about:openapi", "openapi", _OTHER, "Print the description of the REST API."),
     ("app.cli.about:version", "version", _OTHER, "Print the version."),

@@ -140,6 +140,16 @@ def test_check_knows_the_layout(tmp_path: Path) -> None:
     assert template.returncode == 0, template.stdout
 
 
+def test_check_warns_of_circles(tmp_path: Path) -> None:
+    call = "tasks: [{{id: t, type: io.kestra.plugin.core.flow.Subflow, namespace: n, flowId: {}}}]"
+    for name, called in (("a", "b"), ("b", "a"), ("c", "a")):
+        (tmp_path / f"{name}.yaml").write_text(f"id: {name}\nnamespace: n\n{call.format(called)}")
+    found = headwater("check", str(tmp_path))
+    assert found.returncode == 0, found.stdout
+    assert found.stdout.count("SUBFLOW_CIRCLE") == 2
+    assert "n.a → n.b → n.a" in found.stdout
+
+
 def test_run(tmp_path: Path) -> None:
     file = write(tmp_path, "good.yaml", GOOD)
     data = write(tmp_path, "data.csv", "a,b")
