@@ -1,5 +1,6 @@
 """What `headwater execution` changes: restart, replay, labels, states, deletion; and `eval`."""
 
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -153,7 +154,7 @@ def _flag(value: bool) -> str:
     return str(value).lower()
 
 
-COMMANDS = {
+COMMANDS: Mapping[str, Callable[..., Any]] = {
     "restart": restart,
     "replay": replay,
     "labels": labels,

@@ -1,5 +1,6 @@
 """What `headwater flow` does besides: validate files, draw graphs, disable and enable."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -130,5 +131,5 @@ def _toggle(name: tuple[str, ...], options: Options, verb: str) -> None:
     progress(f"{namespace}.{flow_id} is {verb}d")
 
 
-COMMANDS = {"validate": validate, "graph": graph, "disable": disable, "enable": enable}
+COMMANDS: Mapping[str, Callable[..., Any]] = {"validate": validate, "graph": graph, "disable": disable, "enable": enable}
 """The commands by name."""
