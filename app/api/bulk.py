@@ -12,10 +12,12 @@ from starlette.responses import Response
 from app.api import verbs
 from app.api.answers import Json
 from app.api.changes import NewLabels, checked_labels
-from app.api.documents import CountDocument, answers_with, problems_of
-from app.api.execution_filters import PLAIN_FILTERS, wanted
+from app.api.documents import answers_with, problems_of
+from app.api.execution_filters import wanted
+from app.api.execution_parameters import PLAIN_FILTERS
 from app.api.paths import PREFIX, Tenant
 from app.api.query import known_keys, takes_filters
+from app.api.result_documents import CountDocument
 from app.api.services import Node, Services
 from app.api.verbs import Remains, Verb, do_all
 from app.errors import BadRequest

@@ -8,10 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.answers import Json
-from app.api.documents import EvaluationDocument, answers_with, problems_of
+from app.api.documents import answers_with, problems_of
 from app.api.execution_flows import loaded_for
 from app.api.paths import PREFIX, ExecutionId, Tenant
 from app.api.query import known_keys
+from app.api.result_documents import EvaluationDocument
 from app.api.services import Node, Services
 from app.api.status import owned
 from app.errors import BadRequest, ExpressionError, TooLarge

@@ -7,12 +7,13 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from app.api.answers import Json
-from app.api.documents import GraphDocument, answers_with, problems_of
+from app.api.documents import answers_with, problems_of
 from app.api.flow_json import flow_json
 from app.api.flow_lookup import Key, existing
 from app.api.graphs import Subflows, drawn, runs_of
 from app.api.paths import PREFIX, ExecutionId, FlowId, Namespace, Tenant
 from app.api.query import known_keys
+from app.api.result_documents import GraphDocument
 from app.api.services import Node, Services
 from app.api.status import owned
 from app.errors import Conflict

@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from app.api.answers import Json
 from app.api.documents import problems_of, text_answer
-from app.api.execution_filters import PLAIN_FILTERS, wanted
+from app.api.execution_filters import wanted
+from app.api.execution_parameters import PLAIN_FILTERS
 from app.api.flow_archives import table
 from app.api.paths import PREFIX, Tenant
 from app.api.query import known_keys, takes_filters

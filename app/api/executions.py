@@ -18,8 +18,9 @@ from app.api.documents import (
     text_answer,
 )
 from app.api.execution_files import disposition, readable
-from app.api.execution_filters import PLAIN_FILTERS, checked_sort, wanted
+from app.api.execution_filters import checked_sort, wanted
 from app.api.execution_json import execution_json
+from app.api.execution_parameters import PLAIN_FILTERS
 from app.api.paths import (
     EXECUTION_RULE,
     FLOW_RULE,

@@ -10,11 +10,12 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from app.api.answers import Json
-from app.api.documents import PreviewDocument, answers_with, problems_of
+from app.api.documents import answers_with, problems_of
 from app.api.execution_files import readable
 from app.api.executions import FilePath
 from app.api.paths import PREFIX, ExecutionId, Tenant
 from app.api.query import known_keys
+from app.api.result_documents import PreviewDocument
 from app.api.services import Node, Services
 from app.api.status import owned
 from app.errors import HeadwaterError, Invalid

@@ -9,17 +9,12 @@ from starlette.responses import Response
 
 from app.api.answers import Json
 from app.api.dependencies import Dependencies
-from app.api.documents import (
-    DependenciesDocument,
-    GraphDocument,
-    answers_with,
-    problems_of,
-    yaml_body,
-)
+from app.api.documents import answers_with, problems_of, yaml_body
 from app.api.flow_lookup import Key, Wanted, existing, revision_of
 from app.api.graphs import Subflows, drawn, drawn_flow
 from app.api.paths import PREFIX, FlowId, Namespace, Tenant
 from app.api.query import known_keys
+from app.api.result_documents import DependenciesDocument, GraphDocument
 from app.api.services import Node
 from app.api.validation import text_of
 from app.errors import Invalid

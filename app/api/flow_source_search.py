@@ -10,11 +10,12 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from app.api.answers import page
-from app.api.documents import SourceHitPage, answers_with, problems_of
+from app.api.documents import answers_with, problems_of
 from app.api.flow_json import revision_json
 from app.api.flow_search import ordered
 from app.api.paths import PREFIX, Tenant
 from app.api.query import Page, Size, Sort, known_keys
+from app.api.result_documents import SourceHitPage
 from app.api.services import Node
 from app.errors import BadRequest
 from app.ports import FlowRevision

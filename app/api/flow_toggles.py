@@ -10,19 +10,14 @@ from starlette.responses import Response
 
 from app.api.actors import ACTOR, Message
 from app.api.answers import Json
-from app.api.documents import (
-    CountDocument,
-    FlowDocument,
-    answers_with,
-    problems_of,
-    yaml_body,
-)
+from app.api.documents import FlowDocument, answers_with, problems_of, yaml_body
 from app.api.flow_bulk import FlowName
 from app.api.flow_json import flow_json
 from app.api.flow_lookup import Key, existing
 from app.api.flow_search import find, plain_filters
 from app.api.paths import PREFIX, FlowId, Namespace, Tenant
 from app.api.query import known_keys, takes_filters
+from app.api.result_documents import CountDocument
 from app.api.services import Node, Services
 from app.api.validation import text_of
 from app.errors import Invalid

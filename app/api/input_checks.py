@@ -9,13 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.answers import Json
-from app.api.documents import InputsDocument, answers_with, form_of_inputs, problems_of
+from app.api.documents import answers_with, form_of_inputs, problems_of
 from app.api.execution_files import files_of
 from app.api.execution_flows import loaded_for
 from app.api.flow_lookup import Key, existing
 from app.api.forms import read_form
 from app.api.paths import PREFIX, ExecutionId, FlowId, Namespace, Tenant
 from app.api.query import known_keys
+from app.api.result_documents import InputsDocument
 from app.api.services import Node, Services
 from app.api.status import owned
 from app.engine.inputs import find_task

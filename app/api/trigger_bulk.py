@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.answers import Json
-from app.api.documents import CountDocument, answers_with, problems_of
+from app.api.documents import answers_with, problems_of
 from app.api.paths import PREFIX, Tenant
 from app.api.query import known_keys, takes_filters
+from app.api.result_documents import CountDocument
 from app.api.services import Node, Services
 from app.api.triggers import PLAIN_FILTERS, TriggerName, triggers_wanted
 from app.db.trigger_records import TriggerKey

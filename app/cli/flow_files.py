@@ -131,5 +131,10 @@ def _toggle(name: tuple[str, ...], options: Options, verb: str) -> None:
     progress(f"{namespace}.{flow_id} is {verb}d")
 
 
-COMMANDS: Mapping[str, Callable[..., Any]] = {"validate": validate, "graph": graph, "disable": disable, "enable": enable}
+COMMANDS: Mapping[str, Callable[..., Any]] = {
+    "validate": validate,
+    "graph": graph,
+    "disable": disable,
+    "enable": enable,
+}
 """The commands by name."""
