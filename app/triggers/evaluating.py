@@ -44,7 +44,9 @@ class Evaluator:
             _LOG.warning("a trigger has to wait", trigger=state.name, reason=error.message)
             return True
         except (NotFound, Gone, Conflict) as error:
-            _LOG.warning("a trigger cannot start its flow", trigger=state.name, reason=error.message)
+            _LOG.warning(
+                "a trigger cannot start its flow", trigger=state.name, reason=error.message
+            )
             await self._reconciler.reconcile(state.flow)
             await self._move(state, replace(state, next_at=self._parts.clock.now() + _LATER))
         except Exception as error:  # noqa: BLE001 - one trigger never stops the others

@@ -63,8 +63,6 @@ class Triggers:
     async def open(self) -> None:
         """Hear of flows and executions from now on; look at what happened before."""
         self._all = True
-        for state in await self._parts.store.listening():
-            self.listeners.put(state)
         await self._waiting.open()
         self._parts.outbox.listens = self._listens
         self._parts.outbox.stored = self._heard.set
@@ -184,14 +182,24 @@ class Triggers:
         """Wait until the triggers are what the active flows say."""
         async with self._settling:
             if self._all:
-                self._all = False
-                self._pending |= await self.reconciler.outdated()
+                await self._look_at_all()
             while self._pending:
                 chunk = [self._pending.pop() for _ in range(min(_AT_ONCE, len(self._pending)))]
                 async with asyncio.TaskGroup() as group:
                     tasks = [group.create_task(self._reconcile(flow)) for flow in chunk]
                 if failed := [error for task in tasks if (error := task.result()) is not None]:
                     raise failed[0]
+
+    async def _look_at_all(self) -> None:
+        """Find the flows that have changed; take in all flow triggers, whoever stored them."""
+        self._all = False
+        try:
+            self._pending |= await self.reconciler.outdated()
+            for state in await self._parts.store.listening():
+                self.listeners.put(state)
+        except HeadwaterError:
+            self._all = True
+            raise
 
     async def _reconcile(self, flow: FlowKey) -> HeadwaterError | None:
         try:

@@ -105,10 +105,12 @@ class Rig:
         *,
         epoch: int = 1,
         zone: tzinfo = UTC,
+        sweeps: bool = True,
         http: Any = None,
         **settings: Any,
     ) -> None:
         self.database = database
+        self._sweeps = sweeps
         self.clock = clock or FakeClock()
         self.flows = flows or RigFlows()
         self.journal = RigJournal(database, epoch)
@@ -143,7 +145,8 @@ class Rig:
         self.webhooks = Webhooks(self.parts, self.triggers.reconciler, 10)
 
     async def __aenter__(self) -> "Rig":
-        await self.engine.executor.start()
+        if self._sweeps:
+            await self.engine.executor.start()
         await self.triggers.open()
         return self
 
