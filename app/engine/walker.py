@@ -219,7 +219,7 @@ class TaskWalker:
     ) -> Any:
         """Return the journalled decision, making it the first time."""
         held = self._run.decision
-        if held is not None:
+        if held is not None and "value" in held:
             return held["value"]
         value = await make()
         event = self._place.event(Kind.DECIDED, decision={"value": value})
@@ -272,8 +272,8 @@ class TaskWalker:
         """Start another flow, once; wait for its end when asked to."""
 
         async def start() -> str:
-            before = (self._run.outputs or {}).get("executionId")
-            if call.restart and before and self._restarted():
+            before = (self._run.decision or {}).get("before")
+            if call.restart and isinstance(before, str):
                 return await self._again(before, call)
             return await self.start(call)
 

@@ -304,7 +304,7 @@ class Execution:
             return
         if run.state is State.RETRYING:
             run.move(State.CREATED, event.at)
-        run.decision = None
+        run.decision = _of_before(run)
         moments = [Moment(State.CREATED, event.at), Moment(State.RUNNING, event.at)]
         run.attempts.append(Attempt(event.attempt, event.delivery, moments))
 
@@ -373,6 +373,18 @@ _FOLDS: dict[Kind, Callable[[Execution, Event], None]] = {
     Kind.DROPPED: Execution.apply_dropped,
     Kind.RESTARTED: Execution.apply_restarted,
 }
+
+
+def _of_before(run: TaskRun) -> Any:
+    """Return what a new attempt knows of the decision of the one before: its value, as `before`.
+
+    Only after a restart; a retry begins with nothing.
+    """
+    decision = run.decision
+    if run.state is not State.RESTARTED or not isinstance(decision, dict):
+        return None
+    value = decision.get("value", decision.get("before"))
+    return None if value is None else {"before": value}
 
 
 def _follows_the_end(event: Event) -> bool:
