@@ -153,3 +153,9 @@ async def configs(node: Node) -> Response:
             "preview": {"initial": 100, "max": 5000},
         }
     )
+
+
+@router.get(f"{PREFIX}/configs/login", summary="What clients may know before a login")
+async def login() -> Response:
+    """Answer that nothing has to be set up before a login."""
+    return Json({"isBasicAuthInitialized": True})

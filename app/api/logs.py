@@ -18,6 +18,7 @@ from app.api.single_filters import sortable
 from app.api.status import owned
 from app.db.logs import SORTABLE
 from app.engine.logs import LEVELS
+from app.errors import NotFound
 from app.ports import LogQuery
 
 router = APIRouter(
@@ -94,8 +95,11 @@ async def search(
     responses=answers_with(list[LogDocument]),
 )
 async def lines(query: Lines, node: Node) -> Response:
-    """List the lines that the tasks of an execution wrote, in order."""
-    await _owned(node, query)
+    """List the lines that the tasks of an execution wrote, in order; none of an unknown one."""
+    try:
+        await _owned(node, query)
+    except NotFound:
+        return Json([])
     found = [row async for rows in _pages(node, query) for row in rows]
     return Json([log_json(row, row) for row in found])
 

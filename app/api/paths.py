@@ -15,7 +15,7 @@ EXECUTION_RULE = r"^[a-zA-Z0-9]{1,64}$"
 COMMIT_RULE = r"^[0-9a-f]{4,64}$"
 NAME_RULE = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$"
 
-WITHOUT_TENANT = frozenset({"configs", "hooks", "plugins", "sources"})
+WITHOUT_TENANT = frozenset({"configs", "hooks", "pebble", "plugins", "sources"})
 """First parts of paths that belong to the instance, not to a tenant."""
 
 WITH_TENANT = frozenset(
@@ -23,7 +23,7 @@ WITH_TENANT = frozenset(
 )
 """First parts of a tenant's paths; older clients leave the tenant before them out."""
 
-OF_INSTANCE = frozenset({"plugins"})
+OF_INSTANCE = frozenset({"pebble", "plugins"})
 """First parts of paths of the instance that some clients put below a tenant."""
 
 Tenant = Annotated[str, Path(pattern=TENANT_RULE, description="The tenant; `main` by default.")]

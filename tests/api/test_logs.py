@@ -36,7 +36,8 @@ async def test_lines(api: Api, ns: str) -> None:
     }.items():
         assert [each["message"] for each in await api.get(f"{path}?{query}")] == messages
     await api.get(f"{path}?minLevel=LOUD", 400)
-    await api.get("logs/0notThere", 404)
+    assert await api.get("logs/0notThere") == []
+    await api.get("logs/0notThere/download", 404)
 
 
 async def test_download(api: Api, ns: str) -> None:

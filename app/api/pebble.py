@@ -1,0 +1,23 @@
+"""The names that expressions know: for completion in editors."""
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from app.api.answers import Json
+from app.api.paths import PREFIX
+from app.api.query import known_keys
+from app.expressions.registry import FILTERS, FUNCTIONS
+
+router = APIRouter(prefix=f"{PREFIX}/pebble", tags=["Plugins"], dependencies=[Depends(known_keys)])
+
+
+@router.get("/filters", summary="Filters of expressions")
+async def filters() -> Response:
+    """List the names of filters."""
+    return Json(sorted(FILTERS))
+
+
+@router.get("/functions", summary="Functions of expressions")
+async def functions() -> Response:
+    """List the names of functions."""
+    return Json(sorted(FUNCTIONS))
