@@ -124,7 +124,7 @@ class Interpreter:
 
     async def sequence(self, tasks: Sequence[Task], frame: Frame) -> State:
         """Run tasks one after another; stop at the first that failed."""
-        states = []
+        states: list[State] = []
         for task in tasks:
             if task.disabled:
                 continue
