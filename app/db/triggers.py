@@ -39,6 +39,7 @@ _LOOKED_AT = (
     "INSERT INTO trigger_flow (tenant, namespace, flow_id, blob) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (tenant, namespace, flow_id) DO UPDATE SET blob = excluded.blob"
 )
+_OF_FLOW = "SELECT * FROM trigger_state WHERE tenant = ? AND namespace = ? AND flow_id = ?"
 _FORGET = (
     "DELETE FROM trigger_state WHERE tenant = ? AND namespace = ? AND flow_id = ?",
     "DELETE FROM trigger_flow WHERE tenant = ? AND namespace = ? AND flow_id = ?",
@@ -73,9 +74,7 @@ class TriggerStore:
 
     async def of_flow(self, flow: FlowKey) -> list[TriggerState]:
         """Return the triggers of a flow."""
-        wanted = TriggerFilter(*flow, exact_namespace=True)
-        rows = await self._database.fetch(select(_TABLE).where(*_conditions(wanted)))
-        return [_state(row) for row in rows]
+        return [_state(row) for row in await self._database.fetch_sql(_OF_FLOW, *flow)]
 
     async def due(self, now: int, limit: int = 200) -> list[TriggerState]:
         """Return enabled triggers whose time has come and that wait for no execution."""

@@ -85,6 +85,7 @@ class Listeners:
     def __init__(self) -> None:
         """Nobody listens yet."""
         self._states: dict[TriggerKey, TriggerState] = {}
+        self._of_flow: dict[FlowKey, set[TriggerKey]] = {}
         self._by_place: dict[tuple[str, str | None, str | None], dict[TriggerKey, Listener]] = {}
         self._wanted: dict[FlowKey, frozenset[str]] = {}
 
@@ -94,6 +95,7 @@ class Listeners:
         if state.listens is None or state.disabled:
             return
         self._states[state.key] = state
+        self._of_flow.setdefault(state.flow, set()).add(state.key)
         listener = Listener(state.key, frozenset(state.listens["states"]))
         for place in _places(state):
             self._by_place.setdefault(place, {})[state.key] = listener
@@ -104,6 +106,9 @@ class Listeners:
         state = self._states.pop(key, None)
         if state is None:
             return
+        self._of_flow[state.flow].discard(key)
+        if not self._of_flow[state.flow]:
+            del self._of_flow[state.flow]
         for place in _places(state):
             found = self._by_place.get(place, {})
             found.pop(key, None)
@@ -113,7 +118,7 @@ class Listeners:
 
     def of_flow(self, flow: FlowKey) -> list[TriggerKey]:
         """Return the flow triggers that stand in a flow."""
-        return [key for key in self._states if key[:3] == flow]
+        return list(self._of_flow.get(flow, ()))
 
     def listens(self, execution: Execution, state: State) -> bool:
         """Whether anybody wants to hear that an execution entered a state."""

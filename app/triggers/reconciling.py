@@ -44,22 +44,23 @@ class Reconciler:
         }
         return changed | (known.keys() - active)
 
-    async def reconcile(self, flow: FlowKey) -> None:
-        """Store the triggers of one flow as it is now."""
+    async def reconcile(self, flow: FlowKey) -> list[TriggerState]:
+        """Store the triggers of one flow as it is now, and return them."""
         try:
-            revision = self._parts.flows.effective(*flow)
-            await self._follow(flow, revision)
+            return await self._follow(flow, self._parts.flows.effective(*flow))
         except (NotFound, Gone):
             await self._parts.store.forget([flow])
+            return []
         except Conflict as error:
             _LOG.warning("triggers stay as they are", flow=".".join(flow), reason=error.message)
+            return await self._parts.store.of_flow(flow)
 
-    async def _follow(self, flow: FlowKey, revision: FlowRevision) -> None:
+    async def _follow(self, flow: FlowKey, revision: FlowRevision) -> list[TriggerState]:
         known = await self._parts.store.of_flow(flow)
         source = await self._parts.flows.source(revision)
         if not any(mark in source for mark in _MARK):
             await self._parts.store.replace(flow, revision.blob, [], known)
-            return
+            return []
         loaded = await self._parts.flows.load(revision)
         before = {state.trigger_id: state for state in known}
         states = [
@@ -67,6 +68,7 @@ class Reconciler:
             for trigger in loaded.flow.triggers
         ]
         await self._parts.store.replace(flow, revision.blob, states, list(before.values()))
+        return states
 
     async def _state(
         self, loaded: LoadedFlow, trigger: Trigger, known: TriggerState | None

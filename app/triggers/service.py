@@ -203,18 +203,17 @@ class Triggers:
 
     async def _reconcile(self, flow: FlowKey) -> HeadwaterError | None:
         try:
-            await self.reconciler.reconcile(flow)
-            await self.relisten(flow)
+            self.relisten(flow, await self.reconciler.reconcile(flow))
         except HeadwaterError as error:
             self._pending.add(flow)
             return error
         return None
 
-    async def relisten(self, flow: FlowKey) -> None:
+    def relisten(self, flow: FlowKey, states: Iterable[TriggerState]) -> None:
         """Let the index of listeners be what is stored of a flow."""
         for key in self.listeners.of_flow(flow):
             self.listeners.drop(key)
-        for state in await self._parts.store.of_flow(flow):
+        for state in states:
             self.listeners.put(state)
 
     async def listen(self) -> None:

@@ -147,7 +147,7 @@ class TriggerVerbs:
             if stored is not None:
                 break
         if stored.listens is not None:
-            await self._triggers.relisten(stored.flow)
+            self._triggers.listeners.put(stored)
         self._triggers.wake()
         return stored
 
