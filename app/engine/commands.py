@@ -40,7 +40,7 @@ class Commands:
         limits = limits or Limits()
         self._creation = Creation(executor, flows, executions, clock, limits)
         self._restarts = Restarts(executor, flows, clock)
-        executor.subflows = SubflowCalls(executor, self._creation, self._restarts, limits)
+        executor.call_through(SubflowCalls(executor, self._creation, self._restarts, limits))
         self.deletion: Deletion
         """Set by whoever has an archive to delete from."""
 

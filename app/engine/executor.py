@@ -1,30 +1,25 @@
 """The executor: owns the executions that move; drives them, and parks those that wait."""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Container, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from app.engine.admission import Admission
-from app.engine.afterwards import Afterwards
-from app.engine.checks import FailedCheck, failed_checks
-from app.engine.entry import Entry, ended_message
-from app.engine.finished import Finished
-from app.engine.levels import Levels
-from app.engine.live import Listener, Live
+from app.engine.checks import FailedCheck
+from app.engine.driving import Driver
+from app.engine.live import Live
 from app.engine.parts import Parts
 from app.engine.recovery import Recovery
-from app.engine.rendering import Renderer, reason
+from app.engine.rendering import reason
+from app.engine.residence import Residence
 from app.engine.resolver import InputResolver
-from app.engine.results import complain, ending, failure
-from app.engine.scope import Scope
-from app.engine.steps import ExecutionSteps
-from app.engine.suspects import Stepping, Suspects
+from app.engine.results import complain, failure
+from app.engine.suspects import Suspects
 from app.engine.walker import Subflows
 from app.engine.worker import Worker
 from app.errors import Conflict, Fenced, HeadwaterError, NotFound
-from app.executions import Event, Execution, Kind, State
+from app.executions import Event, Execution, Kind
 from app.expressions import Environment
 from app.ports import LoadedFlow
 from app.telemetry import METRICS, get_logger
@@ -34,12 +29,8 @@ _LOG = get_logger(__name__)
 Revival = Callable[[Execution, LoadedFlow], Sequence[Event]]
 """Makes the events that change an execution after its end; raises what refuses to."""
 
-_MICROSECONDS = 1_000_000
-_OUTSIDE = frozenset({State.CREATED, State.QUEUED, State.RESTARTED})
-"""States in which an execution waits to be let in."""
 
-
-class Executor:
+class Executor(Residence):
     """Drives executions; the only owner of their tasks."""
 
     def __init__(
@@ -51,29 +42,19 @@ class Executor:
     ) -> None:
         """Drive executions over these ports; `environment` gives an execution its functions.
 
-        `suspects` remembers at which execution the process died (contract D14). The seam
-        `subflows` is set by whoever creates executions.
+        `suspects` remembers at which execution the process died (contract D14).
         """
-        self._parts = parts
-        self.clock = parts.clock
-        self._worker = worker
-        self._environment = environment
-        self._limits = parts.limits
-        self._suspects = suspects
-        self._live: dict[str, Live] = {}
-        self._leaving: dict[str, asyncio.Future[Any]] = {}
-        self._loading: dict[str, asyncio.Task[Live]] = {}
-        self._wanted: Counter[str] = Counter()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        super().__init__(parts, suspects)
         self._loop: asyncio.Task[None] | None = None
         self._stopping = False
-        self.subflows: Subflows
-        self.listeners: dict[str, list[Listener]] = {}
-        self.finished = Finished(self._limits.remembered)
-        self._entry = Entry(parts, self.finished, suspects)
         self.admission = Admission(parts, self)
+        self._driver = Driver(parts, worker, environment, suspects, self.admission)
         self.inputs = InputResolver(parts, self.make, environment)
         self.recovery = Recovery(parts.executions, parts.clock, self, parts.limits)
+
+    def call_through(self, subflows: Subflows) -> None:
+        """Let executions start others through this."""
+        self._driver.subflows = subflows
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -95,153 +76,18 @@ class Executor:
             await asyncio.wait(self._tasks, timeout=5.0)
         self._parts.sink.flush()
 
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run something beside; it is cancelled with the executor."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    # -- loading and leaving ------------------------------------------------------------------
-
-    def begin(self, live: Live) -> None:
-        """Drive an execution that has just been created."""
-        self._live[live.id] = live
-        live.root = self.spawn(self._drive(live))
-
-    def make(self, execution: Execution, loaded: LoadedFlow, *, stored: bool = False) -> Live:
-        """Make the in-memory form of an execution (not driven yet)."""
-        return Live(
-            execution,
-            loaded,
-            self._parts.journal,
-            self.clock,
-            self._idle,
-            self._lost,
-            self.listeners,
-            stored=stored,
-            cipher=self._parts.cipher,
-        )
-
-    def _lost(self, live: Live) -> None:
-        """Let go of an execution whose events were refused; the sweep brings it back."""
-        if live.left:
-            return
-        METRICS.late_results.inc()
-        _LOG.warning("an execution was not written and is read again", execution=live.id)
-        self._leave(live)
-
-    def find(self, execution_id: str) -> Live | None:
-        """Return the execution if it is in memory."""
-        return self._live.get(execution_id)
-
-    def known(self, execution_id: str) -> bool:
-        """Whether it is in memory, on its way in or out, or has just ended."""
-        places: tuple[Container[str], ...] = (
-            self._live, self._leaving, self._loading, self.finished,
-        )  # fmt: skip
-        return any(execution_id in place for place in places)
-
-    def count(self) -> int:
-        """Return how many executions are in memory."""
-        return len(self._live)
-
-    async def load(self, execution_id: str) -> Live:
-        """Return the execution in memory, bringing it in and driving it if need be.
-
-        Raises:
-            NotFound: when there is none.
-            Conflict: when it has ended.
-        """
-        live = self._live.get(execution_id)
-        if live is not None and live.execution.over:
-            raise Conflict(ended_message(live.execution))
-        if live is not None:
-            return live
-        loading = self._loading.get(execution_id)
-        if loading is None:
-            loading = self._loading[execution_id] = self.spawn(self._bring_in(execution_id))
-            loading.add_done_callback(lambda _: self._loading.pop(execution_id, None))
-        return await asyncio.shield(loading)
-
-    async def load_all(self, ids: Sequence[str]) -> None:
-        """Bring in executions with one look at the journal (see `Loader`)."""
-        missing = [each for each in ids if not self.known(each)]
-        journals = await self._parts.journal.read_many(missing)
-        for each, events in journals.items():
-            if events and not self.known(each):
-                with suppress(NotFound, Conflict):
-                    await self._start_at(await self._entry.folded(each, events))
-
-    @asynccontextmanager
-    async def holding(self, execution_id: str) -> AsyncIterator[Live]:
-        """Have the execution in memory for as long as the block lasts: it does not park meanwhile.
-
-        Raises:
-            NotFound: when there is none.
-            Conflict: when it has ended.
-        """
-        self._wanted[execution_id] += 1
-        try:
-            live = await self.load(execution_id)
-            while live.left:  # it was just leaving
-                live = await self.load(execution_id)
-            yield live
-        finally:
-            self._wanted[execution_id] -= 1
-            if not self._wanted[execution_id]:
-                del self._wanted[execution_id]
-            if (held := self._live.get(execution_id)) is not None:
-                held.check_idle()
-
-    async def _bring_in(self, execution_id: str) -> Live:
-        if leaving := self._leaving.get(execution_id):
-            await leaving
-        return await self._start_at(await self._entry.read(execution_id))
-
-    async def _start_at(self, execution: Execution) -> Live:
-        loaded = await self._entry.admitted(execution)
-        if (other := self._live.get(execution.id)) is not None:
-            return other  # somebody else was faster while the flow was read
-        live = self.make(execution, loaded, stored=True)
-        self.begin(live)
-        return live
-
-    def _idle(self, live: Live, due: int | None) -> None:
-        """Park an execution of which every line of work waits for long (the engine's 4th idea)."""
-        soon = self.clock.now() + int(self._limits.park_after * _MICROSECONDS)
-        if live.left or live.execution.over or live.id in self._wanted:
-            return
-        if live.deadline is not None:
-            due = live.deadline if due is None else min(due, live.deadline)
-        if due is not None and due <= soon:
-            return
-        self._leave(live, parked=True, wake_at=due)
-
-    def _leave(self, live: Live, *, parked: bool = False, wake_at: int | None = None) -> None:
-        if live.left:
-            return
-        live.left = True
-        self._live.pop(live.id, None)
-        if live.root is not None:
-            live.root.cancel()
-        if not parked:
-            return
-        self.finished.forget_execution(live.id)
-        future = self._parts.journal.append(live.execution, [], parked=True, wake_at=wake_at)
-        self._leaving[live.id] = future
-        future.add_done_callback(lambda _: self._leaving.pop(live.id, None))
-        self.recovery.due_at(wake_at)
-
     async def repair(self) -> None:
         """Mend what holds up executions that wait for their turn."""
         await self.admission.repair()
+
+    def _parked(self, wake_at: int | None) -> None:
+        self.recovery.due_at(wake_at)
 
     # -- driving ------------------------------------------------------------------------------
 
     async def _drive(self, live: Live) -> None:
         try:
-            await self._walk(live)
+            await self._driver.walk(live, self)
         except asyncio.CancelledError:
             # Raised again, it would hold all frames of the walk until the collector comes round.
             if not live.left:
@@ -254,41 +100,6 @@ class Executor:
             if live.execution.over:
                 self._settle(live)
 
-    async def _walk(self, live: Live) -> None:
-        renderer = self._renderer(live)
-        steps = ExecutionSteps(live, renderer, self._worker, self.subflows, self._parts)
-        try:
-            if not live.execution.state.terminal:
-                await self._run(live, steps, renderer)
-            if live.execution.after:
-                await Afterwards(live, steps, renderer, self.subflows.renew).run()
-        finally:
-            steps.close()
-
-    async def _run(self, live: Live, steps: ExecutionSteps, renderer: Renderer) -> None:
-        levels = Levels(live, steps.scope, renderer, self) if live.loaded.flow.sla else None
-        if levels is not None:
-            levels.start()
-        try:
-            if live.execution.state in _OUTSIDE:
-                await self.admission.admit(live)
-            if not live.execution.state.terminal:
-                await self._through(live, steps, renderer, levels)
-        finally:
-            if levels is not None:
-                levels.stop()
-
-    async def _through(
-        self, live: Live, steps: ExecutionSteps, renderer: Renderer, levels: Levels | None
-    ) -> None:
-        state = await steps.interpreter.flow()
-        await live.gate()
-        if levels is not None:
-            await levels.check()
-        event = await ending(live, state, steps.scope, renderer, self._parts)
-        if not live.execution.state.terminal:
-            self.end(live, event)
-
     def _fail(self, live: Live, error: Exception) -> None:
         """End an execution that the engine itself could not step (contract D14)."""
         if live.left or live.execution.over:
@@ -299,7 +110,10 @@ class Executor:
         complain(live, self._parts, message)
         events = failure(live.execution, self.clock, message)
         try:
-            self.end_now(live, events)
+            if live.execution.state.terminal:  # it failed at what comes after its end
+                live.record(*events)
+            else:
+                self.end_now(live, events)
         except HeadwaterError:
             self._leave(live)
 
@@ -361,7 +175,7 @@ class Executor:
             async with self.holding(child.caller_id or "") as parent:
                 parent.signal(child.original_id or child.id)
 
-    # -- after the end ------------------------------------------------------------------------
+    # -- changes from outside -----------------------------------------------------------------
 
     async def revive(self, execution_id: str, make: Revival) -> Execution:
         """Change an execution that has ended, or pauses, by the events that `make` returns for it.
@@ -390,23 +204,6 @@ class Executor:
             raise Conflict(message) from None
         return live.execution
 
-    async def journal(self, execution_id: str) -> Sequence[Event]:
-        """Return the committed events of an execution."""
-        return await self._parts.journal.read(execution_id)
-
-    async def folded(self, execution_id: str, events: Sequence[Event]) -> Execution:
-        """Return the execution that a journal tells of, with outputs that storage keeps."""
-        return await self._entry.folded(execution_id, events)
-
-    async def adopt(
-        self, execution: Execution, loaded: LoadedFlow, events: Sequence[Event]
-    ) -> None:
-        """Take in a copy of another execution, which `events` have made; it is durable then."""
-        live = self.make(execution, loaded)
-        committed = live.adopt(events)
-        self.begin(live)
-        await committed
-
     def _go_on(self, live: Live, events: Sequence[Event], *, driven: bool) -> None:
         if live.execution.over:
             self._settle(live)
@@ -415,33 +212,7 @@ class Executor:
         elif any(event.kind is Kind.RESTARTED for event in events):
             self._anew(live)
 
-    async def _still(self, execution_id: str) -> Live:
-        """Return an execution that is not on its way in or out, driven or not."""
-        while True:
-            await self._at_rest(execution_id)
-            if (live := self._live.get(execution_id)) is not None and not live.left:
-                return live
-            if live is not None:
-                continue
-            execution = await self._entry.read(execution_id)
-            loaded = await self._entry.flow(execution)
-            if execution_id not in self._live and execution_id not in self._loading:
-                return self.make(execution, loaded, stored=True)
-
-    async def _at_rest(self, execution_id: str) -> None:
-        waits: list[asyncio.Future[Any]] = []
-        if (leaving := self._leaving.get(execution_id)) is not None:
-            waits.append(leaving)
-        if (loading := self._loading.get(execution_id)) is not None:
-            waits.append(loading)
-        live = self._live.get(execution_id)
-        if live is not None and live.left and live.committed is not None:
-            waits.append(live.committed)
-        if waits:
-            await asyncio.wait(waits)
-        await asyncio.sleep(0)  # what hears of it besides us comes first
-
-    # -- reading ------------------------------------------------------------------------------
+    # -- for those who create -----------------------------------------------------------------
 
     async def render(self, execution: Execution, value: Any) -> Any:
         """Render every text of a structure as an execution that has ended sees it.
@@ -450,29 +221,8 @@ class Executor:
             HeadwaterError: when its flow cannot be read, or a template not be evaluated.
         """
         live = self.make(execution, await self._entry.flow(execution))
-        return await self._renderer(live).deep(value, Scope(live).variables())
+        return await self._driver.render(live, value)
 
     async def failed_checks(self, live: Live) -> list[FailedCheck]:
         """Return the checks of its flow that an execution does not hold before it is created."""
-        checks = live.loaded.flow.checks
-        return await failed_checks(checks, Scope(live).variables(), self._renderer(live))
-
-    def _renderer(self, live: Live) -> Renderer:
-        stepping = Stepping(self._suspects, live)
-        return Renderer(self._environment(live), live.loaded.plans, stepping)
-
-    async def get(self, execution_id: str) -> Execution:
-        """Return the execution as committed.
-
-        Raises:
-            NotFound: when there is none.
-        """
-        if (recent := self.finished.get(execution_id)) is not None:
-            return recent
-        return await self._entry.read(execution_id)
-
-    async def exists(self, execution_id: str) -> bool:
-        """Whether there is such an execution, in memory or in the database."""
-        if execution_id in self._live or execution_id in self.finished:
-            return True
-        return bool(await self._parts.journal.read(execution_id))
+        return await self._driver.failed_checks(live)

@@ -65,7 +65,7 @@ class Web:
 def engine_of(source: str, **parts: Any) -> Engine:
     engine = Engine(flow(source))
     chosen = replace(engine.parts, **parts)
-    engine.executor._environment = environment_for(ExpressionSettings(), chosen)
+    engine.executor._driver._environment = environment_for(ExpressionSettings(), chosen)
     return engine
 
 

@@ -105,7 +105,7 @@ async def test_a_secret_is_read_from_the_environment_and_masked(
           - {id: b, type: core.log.Log, message: "{{ secret('NONE') }}"}
     """)
     engine = Engine(loaded)
-    engine.executor._environment = environment_for(ExpressionSettings(), engine.parts)
+    engine.executor._driver._environment = environment_for(ExpressionSettings(), engine.parts)
     async with engine:
         execution = await engine.run()
     assert engine.journal.logs[0].message == "token ********"
