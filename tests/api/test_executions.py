@@ -65,7 +65,18 @@ async def test_nothing_of_another_tenant_is_found(api: Api, ns: str) -> None:
         ("GET", f"{other}/executions/{wanted}"),
         ("GET", f"{other}/executions/{wanted}/follow"),
         ("GET", f"{other}/executions/{wanted}/file?path=x"),
-        ("GET", f"{other}/logs/{wanted}"),
+        ("GET", f"{other}/executions/{wanted}/graph"),
+        ("GET", f"{other}/executions/{wanted}/flow"),
+        ("GET", f"{other}/executions/{wanted}/file/preview?path=x"),
+        ("POST", f"{other}/executions/{wanted}/eval"),
+        ("POST", f"{other}/executions/{wanted}/restart"),
+        ("POST", f"{other}/executions/{wanted}/replay"),
+        ("POST", f"{other}/executions/{wanted}/force-run"),
+        ("POST", f"{other}/executions/{wanted}/change-status?status=FAILED"),
+        ("POST", f"{other}/executions/{wanted}/resume/validate"),
+        ("DELETE", f"{other}/executions/{wanted}"),
+        ("GET", f"{other}/flows/{ns}/f/graph"),
+        ("GET", f"{other}/flows/{ns}/f/dependencies"),
         ("GET", f"{other}/logs/{wanted}/download"),
         ("GET", f"{other}/metrics/{wanted}"),
         ("DELETE", f"{other}/executions/{wanted}/kill"),
@@ -78,6 +89,7 @@ async def test_nothing_of_another_tenant_is_found(api: Api, ns: str) -> None:
         ("DELETE", f"{other}/flows/{ns}/f"),
     ):
         await api.ask(method, path, 404)
+    assert await api.get(f"{other}/logs/{wanted}") == []
     found = await api.get(f"{other}/executions/search")
     assert found == {"results": [], "total": 0}
     await api.ask("DELETE", f"executions/{wanted}/kill", 202)
