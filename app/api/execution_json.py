@@ -133,4 +133,7 @@ def task_run_json(execution: Execution, run: TaskRun, now: int) -> dict[str, Any
 
 
 def _attempt(attempt: Attempt, now: int) -> dict[str, Any]:
-    return {"state": state_json(attempt.histories, now)}
+    body: dict[str, Any] = {"state": state_json(attempt.histories, now)}
+    if attempt.log_file is not None:
+        body["logFile"] = attempt.log_file
+    return body
