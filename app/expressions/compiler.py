@@ -4,6 +4,7 @@ Closures are chosen at compile time (a path over the context, a filter without a
 evaluation only does what the template says. Errors get their place in the template here.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -32,6 +33,45 @@ from app.expressions.nodes import (
 _MAX_SHOWN = 200
 
 
+class Unfound(MissingVariable):
+    """A name that is not there. The message is made when somebody reads it: most are caught."""
+
+    def __init__(self, source: str, at: int, name: object) -> None:
+        """Remember the name and its place."""
+        Exception.__init__(self, source, at, name)
+
+    @functools.cached_property
+    def _told(self) -> tuple[str, int, int]:
+        source, at, name = self.args
+        line, column = place(source, at)
+        shown = tag_at(source, at)
+        message = f"Unable to find `{name}` used in the expression `{shown}` at line {line}"
+        return message, line, column
+
+    @property
+    def message(self) -> str:  # type: ignore[override]  # an attribute of other errors
+        """What is missing, and where."""
+        return self._told[0]
+
+    @property
+    def line(self) -> int:  # type: ignore[override]  # as above
+        """The line, from 1."""
+        return self._told[1]
+
+    @property
+    def column(self) -> int:  # type: ignore[override]  # as above
+        """The column, from 1."""
+        return self._told[2]
+
+    @property
+    def details(self) -> dict[str, Any]:  # type: ignore[override]  # as above
+        """Line and column, for problem documents."""
+        return {"line": self.line, "column": self.column}
+
+    def __str__(self) -> str:
+        return self.message
+
+
 class Missing:
     """Makes the error for one name that is not there; kept by the closures that may need it."""
 
@@ -45,11 +85,7 @@ class Missing:
 
     def error(self, name: object = None) -> MissingVariable:
         """Return the error; `name` is given when it was only known at run time."""
-        line, column = place(self._source, self._at)
-        shown = tag_at(self._source, self._at)
-        label = self._name if name is None else name
-        message = f"Unable to find `{label}` used in the expression `{shown}` at line {line}"
-        return MissingVariable(message, line=line, column=column)
+        return Unfound(self._source, self._at, self._name if name is None else name)
 
 
 def tag_at(source: str, at: int) -> str:

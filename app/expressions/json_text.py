@@ -20,6 +20,7 @@ _NOT_A_NUMBER: Final = frozenset({"NaN", "Infinity", "-Infinity"})
 
 _PLAIN_INT = 2**63
 _LARGE_TEXT = 65_536
+_MANY_PARTS = 100_000
 _CONTAINERS: Final = (dict, *LISTS, Mapping)
 
 
@@ -120,6 +121,8 @@ class _Writer:
             opening = ","
             self.emit(item, depth + 1)
         self.parts.append("]" if opening == "," else "[]")
+        if len(self.parts) > _MANY_PARTS:
+            self.parts = ["".join(self.parts)]  # many short texts take far more memory than one
 
     def _name(self, key: Any) -> str:
         name = key if type(key) is str else java_text(key, self._meter)

@@ -8,6 +8,7 @@ import re
 from typing import Final, NamedTuple
 
 from app.errors import ExpressionError
+from app.expressions.raw import RawEnds
 
 TEXT: Final = "text"
 RAW: Final = "raw"
@@ -40,7 +41,7 @@ WORD_OPERATORS: Final = frozenset(
 
 _OPENING: Final = re.compile(r"\{[{%#]")
 _TRIM_BEFORE: Final = re.compile(r"-\s+")
-_RAW: Final = re.compile(r"[-\s]*raw[-\s]*%\}(.*?)\{%[-\s]*endraw[-\s]*%\}")
+_RAW: Final = re.compile(r"[-\s]*raw[-\s]*%\}")
 _VERBATIM: Final = re.compile(r"\s*verbatim\s*-?%\}")
 _VERBATIM_END: Final = re.compile(r"\{%(-?)\s*endverbatim\s*(-?)%\}")
 _CLOSE: Final = {
@@ -93,6 +94,7 @@ class _Lexer:
         self._position = 0
         self._tokens: list[Token] = []
         self._trim_next = False
+        self._raw_ends = RawEnds(source)
 
     def run(self) -> list[Token]:
         source = self._source
@@ -145,10 +147,12 @@ class _Lexer:
     def _raw(self) -> bool:
         """Read `{% raw %}…{% endraw %}`, which Kestra knows on one line only."""
         match = _RAW.match(self._source, self._position)
-        if match is None:
+        end = match and self._raw_ends.on_line(match.end())
+        if match is None or end is None:
             return False
-        self._tokens.append(Token(RAW, match.group(1), match.start(1)))
-        self._position = match.end()
+        text = self._source[match.end() : end.start()]
+        self._tokens.append(Token(RAW, text, match.end()))
+        self._position = end.end()
         return True
 
     def _comment(self, start: int) -> None:

@@ -12,11 +12,12 @@ from typing import Any, Final
 from app.errors import ExpressionError
 from app.expressions.budget import Meter
 from app.expressions.evaluation import Evaluation
+from app.expressions.raw import raw_texts
 from app.expressions.values import LISTS, nest
 
 MAX_PASSES: Final = 100
 
-_RAW: Final = re.compile(r"\{%[-\s]*raw[-\s]*%\}(.*?)\{%[-\s]*endraw[-\s]*%\}")
+_MARK: Final = re.compile("\0[0-9a-f]{32}\0")
 
 Once = Callable[[str, Evaluation, bool], str]
 """Renders a text one time; the boolean tells whether secrets may be used."""
@@ -85,14 +86,19 @@ class _Shelf:
     def put_away(self, text: str) -> str:
         if "endraw" not in text:
             return text
-        return _RAW.sub(self._keep, text)
+        parts: list[str] = []
+        position = 0
+        for raw in raw_texts(text):
+            parts += (text[position : raw.start], self._keep(raw.text))
+            position = raw.end
+        return "".join(parts) + text[position:]
 
     def put_back(self, text: str) -> str:
-        for mark, kept in self._texts.items():
-            text = text.replace(mark, kept)
-        return text
+        if not self._texts:
+            return text
+        return _MARK.sub(lambda match: self._texts.get(match.group(), match.group()), text)
 
-    def _keep(self, match: re.Match[str]) -> str:
+    def _keep(self, text: str) -> str:
         mark = f"\0{secrets.token_hex(16)}\0"
-        self._texts[mark] = match.group(1)
+        self._texts[mark] = text
         return mark

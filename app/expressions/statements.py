@@ -6,7 +6,7 @@ from typing import Any, Final, NoReturn
 from app.errors import ExpressionError
 from app.expressions import operators
 from app.expressions.calls import SEES_SCOPES
-from app.expressions.compiler import compile_expression
+from app.expressions.compiler import Unfound, compile_expression
 from app.expressions.evaluation import Evaluation, MacroCode, Run, Unit, Write
 from app.expressions.json_text import to_text
 from app.expressions.lexer import place
@@ -49,7 +49,7 @@ def raise_located(error: ExpressionError, source: str, at: int) -> NoReturn:
     Raises:
         ExpressionError: always, of the same class.
     """
-    if error.line:
+    if isinstance(error, Unfound) or error.line:
         raise error
     line, column = place(source, at)
     raise type(error)(error.message, line=line, column=column) from error

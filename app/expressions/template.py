@@ -4,7 +4,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.errors import ExpressionError
+from app.errors import ExpressionError, MissingVariable
 from app.expressions.attributes import ABSENT
 from app.expressions.compiler import compile_expression, path_of
 from app.expressions.environment import Environment
@@ -162,7 +162,8 @@ def render_in(text: str, evaluation: Evaluation, with_secrets: bool) -> str:
     except ExpressionError as error:
         # Its place is one in `text`; the error gets the place of the call instead.
         note = "" if error.message.startswith(_RENDERED) else _RENDERED
-        raise type(error)(f"{note}{error.message}") from error
+        kind = MissingVariable if isinstance(error, MissingVariable) else ExpressionError
+        raise kind(f"{note}{error.message}") from error
 
 
 def unexpected(error: Exception, *, line: int = 0, column: int = 0) -> ExpressionError:

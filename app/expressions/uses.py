@@ -1,10 +1,11 @@
 """Static analysis of one template: which variables, functions and things outside it uses, where."""
 
+import bisect
+import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from app.errors import ExpressionError
-from app.expressions.lexer import place
 from app.expressions.nodes import (
     HOLE,
     Attribute,
@@ -27,6 +28,7 @@ from app.expressions.registry import FILTERS, FUNCTIONS, TESTS
 from app.expressions.tags import parse
 from app.expressions.template import has_tags, unexpected
 
+_LINE_BREAK: Final = re.compile("\n")
 _KEYED: Final = frozenset({"inputs", "outputs", "vars", "labels"})
 _ASKING: Final = {
     "secret": ("secrets", "key"),
@@ -107,7 +109,7 @@ class _Survey:
     """Walks a syntax tree; names that the template sets itself are no variables of the context."""
 
     def __init__(self, source: str, body: Any) -> None:
-        self._source = source
+        self._lines = [0, *(match.end() for match in _LINE_BREAK.finditer(source))]
         self._body = body
         self._local = {HOLE}
         self._macros: set[str] = set()
@@ -177,8 +179,8 @@ class _Survey:
             yield self._use("flows", f"{namespace}.{flow}", node.at, state)
 
     def _use(self, kind: str, name: str, at: int, state: _State) -> Use:
-        line, column = place(self._source, at)
-        return Use(kind, name, line, column, *state)
+        line = bisect.bisect_right(self._lines, at)
+        return Use(kind, name, line, at - self._lines[line - 1] + 1, *state)
 
 
 def is_known(use: Use) -> bool:

@@ -167,3 +167,15 @@ def test_strange_objects_are_refused() -> None:
     assert "type object" in str(fails("{{ thing }}", context))
     with pytest.raises(MissingVariable):
         text("{{ thing.__class__ }}", context)
+
+
+def test_what_is_missing_is_told_when_somebody_asks() -> None:
+    error = fails("one\n{{ inputs.a.b }}", {"inputs": {}})
+    assert isinstance(error, MissingVariable)
+    shown = "Unable to find `a` used in the expression `{{ inputs.a.b }}` at line 2"
+    assert (error.message, str(error), error.line) == (shown, shown, 2)
+    assert error.details == {"line": 2, "column": error.column}
+    inner = fails("{{ render(vars.t) }}", {"vars": {"t": "{{ inputs.a }}"}, "inputs": {}})
+    assert isinstance(inner, MissingVariable)
+    assert "in the rendered text: Unable to find `a`" in inner.message
+    assert text("{{ render(vars.t) ?? 'd' }}", {"vars": {"t": "{{ x }}"}}) == "d"
