@@ -17,7 +17,7 @@ from app.api.times import read_duration, read_instant
 from app.api.waiting import ended
 from app.engine.commands import NewExecution, body_hash
 from app.errors import BadRequest, Invalid, NotFound
-from app.executions import Execution, execution_id
+from app.executions import Execution, State, execution_id
 from app.flows.declarations import FileInput, Input
 from app.ports import Claim
 
@@ -69,7 +69,13 @@ async def create(request: Request) -> Response:
         await node.storage.delete_prefix(folder)
     if wish.wait:
         execution = await ended(request, node, execution.id, wish.limit)
-    return await _answer(request, node, execution, fresh=fresh and not wish.wait)
+    fresh = fresh and not wish.wait and not _stillborn(execution)
+    return await _answer(request, node, execution, fresh=fresh)
+
+
+def _stillborn(execution: Execution) -> bool:
+    """Whether the flow's checks made it fail as it was created."""
+    return [state for state, _ in execution.histories] == [State.CREATED, State.FAILED]
 
 
 def _names(request: Request) -> _Names:

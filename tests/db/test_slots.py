@@ -84,9 +84,7 @@ async def test_of_many_at_once_no_more_than_the_limit_enter(ports: tuple[Any, An
     journal, slots = ports
     made = [await created(journal) for _ in range(20)]
     for queue in (False, True):
-        entered = await asyncio.gather(
-            *(slots.enter(each, 3, 1, queue=queue) for each in made)
-        )
+        entered = await asyncio.gather(*(slots.enter(each, 3, 1, queue=queue) for each in made))
         assert sum(entered) == 3
 
 

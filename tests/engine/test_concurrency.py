@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.errors import Invalid
 from app.executions import State
 from tests.engine.fakes import FakeClock, MemoryJournal
-from tests.engine.harness import Engine, flow
+from tests.engine.harness import SERVICE, Engine, flow
 
 QUEUE = """
     id: limited
@@ -157,6 +157,29 @@ async def test_a_planned_one_can_be_killed_or_run_at_once() -> None:
         await engine.commands.force_run("main", two)
         assert (await engine.end(two)).state is State.SUCCESS
         assert (await engine.end(one)).state is State.KILLED
+
+
+async def test_a_restarted_execution_counts_but_never_waits() -> None:
+    loaded = flow("""
+        id: limited
+        concurrency: {limit: 1}
+        tasks:
+          - {id: a, type: test.Effect, name: restarted, fail: 1}
+          - {id: wait, type: core.flow.Pause}
+    """)
+    SERVICE.failures.clear()
+    async with Engine(loaded) as engine:
+        first = await engine.run()
+        assert first.state is State.FAILED
+        await engine.create()
+        await settled(engine, Counter(FAILED=1, PAUSED=1))
+        await engine.commands.restart("main", first.id)
+        await settled(engine, Counter(PAUSED=2))
+        third = await engine.create()
+        await settled(engine, Counter(PAUSED=2, QUEUED=1))
+        await engine.commands.resume("main", first.id)
+        await settled(engine, Counter(SUCCESS=1, PAUSED=1, QUEUED=1))
+        assert engine.journal.execution(third).state is State.QUEUED
 
 
 RUNS = """

@@ -102,7 +102,9 @@ ASSERTED = """
         ("wrong", "NONE", "SUCCESS"),
     ],
 )
-@pytest.mark.parametrize("kind", ["core.debug.Return, format: x", "core.flow.Sleep, duration: PT1S"])
+@pytest.mark.parametrize(
+    "kind", ["core.debug.Return, format: x", "core.flow.Sleep, duration: PT1S"]
+)
 async def test_an_assertion_holds_at_every_change(
     value: str, behavior: str, state: str, kind: str
 ) -> None:
