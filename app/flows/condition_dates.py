@@ -1,5 +1,6 @@
 """Conditions about dates, and what any condition is asked with (reference §4.7)."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
@@ -139,7 +140,8 @@ async def _public_holiday(condition: kinds.PublicHoliday, context: Context) -> b
     moment = await _moment(condition, context)
     country = await _bound(condition.country, context)
     part = await _bound(condition.sub_division, context)
-    return is_public_holiday(moment.date(), country or None, part or None)
+    # In a thread: the first look at a country loads its calendars, which takes a while.
+    return await asyncio.to_thread(is_public_holiday, moment.date(), country or None, part or None)
 
 
 Rule = Callable[[Any, Context], Awaitable[bool]]

@@ -1,8 +1,5 @@
 """The trigger types: their shape. When they fire is decided elsewhere."""
 
-import functools
-import re
-import zoneinfo
 from datetime import timedelta
 from typing import Any, Final, Literal, Self
 
@@ -17,10 +14,10 @@ from app.flows.triggers import Trigger
 from app.flows.typed import outdated, refuse
 from app.flows.upstream import OnMiss, Upstream, Window
 from app.flows.values import Duration, Dynamic, Text
+from app.flows.zones import zone_named
 
 _PACKAGE: Final = "io.kestra.plugin.core.trigger."
 _LEGACY: Final = "io.kestra.core.models.triggers.types."
-_OFFSET: Final = re.compile(r"(?:UTC|GMT|UT)?[+-]\d{1,2}(?::?\d{2})?|Z", re.ASCII)
 
 TERMINAL: Final[tuple[StateName, ...]] = (
     "SUCCESS",
@@ -37,14 +34,11 @@ RecoverMissed = Literal["ALL", "LAST", "NONE"]
 """Which of the dates that were missed are made up for."""
 
 
-@functools.lru_cache(maxsize=1024)
 def is_zone(name: str) -> bool:
     """Whether a name is that of a time zone, or an offset such as `+02:00`."""
-    if _OFFSET.fullmatch(name):
-        return True
     try:
-        zoneinfo.ZoneInfo(name)
-    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        zone_named(name)
+    except ValueError:
         return False
     return True
 

@@ -45,6 +45,7 @@ class Triggers:
         self._woken = asyncio.Event()
         self._heard = asyncio.Event()
         self._polled: set[TriggerKey] = set()
+        self._polls: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
         self._group: asyncio.TaskGroup | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -74,7 +75,7 @@ class Triggers:
     async def stop(self) -> None:
         """Fire nothing any more; what is being evaluated is evaluated again after the start."""
         self._alarm.set(None)
-        for task in self._tasks:
+        for task in (*self._tasks, *self._polls):
             task.cancel()
         self._tasks.clear()
         self._group = None
@@ -151,7 +152,9 @@ class Triggers:
         if self._group is None or not state.type.endswith("http.Trigger"):
             return False
         self._polled.add(state.key)
-        self._group.create_task(self._polling(state))
+        task = self._group.create_task(self._polling(state))
+        self._polls.add(task)
+        task.add_done_callback(self._polls.discard)
         return True
 
     async def _polling(self, state: TriggerState) -> None:

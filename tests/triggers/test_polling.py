@@ -1,5 +1,6 @@
 """Polling: calls at intervals, conditions on the answer, failures that are none."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -96,6 +97,29 @@ async def test_a_condition_that_fails_is_seen(database: Database) -> None:
         await rig.step()
         (execution,) = await rig.ended("poll")
         assert execution.state is State.FAILED
+
+
+class Hanging(FakeHttp):
+    """Answers nobody."""
+
+    @asynccontextmanager
+    async def send(self, call: HttpCall) -> AsyncIterator[Any]:
+        self.calls.append(call)
+        await asyncio.Event().wait()
+        yield None
+
+
+async def test_a_service_that_hangs_holds_up_nothing(database: Database) -> None:
+    http = Hanging()
+    async with Rig(database, clock_at("2024-05-01T10:30:00Z"), http=http) as rig:
+        rig.flows.put(POLL.format(more="description: x"))
+        await rig.triggers.start()
+        async with asyncio.timeout(5):
+            while not http.calls:
+                await asyncio.sleep(0.001)
+            rig.triggers.wake()
+            await rig.triggers.stop()
+        assert len(http.calls) == 1
 
 
 async def test_no_call_while_the_execution_runs(database: Database) -> None:
