@@ -8,9 +8,9 @@ from typing import Any, Literal, TypeVar
 import orjson
 
 from app.engine import directories
-from app.engine.interpreter import Place
 from app.engine.logs import TaskRunLog
 from app.engine.parts import Parts
+from app.engine.places import Place
 from app.engine.policies import Try
 from app.engine.rendering import Renderer
 from app.engine.stores import BoundFiles, BoundKeyValues, StoredStates

@@ -9,67 +9,35 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
-from app.engine.exits import Exited, exit_among, exited, leave
+from app.engine.exits import Exited, exit_among, exited
+from app.engine.flowables import FlowableRuns
 from app.engine.frames import Frame, Halt
 from app.engine.limits import Limits
 from app.engine.live import Live
-from app.engine.policies import allowed, next_try, renews, retry_due
+from app.engine.places import Place
+from app.engine.policies import allowed
 from app.engine.rendering import Renderer, reason
 from app.engine.scope import Scope, failure_below
 from app.engine.strands import STOPS, Piece, Strands
 from app.errors import HeadwaterError, Invalid, MissingVariable
-from app.executions import ROOT, Event, Kind, State, child_path, task_run_id
+from app.executions import Kind, State, child_path
 from app.executions.states import worst
 from app.expressions import references, truthy
 from app.flows.model import Task
-from app.plugins.api import Flowable, Runnable, TaskFailed
-from app.telemetry import METRICS, get_logger
-
-_LOG = get_logger(__name__)
-
-_STARTS_AGAIN = frozenset({State.RETRYING, State.RESTARTED})
+from app.plugins.api import Flowable, Runnable
+from app.telemetry import METRICS
 
 
 class Steps(Protocol):
     """What the interpreter leaves to others: running a task, walking a flowable."""
 
-    async def run(self, place: "Place", task: Runnable) -> State:
+    async def run(self, place: Place, task: Runnable) -> State:
         """Run a runnable task to its end, with its retries."""
         ...
 
-    async def walk(self, place: "Place", task: Flowable) -> State:
+    async def walk(self, place: Place, task: Flowable) -> State:
         """Walk a flowable task and return the state that follows from it."""
         ...
-
-
-class Place:
-    """Where a task run stands: its path, its frame, and how its events begin."""
-
-    __slots__ = ("frame", "live", "path", "run_id", "task")
-
-    def __init__(self, live: Live, task: Task, frame: Frame) -> None:
-        """Find the place of `task` in `frame`."""
-        self.live = live
-        self.task = task
-        self.frame = frame
-        self.path = child_path(frame.path, task.id, frame.index)
-        self.run_id = task_run_id(live.id, self.path)
-
-    def event(self, kind: Kind, to: State | None = None, **data: object) -> Event:
-        """Make an event of this task run; the first one says where the run belongs."""
-        if self.path not in self.live.execution.task_runs:
-            data = {**self._origin(), **data}
-        return self.live.event(kind, self.path, to, **data)
-
-    def _origin(self) -> dict[str, object]:
-        origin: dict[str, object] = {"task": self.task.id}
-        if self.frame.path != ROOT:
-            origin["parent"] = self.frame.path
-        if self.frame.value is not None:
-            origin["value"] = self.frame.value
-        if self.frame.isolated:
-            origin["isolated"] = True
-        return origin
 
 
 class Interpreter:
@@ -79,12 +47,12 @@ class Interpreter:
         self, live: Live, scope: Scope, renderer: Renderer, steps: Steps, limits: Limits
     ) -> None:
         """Walk `live`; single tasks are left to `steps`."""
-        self._tries = limits.tries
         self._loop_values = limits.loop_values
         self._live = live
         self._scope = scope
         self._renderer = renderer
         self._steps = steps
+        self._flowables = FlowableRuns(live, steps.walk, limits.tries)
 
     async def flow(self) -> State:
         """Walk the whole flow; return the state it ends in."""
@@ -233,7 +201,7 @@ class Interpreter:
         elif run.ended:
             return run.state
         if isinstance(task, Flowable):
-            return await self._flowable(place, task)
+            return await self._flowables.run(place, task, self.body)
         if isinstance(task, Runnable):
             return await self._steps.run(place, task)
         return self.fail(place, f"the type {task.type} cannot be run")
@@ -265,70 +233,6 @@ class Interpreter:
         runs = self._live.execution.task_runs.values()
         return any(run.state is State.SKIPPED and run.task in asked for run in runs)
 
-    async def _flowable(self, place: Place, task: Flowable) -> State:
-        inner = place.frame.below(place.path, task.retry)
-        main = partial(self._tried, place, task)
-        if task.own_ends:
-            state = await main()
-        else:
-            state = await self.body(main, task.errors, task.finally_, inner)
-        run = self._live.execution.task_runs[place.path]
-        state = allowed(task, state)
-        self._live.record(place.event(Kind.ENDED, state, error=run.error))
-        return state
-
-    async def _tried(self, place: Place, task: Flowable) -> State:
-        """Walk a flowable, again and again if its `retry` says so (of one that counts attempts)."""
-        while True:
-            await self._start(place, task)
-            state = await self._walked(place, task)
-            if state is not State.FAILED or not self._retry(place, task):
-                return state
-
-    async def _start(self, place: Place, task: Flowable) -> None:
-        """Record that the flowable runs, unless the journal says so already."""
-        run = self._live.run(place.path)
-        if run is not None and run.state not in _STARTS_AGAIN:
-            return
-        upcoming = next_try(run)
-        if upcoming.due:
-            await self._live.wait(place.path, upcoming.due)
-        started = place.event(Kind.STARTED, State.RUNNING)
-        if task.attempts:
-            started.attempt, started.delivery = upcoming.attempt, upcoming.delivery
-        self._live.record(started, *running_again(self._live))
-
-    def _retry(self, place: Place, task: Flowable) -> bool:
-        """Record that a flowable which counts attempts (a subflow) is to be tried again.
-
-        Raises:
-            Exited: when another execution is to be made instead.
-        """
-        policy = task.retry or place.frame.retry
-        if not task.attempts or policy is None:
-            return False
-        run, now = self._live.execution.task_runs[place.path], self._live.clock.now()
-        if renews(policy, self._live.execution, now, self._tries):
-            raise leave(self._live, place.event(Kind.ENDED, State.RETRIED, error=run.error))
-        due = retry_due(policy, run, now, self._tries)
-        if due is None:
-            return False
-        self._live.record(*retrying(place, due, run.error, definite=True))
-        return True
-
-    async def _walked(self, place: Place, task: Flowable) -> State:
-        try:
-            return await self._steps.walk(place, task)
-        except (Exited, BaseExceptionGroup):
-            raise
-        except (HeadwaterError, TaskFailed) as error:
-            message = reason(error)
-        except Exception as error:  # noqa: BLE001 - a fault in a task type fails its task only
-            _LOG.exception("a task type raised", task=task.type, execution=self._live.id)
-            message = f"{type(error).__name__} in {task.type}: {error}"
-        self._live.execution.task_runs[place.path].error = message
-        return State.FAILED
-
     def fail(self, place: Place, message: str) -> State:
         """End a task run that could not even start."""
         state = allowed(place.task, State.FAILED)
@@ -341,16 +245,3 @@ class Interpreter:
         return self._scope.of_task(
             place.task, place.path, place.run_id, frame.path, frame.value, within or frame
         )
-
-
-def retrying(place: Place, due: int, error: str | None, *, definite: bool) -> list[Event]:
-    """Return the events of a failed attempt that is followed by another one."""
-    event = place.event(Kind.RETRYING, State.RETRYING, due=due, error=error, definite=definite)
-    return [event, place.live.event(Kind.MOVED, ROOT, State.RETRYING)]
-
-
-def running_again(live: Live) -> list[Event]:
-    """Return the event that ends the RETRYING of an execution, if it is in that state."""
-    if live.execution.state is State.RETRYING:
-        return [live.event(Kind.MOVED, ROOT, State.RUNNING)]
-    return []

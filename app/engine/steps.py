@@ -1,9 +1,10 @@
 """Single steps of one execution, for its interpreter: run a task, walk a flowable."""
 
-from app.engine.interpreter import Interpreter, Place
+from app.engine.interpreter import Interpreter
 from app.engine.live import Live
 from app.engine.logs import LogOrigin, TaskRunLog
 from app.engine.parts import Parts
+from app.engine.places import Place
 from app.engine.rendering import Renderer, reason
 from app.engine.scope import Scope
 from app.engine.walker import Subflows, TaskWalker
@@ -55,4 +56,6 @@ class ExecutionSteps:
         except (HeadwaterError, TaskFailed) as error:
             if not (live.left or live.barrier):
                 log.write("ERROR", reason(error))
+                if isinstance(error, TaskFailed) and error.outputs:
+                    walker.output(error.outputs)
             raise

@@ -8,8 +8,8 @@ from typing import Any
 
 from app.engine.creation import CORRELATION, Creation, NewExecution
 from app.engine.executor import Executor
-from app.engine.interpreter import Place
 from app.engine.limits import Limits
+from app.engine.places import Place
 from app.engine.renewal import renewed_id
 from app.engine.replay import Restarts
 from app.engine.walker import child_id

@@ -10,10 +10,11 @@ from typing import Any, Protocol
 from app.engine.context import TaskContext
 from app.engine.exits import Exited, leave
 from app.engine.frames import Frame, Halt
-from app.engine.interpreter import Interpreter, Place
+from app.engine.interpreter import Interpreter
 from app.engine.json import as_json
 from app.engine.logs import TaskRunLog
 from app.engine.parts import Parts
+from app.engine.places import Place
 from app.engine.policies import Try, microseconds
 from app.engine.rendering import Renderer
 from app.errors import Conflict, HeadwaterError, Invalid, NotFound

@@ -14,11 +14,11 @@ from app.engine.caching import CachedTask
 from app.engine.context import TaskContext
 from app.engine.exits import leave
 from app.engine.file_log import FileSink
-from app.engine.interpreter import Place, retrying, running_again
 from app.engine.json import as_json
 from app.engine.logs import LogOrigin, TaskRunLog, masked
 from app.engine.outputs import put_large, without_nulls
 from app.engine.parts import Parts
+from app.engine.places import Place, retrying, running_again
 from app.engine.policies import Try, after_success, allowed, next_try, renews, retry_due
 from app.engine.rendering import Renderer, reason
 from app.engine.uris import files_of
