@@ -65,6 +65,12 @@ def broken(rows: Sequence[Row]) -> Iterator[str]:
         yield f"S3 {rows[0].execution} has {ends} terminal states"
 
 
+def broken_before_the_end(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield what is wrong up to the end; what runs after it is a list of its own."""
+    end = next((i for i, row in enumerate(rows) if not row.path and row.to in TERMINAL), None)
+    yield from broken(rows if end is None else rows[: end + 1])
+
+
 def attempts(rows: Sequence[Row]) -> dict[tuple[str, int], int]:
     """Return the highest delivery journalled of each (path, attempt)."""
     found: dict[tuple[str, int], int] = {}

@@ -78,7 +78,8 @@ class Nest:
 class Client:
     """Submits executions with idempotency keys and remembers every acknowledgement."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, wanted: int = EXECUTIONS) -> None:
+        self.wanted = wanted
         self.base = f"http://127.0.0.1:{port}"
         self.http = httpx2.AsyncClient(base_url=self.base, timeout=5, trust_env=False)
         self.acknowledged: dict[str, str] = {}
@@ -95,7 +96,7 @@ class Client:
 
     async def submit(self) -> None:
         """Keep submitting; a request that failed is sent again with its key."""
-        while self.next < EXECUTIONS:
+        while self.next < self.wanted:
             key = f"k{self.next}"
             self.next += 1
             while key not in self.acknowledged:
@@ -117,7 +118,7 @@ class Client:
     async def running(self) -> int:
         answer = await self.http.get(
             "/api/v1/main/executions/search",
-            params=[("state", s) for s in ("CREATED", "RUNNING", "RETRYING", "PAUSED")]
+            params=[("state", s) for s in ("CREATED", "QUEUED", "RUNNING", "RETRYING", "PAUSED")]
             + [("size", "1"), ("namespace", "fault")],
         )
         return int(answer.json()["total"])
