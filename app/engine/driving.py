@@ -5,6 +5,7 @@ from typing import Any
 
 from app.engine.admission import Admission
 from app.engine.afterwards import Afterwards
+from app.engine.calls import Subflows
 from app.engine.checks import FailedCheck, failed_checks
 from app.engine.levels import Levels
 from app.engine.live import Live
@@ -15,7 +16,6 @@ from app.engine.results import ending
 from app.engine.scope import Scope
 from app.engine.steps import ExecutionSteps
 from app.engine.suspects import Stepping, Suspects
-from app.engine.walker import Subflows
 from app.engine.worker import Worker
 from app.executions import State
 from app.expressions import Environment

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from app.engine.admission import Admission
+from app.engine.calls import Subflows
 from app.engine.checks import FailedCheck
 from app.engine.driving import Driver
 from app.engine.live import Live
@@ -16,7 +17,6 @@ from app.engine.residence import Residence
 from app.engine.resolver import InputResolver
 from app.engine.results import complain, failure
 from app.engine.suspects import Suspects
-from app.engine.walker import Subflows
 from app.engine.worker import Worker
 from app.errors import Conflict, Fenced, HeadwaterError, NotFound
 from app.executions import Event, Execution, Kind

@@ -1,5 +1,6 @@
 """Single steps of one execution, for its interpreter: run a task, walk a flowable."""
 
+from app.engine.calls import Subflows
 from app.engine.interpreter import Interpreter
 from app.engine.live import Live
 from app.engine.logs import LogOrigin, TaskRunLog
@@ -7,7 +8,7 @@ from app.engine.parts import Parts
 from app.engine.places import Place
 from app.engine.rendering import Renderer, reason
 from app.engine.scope import Scope
-from app.engine.walker import Subflows, TaskWalker
+from app.engine.walker import TaskWalker
 from app.engine.worker import Worker
 from app.errors import HeadwaterError
 from app.executions import State

@@ -6,13 +6,13 @@ Implements `Subflows`, the seam of the walker.
 from collections import Counter
 from typing import Any
 
+from app.engine.calls import child_id
 from app.engine.creation import CORRELATION, Creation, NewExecution
 from app.engine.executor import Executor
 from app.engine.limits import Limits
 from app.engine.places import Place
 from app.engine.renewal import renewed_id
 from app.engine.replay import Restarts
-from app.engine.walker import child_id
 from app.errors import Invalid, NotFound
 from app.executions import Execution, State
 from app.flows.model import Task

@@ -3,93 +3,26 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from app.engine.calls import Calls, Subflows
 from app.engine.context import TaskContext
 from app.engine.exits import Exited, leave
 from app.engine.frames import Frame, Halt
 from app.engine.interpreter import Interpreter
-from app.engine.json import as_json
 from app.engine.logs import TaskRunLog
 from app.engine.parts import Parts
 from app.engine.places import Place
 from app.engine.policies import Try, microseconds
 from app.engine.rendering import Renderer
-from app.errors import Conflict, HeadwaterError, Invalid, NotFound
-from app.executions import ROOT, Execution, Kind, State, TaskRun, child_path, task_run_id
+from app.engine.rounds import LoopRound, rendered
+from app.executions import ROOT, Execution, Kind, State, TaskRun, child_path
 from app.flows.model import Task
-from app.plugins.api import Resumption, Round, SubflowCall, SubflowResult, TaskFailed
+from app.plugins.api import Resumption, Round
 
 
-class Subflows(Protocol):
-    """Starts and finds the executions of subflows."""
-
-    async def start(self, parent: Place, call: SubflowCall) -> str:
-        """Start the flow once for this task run (and `part`); return the execution's id."""
-        ...
-
-    async def ended(self, execution_id: str) -> Execution | None:
-        """Return the execution if it has ended (as committed), else None."""
-        ...
-
-    async def renew(self, execution: Execution) -> None:
-        """Create the execution that takes the place of a RETRIED one, once."""
-        ...
-
-    async def restart(self, tenant: str, wanted: str) -> Execution:
-        """Let an execution that failed go on.
-
-        Raises:
-            NotFound, Conflict, Invalid: when it cannot.
-        """
-        ...
-
-    async def render(self, execution_id: str, value: Any) -> Any:
-        """Render a structure as an execution that has ended sees it."""
-        ...
-
-
-class LoopRound:
-    """Implements `Round`."""
-
-    def __init__(
-        self, interpreter: Interpreter, place: Place, frame: Frame, renderer: Renderer
-    ) -> None:
-        """Be the round that runs in `frame`."""
-        self.item: Mapping[str, Any] = frame.item or {}
-        self._interpreter = interpreter
-        self._place = place
-        self._frame = frame
-        self._renderer = renderer
-
-    async def body(
-        self, tasks: Sequence[Task], errors: Sequence[Task], finally_: Sequence[Task]
-    ) -> State:
-        """Run the tasks of the round, `errors` if they failed, then `finally`."""
-        frame = self._frame
-        main = partial(self._interpreter.sequence, tasks, frame)
-        return await self._interpreter.body(main, errors, finally_, frame)
-
-    async def render(self, value: Any, /, **extra: Any) -> Any:
-        """Render a template or every template of a structure."""
-        seen = self._interpreter.variables(self._place, self._frame)
-        return await rendered(self._renderer, value, {**seen, **extra})
-
-    def stop(self) -> None:
-        """Let no other round begin."""
-        self._frame.halt.halt()
-
-
-async def rendered(renderer: Renderer, value: Any, variables: Mapping[str, Any]) -> Any:
-    """Render a text, or every text of a structure."""
-    if isinstance(value, str):
-        return await renderer.text(value, variables)
-    return await renderer.deep(value, variables)
-
-
-class TaskWalker:
+class TaskWalker(Calls):
     """Implements `Walker` for one flowable task run."""
 
     def __init__(
@@ -102,19 +35,12 @@ class TaskWalker:
         parts: Parts,
     ) -> None:
         """Walk for the task run at `place`."""
-        self.path = place.path
+        super().__init__(place, subflows)
         self._interpreter = interpreter
-        self._place = place
-        self._live = place.live
         self._renderer = renderer
-        self._subflows = subflows
         self._log = log
         self._parts = parts
         self._frame: Frame = place.frame.below(place.path, place.task.retry)
-
-    @property
-    def _run(self) -> TaskRun:
-        return self._live.execution.task_runs[self.path]
 
     async def sequence(self, tasks: Sequence[Task]) -> State:
         """Run tasks one after another."""
@@ -182,19 +108,6 @@ class TaskWalker:
         )
         live.record(event)
 
-    @property
-    def noted(self) -> Any:
-        """What was journalled last."""
-        held = self._run.decision
-        return None if held is None else held.get("value")
-
-    def note(self, value: Any, outputs: Mapping[str, Any] | None = None) -> None:
-        """Journal a value for the walks to come, and set outputs."""
-        event = self._place.event(Kind.DECIDED, decision={"value": value})
-        if outputs:
-            event.data["outputs"] = as_json(dict(outputs))
-        self._live.record(event)
-
     def now(self) -> int:
         """Return the time (µs)."""
         return self._live.clock.now()
@@ -212,22 +125,6 @@ class TaskWalker:
         """Render a template or every template of a structure."""
         variables = {**self._interpreter.variables(self._place), **extra}
         return await rendered(self._renderer, value, variables)
-
-    async def decide(
-        self,
-        make: Callable[[], Awaitable[Any]],
-        outputs: Callable[[Any], Mapping[str, Any]] | None = None,
-    ) -> Any:
-        """Return the journalled decision, making it the first time."""
-        held = self._run.decision
-        if held is not None and "value" in held:
-            return held["value"]
-        value = await make()
-        event = self._place.event(Kind.DECIDED, decision={"value": value})
-        if outputs is not None:
-            event.data["outputs"] = dict(outputs(value))
-        self._live.record(event)
-        return value
 
     async def sleep(self, duration: timedelta) -> None:
         """Wait; a long wait costs no memory."""
@@ -269,89 +166,14 @@ class TaskWalker:
             live.record(live.event(Kind.MOVED, ROOT, State.RUNNING))
             live.open_gate()
 
-    async def call(self, call: SubflowCall) -> SubflowResult:
-        """Start another flow, once; wait for its end when asked to."""
-
-        async def start() -> str:
-            before = (self._run.decision or {}).get("before")
-            if call.restart and isinstance(before, str):
-                return await self._again(before, call)
-            return await self.start(call)
-
-        child = await self.decide(start, lambda value: {"executionId": value})
-        if not call.wait:
-            return SubflowResult(child, State.CREATED, None)
-        result = await self.ended(child)
-        return result or SubflowResult(child, State.CREATED, None)
-
-    def _restarted(self) -> bool:
-        histories = self._run.histories
-        return len(histories) > 1 and histories[-2].state is State.RESTARTED
-
-    async def _again(self, child: str, call: SubflowCall) -> str:
-        """Let the execution of the time before go on; if it cannot, start another."""
-        try:
-            ended = await self._subflows.ended(child)
-            if ended is not None and ended.state is State.FAILED:
-                await self._subflows.restart(self._live.execution.tenant, child)
-        except (NotFound, Conflict, Invalid):
-            return child if call.part else await self.start(call)
-        return child
-
-    async def start(self, call: SubflowCall) -> str:
-        """Start another flow, once for each `part`."""
-        try:
-            child = await self._subflows.start(self._place, call)
-        except HeadwaterError as error:
-            raise TaskFailed(error.message) from error
-        if call.part and call.restart and self._restarted():
-            return await self._again(child, call)
-        return child
-
-    def child(self, part: str, *, restart: bool) -> str:
-        """Return the id of the execution that `start` starts for this part."""
-        return child_id(self._place, part, restart=restart)
-
-    async def ended(self, execution_id: str, *, wait: bool = True) -> SubflowResult | None:
-        """Return how an execution ended; wait for its end if need be."""
-        while (ended := await self._subflows.ended(execution_id)) is None:
-            if not wait:
-                return None
-            await self._live.wait(execution_id)
-        return SubflowResult(execution_id, ended.state, ended.outputs)
-
     def outputs_of(self, task_id: str) -> Mapping[str, Any]:
         """Return the outputs of the child that runs this task."""
         run = self._live.run(child_path(self.path, task_id))
         return (run.outputs if run is not None else None) or {}
 
-    async def render_in(self, execution_id: str, value: Any) -> Any:
-        """Render a template or structure as an execution that has ended sees it."""
-        return await self._subflows.render(execution_id, value)
-
     def log(self, level: str, message: str) -> None:
         """Write a line to the task run's log."""
         self._log.write(level, message)
-
-    def output(self, outputs: Mapping[str, Any]) -> None:
-        """Add outputs to the task run; they are journalled at once."""
-        decision = self._run.decision or {"value": None}
-        self._live.record(
-            self._place.event(Kind.DECIDED, decision=decision, outputs=as_json(dict(outputs)))
-        )
-
-
-def child_id(place: Place, part: str, *, restart: bool) -> str:
-    """Return the id of the execution that a task run starts: one for each attempt and part.
-
-    With many parts, `restart` makes a restart go on with those of the time before: then only a
-    retry makes new ones.
-    """
-    run = place.live.execution.task_runs[place.path]
-    number = run.attempts[-1].number
-    if part and restart:
-        number = 1 + sum(moment.state is State.RETRYING for moment in run.histories)
-    return task_run_id(place.live.id, f"{place.path}#{number}{part}")
 
 
 def still_paused(execution: Execution) -> bool:

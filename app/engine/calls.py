@@ -1,0 +1,114 @@
+"""Calls of flowables to other flows: started once, waited for, gone on with after a restart."""
+
+from typing import Any, Protocol
+
+from app.engine.notes import Notes
+from app.engine.places import Place
+from app.errors import Conflict, HeadwaterError, Invalid, NotFound
+from app.executions import Execution, State, task_run_id
+from app.plugins.api import SubflowCall, SubflowResult, TaskFailed
+
+
+class Subflows(Protocol):
+    """Starts and finds the executions of subflows."""
+
+    async def start(self, parent: Place, call: SubflowCall) -> str:
+        """Start the flow once for this task run (and `part`); return the execution's id."""
+        ...
+
+    async def ended(self, execution_id: str) -> Execution | None:
+        """Return the execution if it has ended (as committed), else None."""
+        ...
+
+    async def renew(self, execution: Execution) -> None:
+        """Create the execution that takes the place of a RETRIED one, once."""
+        ...
+
+    async def restart(self, tenant: str, wanted: str) -> Execution:
+        """Let an execution that failed go on.
+
+        Raises:
+            NotFound, Conflict, Invalid: when it cannot.
+        """
+        ...
+
+    async def render(self, execution_id: str, value: Any) -> Any:
+        """Render a structure as an execution that has ended sees it."""
+        ...
+
+
+class Calls(Notes):
+    """The part of a `Walker` that has to do with other flows."""
+
+    def __init__(self, place: Place, subflows: Subflows) -> None:
+        """Call for the task run at `place`."""
+        super().__init__(place)
+        self._subflows = subflows
+
+    async def call(self, call: SubflowCall) -> SubflowResult:
+        """Start another flow, once; wait for its end when asked to."""
+
+        async def start() -> str:
+            before = (self._run.decision or {}).get("before")
+            if call.restart and isinstance(before, str):
+                return await self._again(before, call)
+            return await self.start(call)
+
+        child = await self.decide(start, lambda value: {"executionId": value})
+        if not call.wait:
+            return SubflowResult(child, State.CREATED, None)
+        result = await self.ended(child)
+        return result or SubflowResult(child, State.CREATED, None)
+
+    def _restarted(self) -> bool:
+        histories = self._run.histories
+        return len(histories) > 1 and histories[-2].state is State.RESTARTED
+
+    async def _again(self, child: str, call: SubflowCall) -> str:
+        """Let the execution of the time before go on; if it cannot, start another."""
+        try:
+            ended = await self._subflows.ended(child)
+            if ended is not None and ended.state is State.FAILED:
+                await self._subflows.restart(self._live.execution.tenant, child)
+        except (NotFound, Conflict, Invalid):
+            return child if call.part else await self.start(call)
+        return child
+
+    async def start(self, call: SubflowCall) -> str:
+        """Start another flow, once for each `part`."""
+        try:
+            child = await self._subflows.start(self._place, call)
+        except HeadwaterError as error:
+            raise TaskFailed(error.message) from error
+        if call.part and call.restart and self._restarted():
+            return await self._again(child, call)
+        return child
+
+    def child(self, part: str, *, restart: bool) -> str:
+        """Return the id of the execution that `start` starts for this part."""
+        return child_id(self._place, part, restart=restart)
+
+    async def ended(self, execution_id: str, *, wait: bool = True) -> SubflowResult | None:
+        """Return how an execution ended; wait for its end if need be."""
+        while (ended := await self._subflows.ended(execution_id)) is None:
+            if not wait:
+                return None
+            await self._live.wait(execution_id)
+        return SubflowResult(execution_id, ended.state, ended.outputs)
+
+    async def render_in(self, execution_id: str, value: Any) -> Any:
+        """Render a template or structure as an execution that has ended sees it."""
+        return await self._subflows.render(execution_id, value)
+
+
+def child_id(place: Place, part: str, *, restart: bool) -> str:
+    """Return the id of the execution that a task run starts: one for each attempt and part.
+
+    With many parts, `restart` makes a restart go on with those of the time before: then only a
+    retry makes new ones.
+    """
+    run = place.live.execution.task_runs[place.path]
+    number = run.attempts[-1].number
+    if part and restart:
+        number = 1 + sum(moment.state is State.RETRYING for moment in run.histories)
+    return task_run_id(place.live.id, f"{place.path}#{number}{part}")
