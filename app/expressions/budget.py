@@ -70,6 +70,16 @@ class Meter:
         if not self.steps_left % _CLOCK_EVERY:
             self._look_at_clock()
 
+    def look(self) -> None:
+        """Look at the characters written so far, and at the clock.
+
+        Raises:
+            ExpressionError: when characters or time are used up.
+        """
+        if self.chars_left < 0:
+            self.grow(0)
+        self._look_at_clock()
+
     def joined(self, parts: list[str]) -> str:
         """Return parts of output, already counted one by one, as one text.
 

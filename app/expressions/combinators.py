@@ -57,6 +57,30 @@ def _compared(
     return combine
 
 
+def compared_with(operator_: str, left: Evaluate, constant: Any) -> Evaluate | None:
+    """Return the closure of a comparison with a whole number or a text; None for all others."""
+    kind = type(constant)
+    if kind is int and operator_ in _PLAIN:
+        plain, operate = _PLAIN[operator_]
+
+        def run(evaluation: Evaluation) -> bool:
+            value = left(evaluation)
+            return plain(value, constant) if type(value) is int else operate(value, constant)
+
+        return run
+    if operator_ not in _EQUAL or kind not in (int, str):
+        return None
+    negated = operator_ == "!="
+
+    def is_equal(evaluation: Evaluation) -> bool:
+        value = left(evaluation)
+        if type(value) is kind:
+            return (value == constant) is not negated
+        return operators.equal(value, constant, evaluation.meter) is not negated
+
+    return is_equal
+
+
 def _equality(*, negated: bool) -> Callable[[Evaluate, Evaluate], Evaluate]:
     def combine(left: Evaluate, right: Evaluate) -> Evaluate:
         def run(evaluation: Evaluation) -> bool:
@@ -98,6 +122,14 @@ def _range(left: Evaluate, right: Evaluate) -> Evaluate:
     )
 
 
+_EQUAL: Final = frozenset({"==", "equals", "!="})
+_PLAIN: Final[Mapping[str, tuple[Callable[[Any, Any], bool], Callable[..., bool]]]] = {
+    ">": (operator.gt, operators.greater),
+    "<": (operator.lt, operators.less),
+    ">=": (operator.ge, operators.greater_or_equal),
+    "<=": (operator.le, operators.less_or_equal),
+}
+
 BINARY: Final[Mapping[str, Callable[[Evaluate, Evaluate], Evaluate]]] = {
     "..": _range,
     "??": _coalescing(nulls_too=True),
@@ -111,10 +143,7 @@ BINARY: Final[Mapping[str, Callable[[Evaluate, Evaluate], Evaluate]]] = {
     "==": _equality(negated=False),
     "equals": _equality(negated=False),
     "!=": _equality(negated=True),
-    ">": _compared(operators.greater, operator.gt),
-    "<": _compared(operators.less, operator.lt),
-    ">=": _compared(operators.greater_or_equal, operator.ge),
-    "<=": _compared(operators.less_or_equal, operator.le),
+    **{name: _compared(operate, plain) for name, (plain, operate) in _PLAIN.items()},
     "isIn": _metered(operators.is_in),
     "isNotIn": _negated(operators.is_in),
     "contains": _metered(operators.contains),

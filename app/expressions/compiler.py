@@ -4,16 +4,15 @@ Closures are chosen at compile time (a path over the context, a filter without a
 evaluation only does what the template says. Errors get their place in the template here.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any, Final
 
-from app.errors import ExpressionError, MissingVariable
+from app.errors import ExpressionError
 from app.expressions import arithmetic, combinators, operators
 from app.expressions.attributes import ABSENT, attribute, call_method
 from app.expressions.calls import compile_call, compile_filter, compile_test
 from app.expressions.evaluation import Evaluate, Evaluation, Unit
-from app.expressions.lexer import place
+from app.expressions.missing import Missing
 from app.expressions.nodes import (
     Attribute,
     Call,
@@ -29,71 +28,6 @@ from app.expressions.nodes import (
     Test,
     Unary,
 )
-
-_MAX_SHOWN = 200
-
-
-class Unfound(MissingVariable):
-    """A name that is not there. The message is made when somebody reads it: most are caught."""
-
-    def __init__(self, source: str, at: int, name: object) -> None:
-        """Remember the name and its place."""
-        Exception.__init__(self, source, at, name)
-
-    @functools.cached_property
-    def _told(self) -> tuple[str, int, int]:
-        source, at, name = self.args
-        line, column = place(source, at)
-        shown = tag_at(source, at)
-        message = f"Unable to find `{name}` used in the expression `{shown}` at line {line}"
-        return message, line, column
-
-    @property
-    def message(self) -> str:  # type: ignore[override]  # an attribute of other errors
-        """What is missing, and where."""
-        return self._told[0]
-
-    @property
-    def line(self) -> int:  # type: ignore[override]  # as above
-        """The line, from 1."""
-        return self._told[1]
-
-    @property
-    def column(self) -> int:  # type: ignore[override]  # as above
-        """The column, from 1."""
-        return self._told[2]
-
-    @property
-    def details(self) -> dict[str, Any]:  # type: ignore[override]  # as above
-        """Line and column, for problem documents."""
-        return {"line": self.line, "column": self.column}
-
-    def __str__(self) -> str:
-        return self.message
-
-
-class Missing:
-    """Makes the error for one name that is not there; kept by the closures that may need it."""
-
-    __slots__ = ("_at", "_name", "_source")
-
-    def __init__(self, source: str, name: str, at: int) -> None:
-        """Remember the name and its place."""
-        self._source = source
-        self._name = name
-        self._at = at
-
-    def error(self, name: object = None) -> MissingVariable:
-        """Return the error; `name` is given when it was only known at run time."""
-        return Unfound(self._source, self._at, self._name if name is None else name)
-
-
-def tag_at(source: str, at: int) -> str:
-    """Return the tag that holds a position, for messages; long ones are cut."""
-    start = max(source.rfind("{{", 0, at + 1), source.rfind("{%", 0, at + 1), 0)
-    end = min((e for e in (source.find("}}", at), source.find("%}", at)) if e >= 0), default=-2) + 2
-    shown = source[start : end or len(source)]
-    return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}…"
 
 
 def compile_expression(node: Node, unit: Unit) -> Evaluate:
@@ -270,7 +204,12 @@ def _chain(node: Chain, unit: Unit) -> Evaluate:
     if words == {"or"}:
         return combinators.disjunction([first, *operands])
     if len(rest) == 1:
-        return combinators.BINARY[rest[0][0]](first, rest[0][1])
+        word, right = node.rest[0]
+        if isinstance(right, Literal):
+            simple = combinators.compared_with(word, first, right.value)
+            if simple is not None:
+                return simple
+        return combinators.BINARY[word](first, rest[0][1])
     result = first
     for operator, operand in rest[:-1]:
         result = combinators.BINARY[operator](result, operand)

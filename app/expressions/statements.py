@@ -1,15 +1,16 @@
 """Compiler of statements: each becomes a closure that writes text."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn
+from collections.abc import Callable
+from typing import Any, Final
 
 from app.errors import ExpressionError
 from app.expressions import operators
 from app.expressions.calls import SEES_SCOPES
-from app.expressions.compiler import Unfound, compile_expression
-from app.expressions.evaluation import Evaluation, MacroCode, Run, Unit, Write
+from app.expressions.compiler import compile_expression
+from app.expressions.evaluation import Evaluate, Evaluation, MacroCode, Run, Unit, Write
 from app.expressions.json_text import to_text
-from app.expressions.lexer import place
+from app.expressions.loops import loop
+from app.expressions.missing import raise_located
 from app.expressions.nodes import (
     HOLE,
     Block,
@@ -25,7 +26,6 @@ from app.expressions.nodes import (
     Text,
     inside,
 )
-from app.expressions.values import LISTS, Entry, kind
 
 _PLAIN_INT = 2**63
 
@@ -39,20 +39,16 @@ def compile_template_body(body: Body, source: str) -> tuple[Unit, list[Run]]:
 
 
 def compile_body(body: Body, unit: Unit) -> list[Run]:
-    """Return the closures of some statements."""
-    return [_COMPILERS[type(statement)](statement, unit) for statement in body]
-
-
-def raise_located(error: ExpressionError, source: str, at: int) -> NoReturn:
-    """Raise an error, with a place if it has none yet.
-
-    Raises:
-        ExpressionError: always, of the same class.
-    """
-    if isinstance(error, Unfound) or error.line:
-        raise error
-    line, column = place(source, at)
-    raise type(error)(error.message, line=line, column=column) from error
+    """Return the closures of some statements; a text right after a print is part of it."""
+    runs: list[Run] = []
+    for index, statement in enumerate(body):
+        before = body[index - 1] if index else None
+        after = body[index + 1] if index + 1 < len(body) else None
+        if isinstance(statement, Print):
+            runs.append(_print(statement, unit, after.text if isinstance(after, Text) else ""))
+        elif not (isinstance(statement, Text) and isinstance(before, Print)):
+            runs.append(_COMPILERS[type(statement)](statement, unit))
+    return runs
 
 
 def _survey(node: Any, unit: Unit) -> None:
@@ -100,7 +96,7 @@ def _text(node: Text, _unit: Unit) -> Run:
     return run
 
 
-def _print(node: Print, unit: Unit) -> Run:
+def _print(node: Print, unit: Unit, tail: str) -> Run:
     expression = compile_expression(node.expression, unit)
     source, at = unit.source, node.at
 
@@ -116,6 +112,8 @@ def _print(node: Print, unit: Unit) -> Run:
                 text = to_text(value, evaluation.meter)
         except ExpressionError as error:
             raise_located(error, source, at)
+        if tail:
+            text += tail
         evaluation.meter.chars_left -= len(text)  # looked at by loops, and at the end
         write(text)
 
@@ -129,6 +127,8 @@ def _if(node: If, unit: Unit) -> Run:
     ]
     otherwise = _sequence(compile_body(node.otherwise, unit))
     source, at = unit.source, node.at
+    if len(branches) == 1:
+        return _either(*branches[0], otherwise, source, at)
 
     def run(evaluation: Evaluation, write: Write) -> None:
         chosen = otherwise
@@ -145,61 +145,27 @@ def _if(node: If, unit: Unit) -> Run:
     return run
 
 
-def _for(node: For, unit: Unit) -> Run:
-    expression = compile_expression(node.items, unit)
-    variable = node.variable
-    body = compile_body(node.body, unit)
-    otherwise = _sequence(compile_body(node.otherwise, unit))
-    uses_loop = unit.uses_loop
-    source, at = unit.source, node.at
+def _either(condition: Evaluate, body: Run, otherwise: Run, source: str, at: int) -> Run:
+    """Return the closure of `if` with at most an `else`."""
 
     def run(evaluation: Evaluation, write: Write) -> None:
         try:
-            value = expression(evaluation)
-            if value is None:
-                return
-            items = _items(value)
+            value = condition(evaluation)
+            holds = value is True or (value is not False and operators.as_boolean(value))
         except ExpressionError as error:
             raise_located(error, source, at)
-        if not items:
+        if holds:
+            body(evaluation, write)
+        else:
             otherwise(evaluation, write)
-            return
-        scope: dict[str, Any] = {}
-        turn = evaluation.meter.turn
-        evaluation.push(scope)
-        try:
-            for index, item in enumerate(items):
-                turn()
-                scope[variable] = item
-                if uses_loop:
-                    scope["loop"] = _loop(index, len(items))
-                for statement in body:
-                    statement(evaluation, write)
-        finally:
-            evaluation.pop()
 
     return run
 
 
-def _loop(index: int, length: int) -> dict[str, Any]:
-    return {
-        "index": index,
-        "revindex": length - index - 1,
-        "length": length,
-        "first": index == 0,
-        "last": index == length - 1,
-    }
-
-
-def _items(value: Any) -> list[Any] | tuple[Any, ...]:
-    if isinstance(value, (list, tuple)):
-        return value
-    if isinstance(value, Mapping):
-        return [Entry(key, item) for key, item in value.items()]
-    if isinstance(value, LISTS):
-        return list(value)
-    message = f"`for` goes over a list or a map, not over {kind(value)}"
-    raise ExpressionError(message)
+def _for(node: For, unit: Unit) -> Run:
+    items = compile_expression(node.items, unit)
+    body = _sequence(compile_body(node.body, unit))
+    return loop(node, unit, items, body, _sequence(compile_body(node.otherwise, unit)))
 
 
 def _set(node: Set, unit: Unit) -> Run:
@@ -258,7 +224,6 @@ def _nothing(_evaluation: Evaluation, _write: Write) -> None:
 
 _COMPILERS: Final[dict[type, Callable[[Any, Unit], Run]]] = {
     Text: _text,
-    Print: _print,
     If: _if,
     For: _for,
     Set: _set,

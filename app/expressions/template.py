@@ -10,9 +10,10 @@ from app.expressions.compiler import compile_expression, path_of
 from app.expressions.environment import Environment
 from app.expressions.evaluation import Evaluate, Evaluation, Run, Unit
 from app.expressions.host import Pending
+from app.expressions.missing import raise_located
 from app.expressions.nodes import Body, Node, Print, Text
 from app.expressions.passes import render_until_stable
-from app.expressions.statements import compile_template_body, raise_located
+from app.expressions.statements import compile_template_body
 from app.expressions.tags import parse
 
 Expression = Node
