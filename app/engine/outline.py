@@ -88,6 +88,11 @@ class Outline:
         spot = self._spots.get(run.task)
         return spot is not None and isinstance(spot.task, Flowable) and spot.task.whole
 
+    def called(self, run: TaskRun) -> bool:
+        """Whether a task run starts another execution."""
+        spot = self._spots.get(run.task)
+        return spot is not None and bool(getattr(spot.task, "subflow", False))
+
     def follows(self, run: TaskRun, other: TaskRun) -> bool:
         """Whether `other`, of the same owner, runs after `run` has run."""
         here, there = self._spots.get(run.task), self._spots.get(other.task)

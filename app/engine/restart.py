@@ -4,12 +4,15 @@ All of it is one event; what follows is the walk, as after a crash.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from app.engine.outline import Branch, Outline, above, below
 from app.errors import Invalid
 from app.executions import ROOT, Event, Execution, Kind, State, TaskRun, TaskRunPath
 from app.flows.model import Flow
 
+CALLED = "executionId"
+"""The output of a subflow task that names the execution it started: that may go on, too."""
 _FAILED = frozenset({State.FAILED, State.PAUSED, State.KILLED, State.RESTARTED})
 
 
@@ -23,6 +26,7 @@ class Plan:
         self.runs: dict[TaskRunPath, State] = {}
         self.dropped: set[TaskRunPath] = set()
         self.anew: set[TaskRunPath] = set()
+        self.kept: dict[TaskRunPath, dict[str, Any]] = {}
 
     def reopen(self, run: TaskRun) -> None:
         """Let a task run go on: one that runs as a whole starts again, others walk again."""
@@ -31,6 +35,8 @@ class Plan:
             self.dropped |= below(self.execution, [run.path])
             if self.outline.anew(run):
                 self.anew.add(run.path)
+            elif self.outline.called(run) and CALLED in (run.outputs or {}):
+                self.kept[run.path] = {CALLED: (run.outputs or {})[CALLED]}
         else:
             self.runs[run.path] = State.RUNNING
 
@@ -59,6 +65,8 @@ class Plan:
         runs = {path: state.value for path, state in self.runs.items() if path not in self.dropped}
         anew = sorted(self.anew - self.dropped)
         data = {"runs": runs, "dropped": sorted(self.dropped), "anew": anew}
+        if self.kept:
+            data["kept"] = {path: outputs for path, outputs in self.kept.items() if path in runs}
         return Event(Kind.RESTARTED, now, ROOT, State.RESTARTED, data=data)
 
 

@@ -44,7 +44,7 @@ class Kind(StrEnum):
     decision, outputs."""
     RESTARTED = "restarted"
     """An execution that ended (or pauses) goes on. data: runs (path → state), dropped (paths),
-    anew (paths that decide again)."""
+    anew (paths that decide again), kept (path → outputs of what starts again)."""
 
 
 @dataclass(slots=True)

@@ -84,11 +84,14 @@ class TaskRun:
         self.state = state
         self.histories.append(Moment(state, at))
 
-    def reopen(self, state: State, at: int) -> None:
-        """Enter `state` by hand: what held it up or failed it is forgotten, decisions stay."""
+    def reopen(self, state: State, at: int, kept: dict[str, Any] | None = None) -> None:
+        """Enter `state` by hand: what held it up or failed it is forgotten, decisions stay.
+
+        One that starts again has only the outputs `kept`.
+        """
         self.due = self.then = self.error = None
         if state is State.RESTARTED:
-            self.outputs = None
+            self.outputs = kept
         if self.attempts and state.terminal:
             self.attempts[-1].histories.append(Moment(state, at))
         self.move(state, at)
@@ -258,10 +261,10 @@ class Execution:
         """Fold an event of kind restarted."""
         for path in event.data.get("dropped", ()):
             self.task_runs.pop(TaskRunPath(path), None)
-        anew = event.data.get("anew", ())
+        anew, kept = event.data.get("anew", ()), event.data.get("kept", {})
         for path, state in event.data["runs"].items():
             run = self.task_runs[TaskRunPath(path)]
-            run.reopen(State(state), event.at)
+            run.reopen(State(state), event.at, kept.get(path))
             if path in anew:
                 run.decision = None
         self.attempt += 1
