@@ -123,6 +123,8 @@ def _items(inner: Finder | None) -> Finder | None:
         if isinstance(raw, list):
             for index, item in enumerate(raw):
                 yield from inner(item, (*path, index), known)
+        elif is_named(raw):  # a single entry where a list of one may stand
+            yield from inner(raw, path, known)
 
     return find
 

@@ -202,3 +202,28 @@ async def test_a_retry_may_give_the_execution_up() -> None:
 
 def _all_ended(engine: Engine) -> bool:
     return all(engine.journal.execution(each).over for each in engine.journal.events)
+
+
+async def test_deep_and_wide_flows_run() -> None:
+    deep = "{id: leaf, type: core.debug.Return, format: x}"
+    for level in range(50):
+        deep = f"{{id: s{level}, type: core.flow.Sequential, tasks: [{deep}]}}"
+    wide = "".join(f"\n          - {{id: t{n}, type: test.Effect, name: w}}" for n in range(2000))
+    tasks = f"""
+        id: large
+        tasks:
+          - {deep}{wide}
+    """
+    async with Engine(flow(tasks)) as engine:
+        execution = await engine.end(await engine.create(), 50)
+    assert execution.state is State.SUCCESS
+    assert len(execution.task_runs) == 2051
+
+
+async def test_a_single_task_before_a_pause_has_an_id_of_its_own() -> None:
+    with pytest.raises(AssertionError, match="Duplicate task id"):
+        flow("""
+            id: twice
+            tasks:
+              - {id: a, type: core.flow.Pause, onPause: {id: a, type: test.Broken}}
+        """)
