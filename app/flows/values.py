@@ -222,18 +222,32 @@ def rendered_value(owner: type[BaseModel], name: str, rendered: Any) -> Any:
 def coerce(adapter: TypeAdapter[T], rendered: Any) -> T:
     """Make the wanted value of a rendered one: `"3"` an int, `"PT1S"` a duration, JSON text a list.
 
+    What an expression that gave null has left, nothing, is null where that is allowed.
+
     Raises:
         pydantic.ValidationError: the rendered value is no such value.
     """
     try:
         return adapter.validate_python(rendered)
     except ValidationError:
-        if not isinstance(rendered, str):
+        parsed = _parsed(rendered)
+        if isinstance(parsed, str):
             raise
         try:
-            parsed = json.loads(rendered)
-        except (ValueError, RecursionError):
-            parsed = None
-        if parsed is None or isinstance(parsed, str):
-            raise
-        return adapter.validate_python(parsed)
+            return adapter.validate_python(parsed)
+        except ValidationError:
+            if parsed is not None:
+                raise
+        raise
+
+
+def _parsed(rendered: Any) -> Any:
+    """Return what a text means as JSON; itself when it means nothing."""
+    if not isinstance(rendered, str):
+        return ""
+    if not rendered.strip():
+        return None
+    try:
+        return json.loads(rendered)
+    except (ValueError, RecursionError):
+        return rendered

@@ -222,6 +222,9 @@ def test_dynamic_fields_are_found() -> None:
         ("wait", "PT1S", timedelta(seconds=1)),
         ("wait", 2, timedelta(seconds=2)),
         ("wait", None, None),
+        ("wait", "", None),
+        ("wait", " \n", None),
+        ("wait", "null", None),
         ("flag", "true", True),
         ("flag", "false", False),
         ("level", "B", "B"),
@@ -229,6 +232,8 @@ def test_dynamic_fields_are_found() -> None:
         ("lines", ["a", 1], ["a", "1"]),
         ("env", '{"a": 1}', {"a": "1"}),
         ("codes", "[1, 2]", [1, 2]),
+        ("codes", " [1,\n 2] ", [1, 2]),
+        ("codes", '["1"]', [1]),
         ("codes", ["1", 2], [1, 2]),
     ],
 )
@@ -241,6 +246,8 @@ def test_rendered_values_are_coerced(name: str, rendered: Any, value: Any) -> No
     [
         ("count", "x"),
         ("count", "{{ x }}"),
+        ("count", ""),
+        ("count", "null"),
         ("wait", "soon"),
         ("level", "C"),
         ("codes", "[" * 100_000),
