@@ -30,7 +30,11 @@ class Triggers:
     """Starts flows by time and by events."""
 
     def __init__(self, parts: TriggerParts, alarm: Alarm) -> None:
-        """Nothing is looked at yet; `alarm` must call `wake` when it rings."""
+        """Nothing is looked at yet; `alarm` must call `wake` when it rings.
+
+        From now on every state of an execution is kept until it is known who listens: what a dead
+        process left may end before `start`.
+        """
         self._parts = parts
         self._alarm = alarm
         self.reconciler = Reconciler(parts)
@@ -39,7 +43,7 @@ class Triggers:
         self._waiting = Waiting(parts, self.wake)
         self._evaluator = Evaluator(parts, self.reconciler, self._waiting)
         self._pending: set[FlowKey] = set()
-        self._all = False
+        self._all = True
         self._caught_up = False
         self._settling = asyncio.Lock()
         self._woken = asyncio.Event()
@@ -49,6 +53,8 @@ class Triggers:
         self._stack = AsyncExitStack()
         self._group: asyncio.TaskGroup | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        parts.outbox.listens = self._listens
+        parts.outbox.stored = self._heard.set
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -63,10 +69,7 @@ class Triggers:
 
     async def open(self) -> None:
         """Hear of flows and executions from now on; look at what happened before."""
-        self._all = True
         await self._waiting.open()
-        self._parts.outbox.listens = self._listens
-        self._parts.outbox.stored = self._heard.set
         self._parts.flows.heard.append(self._changed)
         self._parts.executor.finished.heard.append(self._waiting.ended)
         self.wake()
