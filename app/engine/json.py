@@ -22,9 +22,14 @@ def as_json(value: Any) -> Any:
 def _text(value: Any) -> Any:
     if isinstance(value, timedelta):
         return format_duration(value)
-    if isinstance(value, (float, Decimal)):  # of a class of its own, as 32-bit floats are
+    return plain(value) if isinstance(value, (float, Decimal)) else str(value)
+
+
+def plain(value: Any) -> Any:
+    """Return a number as JSON knows it, whatever kind it is to expressions; others as they are."""
+    if isinstance(value, Decimal) or (isinstance(value, float) and type(value) is not float):
         return float(number_text(value))
-    return str(value)
+    return value
 
 
 def as_bytes(value: Any) -> bytes:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from app.engine.json import plain
 from app.engine.suspects import Stepping
 from app.errors import ExpressionError
 from app.expressions import Environment, Pending, compile_template, render_async, render_deep
@@ -61,9 +62,10 @@ class Renderer:
             return await self.deep(value, variables)
         try:
             with self._stepping:
-                return compile_template(value).value(variables, self._environment)
+                found = compile_template(value).value(variables, self._environment)
         except Pending:
-            return await self._asking(value, variables, typed=True)
+            found = await self._asking(value, variables, typed=True)
+        return plain(found)
 
     async def once(self, model: M, variables: Mapping[str, Any]) -> M:
         """Return a model rendered that does not live as long as the flow: no plan is kept."""

@@ -1,11 +1,12 @@
 """FLOAT inputs are 32-bit floats to expressions, and plain numbers in the journal."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from app.engine.floats import with_floats
-from app.engine.json import as_json
+from app.engine.json import as_json, plain
 from app.expressions import Environment, Float32, compile_template
 from tests.engine.harness import flow
 
@@ -55,3 +56,10 @@ def test_the_journal_keeps_the_digits() -> None:
         "a": 1.123,
         "b": [3.1415927],
     }
+
+
+def test_plain_numbers() -> None:
+    assert [plain(each) for each in (Float32(1.123), Decimal("1.5"), 2.5, 3, "x", None)] == [
+        1.123, 1.5, 2.5, 3, "x", None,
+    ]  # fmt: skip
+    assert type(plain(Float32(1.5))) is float
