@@ -70,7 +70,8 @@ class FlowHost:
         """
         fetcher = self._fetchers().get(name)
         if fetcher is None:
-            message = f"{name}() is not available here"
+            instead = "; use the task core.flow.Subflow" if name == "subflow" else ""
+            message = f"{name}() is not available here{instead}"
             raise BadRequest(message)
         return await fetcher(*arguments)
 
