@@ -6,6 +6,7 @@ memory. After a failure nothing new begins; what a crash has interrupted goes on
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from app.engine.frames import Halt
@@ -38,33 +39,33 @@ class Strands:
         if width <= 1:
             await self._strand(pieces)
         else:
-            await self._side_by_side([pieces] * width)
+            await self._side_by_side(list(islice(pieces, width)), pieces)
         return self._worst.state
 
-    async def _side_by_side(self, strands: Sequence[Iterator[Piece]]) -> None:
+    async def _side_by_side(self, firsts: Sequence[Piece], others: Iterator[Piece]) -> None:
+        """Begin the first pieces together, a strand each; the strands share the others."""
         live = self._live
-        live.strands += len(strands) - 1
-        left = len(strands)
+        live.strands += len(firsts) - 1
+        left = len(firsts)
 
-        async def strand(pieces: Iterator[Piece]) -> None:
+        async def strand(first: Piece) -> None:
             nonlocal left
-            await self._strand(pieces)
+            await self._do(first, first=True)
+            await self._strand(others)
             left -= 1
             if left:  # the last one goes on as the line of work that waited here
                 live.strands -= 1
                 live.check_idle()
 
         async with asyncio.TaskGroup() as group:
-            for pieces in strands:
-                group.create_task(strand(pieces))
+            for first in firsts:
+                group.create_task(strand(first))
 
     async def _strand(self, pieces: Iterator[Piece]) -> None:
-        first = True
         for piece in pieces:
-            await self._do(piece, first=first)
-            first = False
+            await self._do(piece)
 
-    async def _do(self, piece: Piece, *, first: bool) -> None:
+    async def _do(self, piece: Piece, *, first: bool = False) -> None:
         if self._halt.stops(begins=first) and not piece.begun():
             return
         state = await piece.make()
