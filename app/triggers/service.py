@@ -224,8 +224,7 @@ class Triggers:
 
     async def listen(self) -> None:
         """Deal with what is in the outbox."""
-        if self._pending or self._all:
-            await self.settled()
         while events := await waiting(self._parts.database):
+            await self.settled()  # also while somebody else is at it: the index may be empty still
             for event in events:
                 await self._upstreams.tell(event, self.listeners)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from app.db.database import Database
+from app.db.trigger_records import TriggerState
 from app.executions import Execution, State
 from app.flows.trigger_types import FlowTrigger
 from app.triggers.listening import heard_by
@@ -321,6 +322,42 @@ async def test_a_crash_loses_nothing_and_doubles_nothing(
         await rig.ended("down")
         await rig.step()
         assert len(await rig.executions("down")) == 1
+
+
+async def test_what_ends_before_the_triggers_start_is_heard(database: Database) -> None:
+    flows = RigFlows()
+    flows.put(up("a"))
+    flows.put(down(AFTER_A))
+    rig = Rig(database, flows=flows)  # a dead process may have left work, which ends at once
+    await rig.engine.end(await rig.engine.create("a"))
+    async with rig:
+        await rig.step()
+        assert len(await rig.ended("down")) == 1
+
+
+async def test_nobody_is_told_before_it_is_known_who_listens(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flows = RigFlows()
+    flows.put(up("a"))
+    flows.put(down(AFTER_A))
+    async with Rig(database, flows=flows) as rig:
+        listening, go_on = rig.parts.store.listening, asyncio.Event()
+
+        async def late() -> list[TriggerState]:
+            await go_on.wait()
+            return await listening()
+
+        monkeypatch.setattr(rig.parts.store, "listening", late)
+        settling = asyncio.create_task(rig.triggers.settled())
+        await rig.engine.end(await rig.engine.create("a"))
+        telling = asyncio.create_task(rig.triggers.listen())
+        await asyncio.sleep(0.01)
+        assert not telling.done()
+        go_on.set()
+        async with asyncio.timeout(5):
+            await asyncio.gather(settling, telling)
+        assert len(await rig.ended("down")) == 1
 
 
 def test_what_a_trigger_listens_to() -> None:
