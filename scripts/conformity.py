@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.serving import ROOT, service
 
@@ -30,7 +31,8 @@ def main() -> int:
     if not (data / "run_conformance.py").is_file():
         print(f"{data} has no run_conformance.py", file=sys.stderr)
         return 2
-    totals = {"service": against_service(data)}
+    outcome = against_service(data)
+    totals = {"service": f"{outcome.total} ({outcome.share:.1f} % of the tiers core and api)"}
     for part in ("render", "extra"):
         found = harness(data, [f"--{part}", f"tests.conformance:{part}"])
         totals[part] = found.splitlines()[-1]
@@ -39,15 +41,25 @@ def main() -> int:
     return 0
 
 
-def against_service(data: Path) -> str:
-    """Run the manifest against a fresh service; return the totals and the share that holds."""
+class Outcome(NamedTuple):
+    """How a service did: the harness's total, the percentage that counts, what failed."""
+
+    total: str
+    share: float
+    failed: Sequence[str]
+
+
+def against_service(data: Path) -> Outcome:
+    """Run the manifest against a fresh service."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         with service(Path(folder) / "data", **environment()) as (address, _):
             arguments = [address, "--prefix", "/api/v1/main", "--flows", ".", "--jobs", "4"]
             have = ["--have", "secret:*", "--have", "config:*", "--have", "env:*"]
             total = harness(data, [*arguments, *have, "--report", str(report)]).splitlines()[-1]
-        return f"{total} ({share(data, report):.1f} % of the tiers core and api)"
+        results: Mapping[str, Mapping[str, str]] = json.loads(report.read_text())
+    failed = [name for name, each in results.items() if each["result"] == "FAIL"]
+    return Outcome(total, share(data, results), failed)
 
 
 def environment() -> dict[str, str]:
@@ -70,12 +82,11 @@ def harness(data: Path, arguments: Sequence[str]) -> str:
     return done.stdout.strip() or done.stderr.strip()
 
 
-def share(data: Path, report: Path) -> float:
+def share(data: Path, results: Mapping[str, Mapping[str, str]]) -> float:
     """Return how many percent of the entries that count and ran hold."""
     manifest = json.loads((data / "manifest.json").read_text())
     entries = manifest["entries"] if isinstance(manifest, dict) else manifest
     counted = {entry["id"] for entry in entries if entry.get("tier") in ("core", "api")}
-    results: Mapping[str, Mapping[str, str]] = json.loads(report.read_text())
     outcomes = [each["result"] for name, each in results.items() if name in counted]
     ran = [outcome for outcome in outcomes if outcome != "SKIP"]
     return 100.0 * sum(outcome == "PASS" for outcome in ran) / max(1, len(ran))
