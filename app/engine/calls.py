@@ -111,4 +111,4 @@ def child_id(place: Place, part: str, *, restart: bool) -> str:
     number = run.attempts[-1].number
     if part and restart:
         number = 1 + sum(moment.state is State.RETRYING for moment in run.histories)
-    return task_run_id(place.live.id, f"{place.path}#{number}{part}")
+    return task_run_id(run.id, f"#{number}{part}")

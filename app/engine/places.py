@@ -2,7 +2,7 @@
 
 from app.engine.frames import Frame
 from app.engine.live import Live
-from app.executions import ROOT, Event, Kind, State, child_path, task_run_id
+from app.executions import ROOT, Event, Kind, State, child_path
 from app.flows.model import Task
 
 
@@ -17,7 +17,7 @@ class Place:
         self.task = task
         self.frame = frame
         self.path = child_path(frame.path, task.id, frame.index)
-        self.run_id = task_run_id(live.id, self.path)
+        self.run_id = live.execution.run_id(self.path)
 
     def event(self, kind: Kind, to: State | None = None, **data: object) -> Event:
         """Make an event of this task run; the first one says where the run belongs."""

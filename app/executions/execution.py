@@ -129,6 +129,8 @@ class Execution:
     wrote: dict[str, str] = field(default_factory=dict)
     """The commits that this execution's own writes made of namespaces' files."""
     attempt: int = 1
+    restarts: int = 0
+    """How often it went on after its end, or while it paused."""
     schedule_date: int | None = None
     """When (µs) it is to start; None is at once."""
     original_created_at: int | None = None
@@ -268,9 +270,15 @@ class Execution:
             if path in anew:
                 run.decision = None
         self.attempt += 1
+        self.restarts += 1
         self.outputs = self.reason = self.anew = None
         self.after = False
         self.move(State.RESTARTED, event.at)
+
+    def run_id(self, path: TaskRunPath) -> str:
+        """Return the id of the task run at a path, which may not be there yet."""
+        run = self.task_runs.get(path)
+        return run.id if run is not None else task_run_id(self.id, path, self.restarts)
 
     def _run(self, event: Event) -> TaskRun:
         run = self.task_runs.get(event.path)
@@ -281,7 +289,7 @@ class Execution:
     def _new_run(self, event: Event) -> TaskRun:
         data = event.data
         run = TaskRun(
-            id=task_run_id(self.id, event.path),
+            id=task_run_id(self.id, event.path, self.restarts),
             path=event.path,
             task=data["task"],
             parent=TaskRunPath(data.get("parent", ROOT)),

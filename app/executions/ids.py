@@ -14,9 +14,14 @@ def execution_id() -> str:
     return _base62((milliseconds << 80) | int.from_bytes(os.urandom(10), "big"))
 
 
-def task_run_id(execution: str, path: str) -> str:
-    """Return the id of a task run: always the same one for the same execution and path."""
-    digest = hashlib.blake2b(f"{execution}{path}".encode(), digest_size=16).digest()
+def task_run_id(execution: str, path: str, restarts: int = 0) -> str:
+    """Return the id of a task run: always the same one for the same execution and path.
+
+    One that is made after a restart gets another id than the one that was taken out, and with it
+    other idempotency keys: `restarts` counts those before it.
+    """
+    name = f"{execution}{path}~{restarts}" if restarts else f"{execution}{path}"
+    digest = hashlib.blake2b(name.encode(), digest_size=16).digest()
     return _base62(int.from_bytes(digest, "big"))
 
 

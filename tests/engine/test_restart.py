@@ -258,3 +258,28 @@ async def test_only_what_ended_is_deleted() -> None:
         await engine.commands.delete("main", made)
         with pytest.raises(NotFound):
             await engine.executor.get(made)
+
+
+TELLS = """
+id: tells
+tasks:
+  - {id: fails, type: core.execution.Fail}
+errors:
+  - {id: tell, type: test.Effect, name: told}
+  - {id: call, type: core.flow.Subflow, namespace: tests, flowId: child}
+"""
+
+
+async def test_what_runs_anew_after_a_restart_is_another_task_run() -> None:
+    child = flow("id: child\ntasks: [{id: a, type: core.debug.Return}]")
+    async with Engine(flow(TELLS), child) as engine:
+        first = await engine.run()
+        await engine.commands.restart("main", first.id)
+        second = await engine.end(first.id)
+        keys = [key for key in SERVICE.keys("told") if key.startswith(first.id)]
+        assert len(set(keys)) == 2, "a service that remembers keys would not be told again"
+        called = [each.task_runs["/call"].outputs["executionId"] for each in (first, second)]  # type: ignore[index]
+        assert called[0] != called[1]
+        again = await engine.executor.get(first.id)
+        assert again.task_runs["/fails"].id == first.task_runs["/fails"].id
+        assert again.restarts == 1
