@@ -27,6 +27,7 @@ class Row(NamedTuple):
     delivery: int
     fence: int
     data: dict[str, Any]
+    at: int = 0
 
 
 def journals(database: Path) -> dict[str, list[Row]]:
@@ -35,10 +36,10 @@ def journals(database: Path) -> dict[str, list[Row]]:
     connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
     query = (
         "SELECT execution_id, version, kind, path, from_state, to_state, attempt, delivery, fence,"
-        " data FROM journal ORDER BY execution_id, version"
+        " data, at FROM journal ORDER BY execution_id, version"
     )
     for row in connection.execute(query):
-        found[row[0]].append(Row(*row[:9], json.loads(row[9]) if row[9] else {}))
+        found[row[0]].append(Row(*row[:9], json.loads(row[9]) if row[9] else {}, row[10]))
     connection.close()
     return found
 

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import uvicorn
@@ -14,10 +15,14 @@ from starlette.routing import Route
 
 @dataclass
 class World:
-    """What arrived, by idempotency key; `failure` is the share of definite failures (500)."""
+    """What arrived, by idempotency key; `failure` is the share of definite failures (500).
+
+    `failures` has the shares of paths that differ from it.
+    """
 
     seed: int
     failure: float = 0.05
+    failures: Mapping[str, float] = field(default_factory=dict)
     arrived: Counter[str] = field(default_factory=Counter)
     answered: dict[str, int] = field(default_factory=dict)
     deliveries: dict[str, list[int]] = field(default_factory=dict)
@@ -33,7 +38,8 @@ class World:
         self.deliveries.setdefault(key, []).append(int(request.headers["x-flow-delivery"]))
         await asyncio.sleep(self._random.random() * 0.01)
         if key not in self.answered:
-            self.answered[key] = 500 if self._random.random() < self.failure else 201
+            share = self.failures.get(request.url.path, self.failure)
+            self.answered[key] = 500 if self._random.random() < share else 201
         return JSONResponse({"key": key}, status_code=self.answered[key])
 
     def server(self, port: int) -> uvicorn.Server:
