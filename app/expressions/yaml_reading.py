@@ -13,8 +13,8 @@ from app.expressions.budget import Meter
 from app.expressions.values import MAX_NESTING, java_text
 
 _NULL: Final = re.compile(r"~|null|Null|NULL|")
-_TRUE: Final = frozenset({"true", "True", "TRUE"})
-_FALSE: Final = frozenset({"false", "False", "FALSE"})
+_TRUE: Final = frozenset({"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"})
+_FALSE: Final = frozenset({"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"})
 _WHOLE: Final = re.compile(r"[-+]?[0-9]{1,300}")
 _RADIX: Final = re.compile(r"0(?:o[0-7]{1,300}|x[0-9a-fA-F]{1,300})")
 _DOUBLE: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")

@@ -91,7 +91,7 @@ ACCEPTED: list[tuple[dict[str, Any], Any, Any]] = [
     ({"type": "JSON"}, '{"a": [1, 2.5, null]}', {"a": [1, 2.5, None]}),
     ({"type": "JSON"}, "3", 3),
     ({"type": "JSON"}, {"a": 1}, {"a": 1}),
-    ({"type": "YAML"}, "some: property\nalist:\n- yes", {"some": "property", "alist": ["yes"]}),
+    ({"type": "YAML"}, "some: property\nalist:\n- of", {"some": "property", "alist": ["of"]}),
     ({"type": "YAML"}, {"a": 1}, {"a": 1}),
     ({"type": "URI"}, "https://www.google.com", "https://www.google.com"),
     ({"type": "URI"}, "http://a-b.example.org/x?y=z#w", "http://a-b.example.org/x?y=z#w"),

@@ -19,10 +19,11 @@ from app.flows.yaml import MAX_ALIASES, MAX_BYTES, YamlError, decode, load, spli
         ("true", True),
         ("True", True),
         ("FALSE", False),
-        ("yes", "yes"),
-        ("no", "no"),
-        ("on", "on"),
-        ("off", "off"),
+        ("yes", True),
+        ("Off", False),
+        ("'yes'", "yes"),
+        ("no", False),
+        ("on", True),
         ("y", "y"),
         ("null", None),
         ("~", None),
@@ -54,7 +55,7 @@ from app.flows.yaml import MAX_ALIASES, MAX_BYTES, YamlError, decode, load, spli
         ("123456789012345678901234567890", 123456789012345678901234567890),
     ],
 )
-def test_scalars_are_those_of_yaml_1_2(text: str, value: object) -> None:
+def test_scalars_are_those_of_kestra(text: str, value: object) -> None:
     assert load(f"- {text}").value == [value]
     assert type(load(f"- {text}").value[0]) is type(value)
 
