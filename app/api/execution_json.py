@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from app.api.times import duration, instant
 from app.executions import Execution, State, TaskRun
-from app.executions.execution import Attempt, Moment
+from app.executions.task_runs import Attempt, Moment
 from app.flows.encryption import veiled
 
 
