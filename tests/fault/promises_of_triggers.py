@@ -18,7 +18,8 @@ def scheduled(history: History) -> Iterator[str]:
         for date, count in Counter(dates).items():
             if count > 1:
                 yield f"T1 {flow} fired {count} times for {date}"
-        wanted = range(dates[0], max(dates[-1], history.until // _SECOND)) if dates else ()
+        last = max(dates[-1:], [history.until // _SECOND])[0]
+        wanted = range(dates[0], last + 1) if dates else [last]
         yield from (f"T2 {flow} has not fired for {date}" for date in sorted({*wanted} - {*dates}))
 
 
