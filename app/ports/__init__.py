@@ -1,0 +1,49 @@
+"""Every seam of the engine, by what it is about: this page names them all.
+
+The engine sees these and nothing else of the outside; `node` chooses the adapters. Each Protocol is
+a contract: its tests run on every implementation and on the fake.
+"""
+
+from app.ports.executions import Archive, ArchiveQuery, Ended, Executions, FlowKey, Slots
+from app.ports.files import NamespaceFile, NamespaceFiles, Storage
+from app.ports.flows import FlowNames, FlowRevision, FlowSource, LoadedFlow, Triggers
+from app.ports.http import HttpAnswer, HttpCall, HttpClient
+from app.ports.journal import Claim, Clock, Journal, LogEntry, MetricEntry
+from app.ports.programs import Command, Jq, Runner, Runners
+from app.ports.stores import KeptKey, KeyValue, KeyValues, LogLine, LogQuery, Logs, TaskCache
+
+__all__ = [
+    "Archive",
+    "ArchiveQuery",
+    "Claim",
+    "Clock",
+    "Command",
+    "Ended",
+    "Executions",
+    "FlowKey",
+    "FlowNames",
+    "FlowRevision",
+    "FlowSource",
+    "HttpAnswer",
+    "HttpCall",
+    "HttpClient",
+    "Journal",
+    "Jq",
+    "KeptKey",
+    "KeyValue",
+    "KeyValues",
+    "LoadedFlow",
+    "LogEntry",
+    "LogLine",
+    "LogQuery",
+    "Logs",
+    "MetricEntry",
+    "NamespaceFile",
+    "NamespaceFiles",
+    "Runner",
+    "Runners",
+    "Slots",
+    "Storage",
+    "TaskCache",
+    "Triggers",
+]

@@ -1,0 +1,94 @@
+"""Flows by revision, and their triggers as far as tasks may change them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from app.flows.model import Flow
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRevision:
+    """One revision of a flow: what one commit says of it."""
+
+    tenant: str
+    namespace: str
+    flow_id: str
+    revision: int
+    commit: str
+    blob: str
+    path: str
+    source_id: str
+    kind: str = "commit"
+    """commit | reset | delete | import"""
+    state: str = "active"
+    """active | superseded | invalid | held | redacted"""
+    author_name: str = ""
+    author_email: str = ""
+    authored_at: int = 0
+    subject: str = ""
+    snapshot: str = ""
+    """The commit that is active in the namespace: what a new execution pins."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedFlow:
+    """A flow ready to run: its revision, its model, its source text."""
+
+    revision: FlowRevision
+    flow: Flow
+    source: str
+    plans: dict[int, Any] = field(default_factory=dict)
+    """What the engine prepared for the flow's tasks, by their identity; lives as long as they."""
+
+
+class FlowSource(Protocol):
+    """Where flows come from: what Git says, by active revision, number or commit."""
+
+    async def current(self, tenant: str, namespace: str, flow_id: str) -> LoadedFlow:
+        """Return what runs now: the pinned revision, else the active one.
+
+        Raises:
+            NotFound: when there is no such flow.
+            Gone: when it was deleted.
+        """
+        ...
+
+    async def at(
+        self,
+        tenant: str,
+        namespace: str,
+        flow_id: str,
+        *,
+        revision: int | None = None,
+        commit: str | None = None,
+    ) -> LoadedFlow:
+        """Return the flow at a revision number, or as the given commit says.
+
+        Raises:
+            NotFound: when there is no such flow or revision.
+            Conflict: when that revision is invalid or redacted.
+        """
+        ...
+
+
+class FlowNames(Protocol):
+    """Which flows there are."""
+
+    def active(self, tenant: str | None = None) -> Sequence[FlowRevision]:
+        """Return what Git says now of every flow, in order of name."""
+        ...
+
+
+class Triggers(Protocol):
+    """The state of triggers, as far as tasks may change it."""
+
+    async def set_disabled(
+        self, tenant: str, namespace: str, flow_id: str, trigger: str, *, disabled: bool
+    ) -> None:
+        """Stop a trigger from firing, or let it fire again.
+
+        Raises:
+            NotFound: when the flow has no such trigger.
+        """
+        ...
