@@ -82,7 +82,7 @@ async def test_commit_run_roll_back(settings: Settings) -> None:
         await first.sync.rollback("main", "demo", "greet", to=one.commit, reason="rude", actor=ANN)
         assert (await run(first)).outputs == {"greeting": "hello world"}
         lines = await first.logs.lines(execution.id, least=20)
-        assert [line.message for line in lines] == ["hello Ann"]
+        assert [line.message for line in lines] == ["Waiting for PT0.01S", "hello Ann"]
     async with node(settings) as second:
         assert (await run(second)).outputs == {"greeting": "hello world"}, "a pin outlives a stop"
         assert (await run(second, revision=2)).outputs == {"greeting": "goodbye world"}
