@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,11 +12,12 @@ from app.api.execution_files import files_of
 from app.api.forms import read_form
 from app.api.paths import PREFIX, ExecutionId, Tenant
 from app.api.query import known_keys
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.status import answer, owned
 from app.api.verbs import ACTOR
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/executions",
     tags=["Executions"],
     dependencies=[Depends(known_keys)],

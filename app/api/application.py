@@ -158,7 +158,7 @@ def make_application(
     for handled in (HeadwaterError, HTTPException, RequestValidationError, Exception):
         application.add_exception_handler(handled, on_error)
     for router in _ROUTERS:
-        application.include_router(router)
+        application.router.routes += router.routes  # as they are: including would read each again
     return application
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import Body, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from starlette.requests import Request
@@ -18,6 +18,7 @@ from app.api.execution_parameters import PLAIN_FILTERS
 from app.api.paths import PREFIX, Tenant
 from app.api.query import known_keys, takes_filters
 from app.api.result_documents import CountDocument
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.verbs import Remains, Verb, do_all
 from app.errors import BadRequest
@@ -29,7 +30,7 @@ MAX_FOUND = 10_000
 
 _PAGE = 1_000
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/executions",
     tags=["Executions"],
     dependencies=[Depends(known_keys)],

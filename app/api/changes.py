@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import Body, Depends, Query
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from starlette.requests import Request
@@ -21,6 +21,7 @@ from app.api.execution_json import restarted_json
 from app.api.forms import read_form
 from app.api.paths import PREFIX, ExecutionId, Tenant
 from app.api.query import known_keys
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.status import answer, owned
 from app.api.verbs import Remains, Target, delete
@@ -29,7 +30,7 @@ from app.executions import Execution, State
 
 MAX_LABELS = 64
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/executions",
     tags=["Executions"],
     dependencies=[Depends(known_keys)],

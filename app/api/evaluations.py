@@ -3,7 +3,7 @@
 import traceback
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import Depends, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,13 +13,14 @@ from app.api.execution_flows import loaded_for
 from app.api.paths import PREFIX, ExecutionId, Tenant
 from app.api.query import known_keys
 from app.api.result_documents import EvaluationDocument
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.status import owned
 from app.errors import BadRequest, ExpressionError, TooLarge
 
 MAX_EXPRESSION = 100_000
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/executions",
     tags=["Executions"],
     dependencies=[Depends(known_keys)],

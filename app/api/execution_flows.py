@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.responses import Response
 
 from app.api.answers import Json
@@ -14,6 +14,7 @@ from app.api.graphs import Subflows, drawn, runs_of
 from app.api.paths import PREFIX, ExecutionId, FlowId, Namespace, Tenant
 from app.api.query import known_keys
 from app.api.result_documents import GraphDocument
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.status import owned
 from app.errors import Conflict
@@ -21,7 +22,7 @@ from app.executions import Execution
 from app.flows.model import Task
 from app.ports import FlowRevision, LoadedFlow
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/executions",
     tags=["Executions"],
     dependencies=[Depends(known_keys)],

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import Body, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,6 +13,7 @@ from app.api.execution_parameters import PLAIN_FILTERS
 from app.api.flow_archives import table
 from app.api.paths import PREFIX, Tenant
 from app.api.query import known_keys, takes_filters
+from app.api.routing import Router
 from app.api.services import Node
 from app.api.stats import FlowFilter
 from app.api.times import instant
@@ -20,7 +21,7 @@ from app.executions import Execution
 
 MAX_ROWS = 1_000
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/executions",
     tags=["Executions"],
     dependencies=[Depends(known_keys)],

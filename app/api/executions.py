@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -31,19 +31,20 @@ from app.api.paths import (
     Tenant,
 )
 from app.api.query import Page, Size, Sort, known_keys, takes_filters
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.status import owned, status
 from app.db.executions import ExecutionFilter
 
 _PATH = f"{PREFIX}/{{tenant}}/executions"
 
-router = APIRouter(
+router = Router(
     prefix=_PATH,
     tags=["Executions"],
     dependencies=[Depends(known_keys)],
     responses=problems_of(400, 404),
 )
-hot = APIRouter(prefix=_PATH, tags=["Executions"])
+hot = Router(prefix=_PATH, tags=["Executions"])
 """Routes whose handlers read the request by themselves; see `hot.find`."""
 
 

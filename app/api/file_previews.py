@@ -6,7 +6,7 @@ import codecs
 import itertools
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.responses import Response
 
 from app.api.answers import Json
@@ -16,6 +16,7 @@ from app.api.executions import FilePath
 from app.api.paths import PREFIX, ExecutionId, Tenant
 from app.api.query import known_keys
 from app.api.result_documents import PreviewDocument
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.status import owned
 from app.errors import HeadwaterError, Invalid
@@ -28,7 +29,7 @@ MAX_BYTES = 8 * 1024 * 1024
 
 _PICTURES = frozenset({"png", "jpg", "jpeg", "gif", "svg", "webp", "bmp"})
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/executions",
     tags=["Executions"],
     dependencies=[Depends(known_keys)],

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -15,10 +15,11 @@ from app.api.file_attributes import FilePath, clean
 from app.api.multipart import MultipartReader, boundary_of
 from app.api.paths import PREFIX, Namespace, Tenant
 from app.api.query import known_keys
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.errors import BadRequest
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/namespaces/{{namespace}}/files",
     tags=["Namespace files"],
     dependencies=[Depends(known_keys)],

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,6 +21,7 @@ from app.api.flow_toggles import Names
 from app.api.multipart import MultipartReader, boundary_of
 from app.api.paths import PREFIX, Tenant
 from app.api.query import known_keys, takes_filters
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.errors import BadRequest, Invalid, TooLarge
 from app.flows.yaml import split_documents
@@ -35,7 +36,7 @@ MAX_UNPACKED = 64 * 1024 * 1024
 PART = "fileUpload"
 _YAML = (".yaml", ".yml")
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/flows",
     tags=["Flows"],
     dependencies=[Depends(known_keys)],

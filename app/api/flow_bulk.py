@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import Body, Depends, Query
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +16,7 @@ from app.api.flow_json import flow_json, revision_json
 from app.api.flow_lookup import Key, existing
 from app.api.paths import FLOW_RULE, NAMESPACE_RULE, PREFIX, Namespace, Tenant
 from app.api.query import known_keys
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.validation import divided, text_of
 from app.errors import Gone, Invalid, NotFound
@@ -23,7 +24,7 @@ from app.flows.problems import Problem
 from app.sync.model import FlowWrite
 from app.sync.validation import parse
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/flows",
     tags=["Flows"],
     dependencies=[Depends(known_keys)],

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,13 +15,14 @@ from app.api.graphs import Subflows, drawn, drawn_flow
 from app.api.paths import PREFIX, FlowId, Namespace, Tenant
 from app.api.query import known_keys
 from app.api.result_documents import DependenciesDocument, GraphDocument
+from app.api.routing import Router
 from app.api.services import Node
 from app.api.validation import text_of
 from app.errors import Invalid
 from app.flows.topology import Name
 from app.sync.validation import parse
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}",
     tags=["Flows"],
     dependencies=[Depends(known_keys)],

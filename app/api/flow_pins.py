@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
@@ -12,9 +12,10 @@ from app.api.documents import problems_of
 from app.api.paths import COMMIT_RULE, PREFIX, FlowId, Namespace, Tenant
 from app.api.query import known_keys
 from app.api.records import record_json
+from app.api.routing import Router
 from app.api.services import Node
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/flows",
     tags=["Rollback"],
     dependencies=[Depends(known_keys)],
@@ -109,7 +110,7 @@ async def rollback(
     return Json(record_json(made))
 
 
-pins = APIRouter(
+pins = Router(
     prefix=f"{PREFIX}/{{tenant}}/pins",
     tags=["Rollback"],
     dependencies=[Depends(known_keys)],

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.responses import Response
 
 from app.api.answers import page
@@ -16,6 +16,7 @@ from app.api.flow_search import ordered
 from app.api.paths import PREFIX, Tenant
 from app.api.query import Page, Size, Sort, known_keys
 from app.api.result_documents import SourceHitPage
+from app.api.routing import Router
 from app.api.services import Node
 from app.errors import BadRequest
 from app.ports import FlowRevision
@@ -33,7 +34,7 @@ _SECTIONS: Mapping[str, frozenset[str]] = {
     "INPUTS": frozenset({"inputs"}),
 }
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/flows",
     tags=["Flows"],
     dependencies=[Depends(known_keys)],

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import Body, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,6 +18,7 @@ from app.api.flow_search import find, plain_filters
 from app.api.paths import PREFIX, FlowId, Namespace, Tenant
 from app.api.query import known_keys, takes_filters
 from app.api.result_documents import CountDocument
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.validation import text_of
 from app.errors import Invalid
@@ -28,7 +29,7 @@ from app.sync.model import FlowWrite
 
 MAX_FLOWS = 1_000
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/flows",
     tags=["Flows"],
     dependencies=[Depends(known_keys)],

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,12 +13,13 @@ from app.api.flow_json import flow_json
 from app.api.flow_lookup import Key, existing
 from app.api.paths import PREFIX, FlowId, Namespace, Tenant
 from app.api.query import known_keys
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.validation import text_of
 from app.errors import Invalid, PreconditionFailed
 from app.ports import FlowRevision
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/flows",
     tags=["Flows"],
     dependencies=[Depends(known_keys)],

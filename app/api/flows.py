@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,13 +21,14 @@ from app.api.flow_lookup import (
 from app.api.flow_search import find, ordered, plain_filters
 from app.api.paths import PREFIX, FlowId, Namespace, Tenant
 from app.api.query import Page, Size, Sort, known_keys, takes_filters
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.engine.inputs import find_task
 from app.errors import Conflict, Gone, NotFound
 from app.flows.dump import dump
 from app.ports import FlowRevision, LoadedFlow
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/flows",
     tags=["Flows"],
     dependencies=[Depends(known_keys)],

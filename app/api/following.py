@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Self
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,6 +17,7 @@ from app.api.log_json import log_json
 from app.api.logs import MinLevel, number_of
 from app.api.paths import PREFIX, ExecutionId, Tenant
 from app.api.query import known_keys
+from app.api.routing import Router
 from app.api.services import Node, Services, stopping
 from app.api.status import owned
 from app.executions import Event, Execution
@@ -25,7 +26,7 @@ from app.ports import LogEntry
 _LAST_LINES = 0.1
 """Seconds within which the last lines of an execution are durable."""
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}",
     dependencies=[Depends(known_keys)],
     responses={**problems_of(404, 429), **text_answer("Events", "text/event-stream")},

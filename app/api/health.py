@@ -4,7 +4,6 @@ import platform
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,11 +11,12 @@ from app import __version__
 from app.api.answers import Json
 from app.api.documents import problems_of, text_answer
 from app.api.paths import PREFIX
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.errors import HeadwaterError, Unavailable
 from app.telemetry import METRICS
 
-router = APIRouter(tags=["Operations"])
+router = Router(tags=["Operations"])
 
 
 @router.head("/livez", include_in_schema=False)

@@ -5,7 +5,7 @@ The body stays as it came: its signature is over the raw bytes, and nothing is p
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import Depends, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,9 +14,10 @@ from app.api.documents import problems_of
 from app.api.paths import PREFIX
 from app.api.query import known_keys
 from app.api.raw_bodies import raw_body
+from app.api.routing import Router
 from app.api.services import Node
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/hooks",
     tags=["Git"],
     dependencies=[Depends(known_keys)],

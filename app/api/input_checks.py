@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,6 +17,7 @@ from app.api.forms import read_form
 from app.api.paths import PREFIX, ExecutionId, FlowId, Namespace, Tenant
 from app.api.query import known_keys
 from app.api.result_documents import InputsDocument
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.status import owned
 from app.engine.inputs import find_task
@@ -27,7 +28,7 @@ from app.flows.inputs import InputState
 from app.flows.model import Inputs
 from app.ports import LoadedFlow
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/executions",
     tags=["Executions"],
     dependencies=[Depends(known_keys)],

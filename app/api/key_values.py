@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Header
+from fastapi import Body, Depends, Header
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +15,7 @@ from app.api.filters import Leaf, no_field, read_filters
 from app.api.kv_literals import literal
 from app.api.paths import PREFIX, Namespace, Tenant
 from app.api.query import Page, Size, Sort, known_keys, takes_filters
+from app.api.routing import Router
 from app.api.services import Node
 from app.api.single_filters import only_value, single_leaves, sortable
 from app.api.times import instant, read_duration
@@ -24,7 +25,7 @@ from app.errors import BadRequest, Invalid, NotFound, TooLarge
 from app.flows.keyvalues import is_key, lineage
 from app.ports import KeyValue
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}",
     tags=["Key-value pairs"],
     dependencies=[Depends(known_keys)],

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -13,6 +13,7 @@ from app.api.log_filters import PLAIN_FILTERS, wanted
 from app.api.log_json import log_json, log_text
 from app.api.paths import PREFIX, ExecutionId, FlowId, Namespace, Tenant
 from app.api.query import Page, Size, Sort, known_keys, takes_filters
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.single_filters import sortable
 from app.api.status import owned
@@ -21,7 +22,7 @@ from app.engine.logs import LEVELS
 from app.errors import NotFound
 from app.ports import LogQuery
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}",
     tags=["Logs"],
     dependencies=[Depends(known_keys)],

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.responses import Response
 
 from app.api.answers import Json, page
@@ -12,6 +12,7 @@ from app.api.logs import TaskId, TaskRunId
 from app.api.metric_series import Aggregation, series, stretch_of
 from app.api.paths import PREFIX, ExecutionId, FlowId, Namespace, Tenant
 from app.api.query import Page, Size, Sort, known_keys
+from app.api.routing import Router
 from app.api.services import Node
 from app.api.single_filters import sortable
 from app.api.status import owned
@@ -19,7 +20,7 @@ from app.api.times import read_instant
 from app.db.metrics import SORTABLE, MetricQuery
 from app.errors import BadRequest
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/metrics",
     tags=["Metrics"],
     dependencies=[Depends(known_keys)],

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.responses import Response
 
 from app.api.actors import ACTOR, Message
@@ -12,11 +12,12 @@ from app.api.execution_files import disposition
 from app.api.file_attributes import FilePath, attributes, children, clean, visible
 from app.api.paths import PREFIX, Namespace, Tenant
 from app.api.query import known_keys
+from app.api.routing import Router
 from app.api.services import Node
 from app.api.times import instant
 from app.errors import Conflict, NotFound, TooLarge
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/namespaces/{{namespace}}/files",
     tags=["Namespace files"],
     dependencies=[Depends(known_keys)],

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from starlette.requests import Request
@@ -14,10 +14,11 @@ from app.api.documents import problems_of
 from app.api.filters import Leaf, holds, no_field, read_filters
 from app.api.paths import PREFIX, Namespace, Tenant
 from app.api.query import Page, Size, Sort, known_keys, takes_filters
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.errors import BadRequest, NotFound
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/namespaces",
     tags=["Namespaces"],
     dependencies=[Depends(known_keys)],

@@ -1,14 +1,15 @@
 """The names that expressions know: for completion in editors."""
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.responses import Response
 
 from app.api.answers import Json
 from app.api.paths import PREFIX
 from app.api.query import known_keys
+from app.api.routing import Router
 from app.expressions.registry import FILTERS, FUNCTIONS
 
-router = APIRouter(prefix=f"{PREFIX}/pebble", tags=["Plugins"], dependencies=[Depends(known_keys)])
+router = Router(prefix=f"{PREFIX}/pebble", tags=["Plugins"], dependencies=[Depends(known_keys)])
 
 
 @router.get("/filters", summary="Filters of expressions")

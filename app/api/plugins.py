@@ -6,7 +6,7 @@ They belong to the instance; older clients ask for them below a tenant.
 import asyncio
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,6 +15,7 @@ from app.api.documents import problems_of
 from app.api.paths import PREFIX
 from app.api.plugin_json import groups, subgroups
 from app.api.query import Page, Size, Sort, known_keys
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.errors import NotFound
 from app.flows.declarations import INPUT_TYPES
@@ -22,7 +23,7 @@ from app.flows.schema import flow_schema, input_schema
 from app.flows.schema_docs import type_documentation
 from app.flows.typed import Typed
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/plugins",
     tags=["Plugins"],
     dependencies=[Depends(known_keys)],

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-router = APIRouter(include_in_schema=False)
+from app.api.routing import Router
+
+router = Router(include_in_schema=False)
 
 _HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 _STYLE = """

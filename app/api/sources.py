@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -11,11 +11,12 @@ from app.api.documents import problems_of
 from app.api.paths import PREFIX, RunId, SourceId
 from app.api.query import known_keys
 from app.api.records import record_json
+from app.api.routing import Router
 from app.api.services import Node
 from app.errors import BadRequest, Invalid, NotFound, Unavailable
 from app.sync.model import FlowKey
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/sources",
     tags=["Git"],
     dependencies=[Depends(known_keys)],

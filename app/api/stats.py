@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from starlette.requests import Request
@@ -16,6 +16,7 @@ from app.api.execution_json import execution_json
 from app.api.log_json import LEVEL_NAMES
 from app.api.paths import PREFIX, Tenant
 from app.api.query import known_keys
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.times import duration, instant, read_instant
 from app.db.executions import ExecutionFilter
@@ -33,7 +34,7 @@ _FINE = 500
 
 _DAYS = 30
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/stats",
     tags=["Figures"],
     dependencies=[Depends(known_keys)],

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import Body, Depends, Query
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,6 +13,7 @@ from app.api.documents import answers_with, problems_of
 from app.api.paths import PREFIX, Tenant
 from app.api.query import known_keys, takes_filters
 from app.api.result_documents import CountDocument
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.triggers import PLAIN_FILTERS, TriggerName, triggers_wanted
 from app.db.trigger_records import TriggerKey
@@ -21,7 +22,7 @@ from app.triggers.verbs import TriggerVerbs
 
 MAX_TRIGGERS = 1_000
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/triggers",
     tags=["Triggers"],
     dependencies=[Depends(known_keys)],

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Path, Query
+from fastapi import Body, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from starlette.requests import Request
@@ -15,6 +15,7 @@ from app.api.documents import problems_of
 from app.api.filters import Leaf, no_field, read_filters
 from app.api.paths import PREFIX, FlowId, Namespace, Tenant
 from app.api.query import Page, Size, Sort, known_keys, takes_filters
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.single_filters import only_value, single_leaves, sortable
 from app.api.times import read_instant
@@ -26,7 +27,7 @@ from app.flows.dump import dump
 from app.flows.labels import Labels, label_map
 from app.triggers.reconciling import trigger_of
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/triggers",
     tags=["Triggers"],
     dependencies=[Depends(known_keys)],

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,6 +14,7 @@ from app.api.documents import ValidationDocument, answers_with, problems_of, yam
 from app.api.paths import PREFIX, Tenant
 from app.api.problems import described
 from app.api.query import known_keys
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.errors import Invalid
 from app.flows.model import Task, Trigger
@@ -25,7 +26,7 @@ from app.sync.validation import ANALYSER, parse
 
 MAX_DOCUMENTS = 1_000
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/flows",
     tags=["Flows"],
     dependencies=[Depends(known_keys)],

@@ -5,7 +5,7 @@ The key is the only authentication, so that any service can call; see `triggers.
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,13 +15,14 @@ from app.api.documents import EXECUTION, problems_of
 from app.api.execution_json import execution_json
 from app.api.paths import PREFIX, Tenant
 from app.api.raw_bodies import raw_body
+from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.waiting import ended
 from app.executions import Execution
 from app.flows.trigger_types import Webhook
 from app.triggers.webhooks import WebhookCall
 
-router = APIRouter(
+router = Router(
     prefix=f"{PREFIX}/{{tenant}}/executions/webhook",
     tags=["Webhooks"],
     responses={**problems_of(404, 409, 413, 422, 429), **EXECUTION},
