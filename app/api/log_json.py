@@ -37,8 +37,8 @@ def log_text(row: Any) -> str:
     return f"{at} {LEVEL_NAMES.get(row.level, 'INFO')} {row.message}\n"
 
 
-def metric_json(row: Any, execution: Execution) -> dict[str, Any]:
-    """Return a row of the metrics as a `MetricEntry`."""
+def metric_json(row: Any, execution: Any) -> dict[str, Any]:
+    """Return a row of the metrics as a `MetricEntry`; `execution` says whose it is."""
     return {
         "tenantId": execution.tenant,
         "namespace": execution.namespace,

@@ -97,10 +97,7 @@ async def search(
 )
 async def lines(query: Lines, node: Node) -> Response:
     """List the lines that the tasks of an execution wrote, in order; none of an unknown one."""
-    try:
-        await _owned(node, query)
-    except NotFound:
-        return Json([])
+    await node.sink.settled()
     found = [row async for rows in _pages(node, query) for row in rows]
     return Json([log_json(row, row) for row in found])
 
@@ -149,9 +146,23 @@ async def delete_of_flow(
 
 
 async def _owned(node: Services, query: LogQuery) -> None:
-    """Make sure that the execution is there, and what its tasks wrote so far."""
-    await owned(node, query.tenant, query.execution_id or "")
+    """Make sure that the execution is known, and what its tasks wrote so far."""
+    await owner_of(node, query.tenant, query.execution_id or "")
     await node.sink.settled()
+
+
+async def owner_of(node: Services, tenant: str, execution_id: str) -> Any:
+    """Return whose logs and metrics are asked for: an execution, or what is kept of a deleted one.
+
+    Raises:
+        NotFound: when there is neither, or it is another tenant's.
+    """
+    try:
+        return await owned(node, tenant, execution_id)
+    except NotFound:
+        if (kept := await node.logs.kept(tenant, execution_id)) is not None:
+            return kept
+        raise
 
 
 async def _pages(node: Services, query: LogQuery) -> AsyncIterator[list[Any]]:

@@ -8,14 +8,13 @@ from starlette.responses import Response
 from app.api.answers import Json, page
 from app.api.documents import problems_of
 from app.api.log_json import metric_json
-from app.api.logs import TaskId, TaskRunId
+from app.api.logs import TaskId, TaskRunId, owner_of
 from app.api.metric_series import Aggregation, series, stretch_of
 from app.api.paths import PREFIX, ExecutionId, FlowId, Namespace, Tenant
 from app.api.query import Page, Size, Sort, known_keys
 from app.api.routing import Router
 from app.api.services import Node
 from app.api.single_filters import sortable
-from app.api.status import owned
 from app.api.times import read_instant
 from app.db.metrics import SORTABLE, MetricQuery
 from app.errors import BadRequest
@@ -131,7 +130,7 @@ async def of_execution(
     task_id: TaskId = None,
 ) -> Response:
     """List the figures that the tasks of an execution reported, one page of them."""
-    execution = await owned(node, tenant, execution_id)
+    execution = await owner_of(node, tenant, execution_id)
     await node.sink.settled()
     rows, total = await node.metrics.of_execution(
         execution_id,

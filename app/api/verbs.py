@@ -90,6 +90,7 @@ async def delete(node: Services, target: Target, remains: Remains) -> None:
     """Delete an execution; one that runs is killed before, if that is wanted."""
     if remains.unfinished and not (await owned(node, *target)).state.terminal:
         await node.commands.kill(*target)
+    await node.sink.settled()  # what was written is deleted too, or known as kept
     await node.commands.delete(
         *target, logs=remains.logs, metrics=remains.metrics, files=remains.files
     )

@@ -6,19 +6,19 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, delete, func, select, tuple_
 
 from app.db.database import Database
+from app.db.owners import EITHER, Owner, forget, ids_where, kept, with_owner, within
 from app.db.sql import Row
-from app.db.tables import ExecutionRow, LogRow
+from app.db.tables import LogRow
 from app.ports import LogLine, LogQuery
 
 _LOG: Any = LogRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
-_EXECUTION: Any = ExecutionRow.__table__  # type: ignore[attr-defined]  # as above
-_L, _E = _LOG.c, _EXECUTION.c
+_L = _LOG.c
 
 SORTABLE = {
     "timestamp": _L.at,
     "level": _L.level,
-    "namespace": _E.namespace,
-    "flowId": _E.flow_id,
+    "namespace": EITHER.namespace,
+    "flowId": EITHER.flow_id,
     "taskId": _L.task_id,
     "executionId": _L.execution_id,
 }
@@ -70,6 +70,11 @@ class SqlLogs:
             statement = statement.where(tuple_(_L.at, _L.seq) > (after.at, after.seq))
         return [LogLine(*row) for row in await self._database.fetch(statement)]
 
+    async def kept(self, tenant: str, execution_id: str) -> Row | None:
+        """Return whose the logs or metrics of a deleted execution are, if some were kept."""
+        rows = await self._database.fetch(kept(tenant, execution_id))
+        return rows[0] if rows else None
+
     async def search(
         self, query: LogQuery, *, page: int = 1, size: int = 10, sort: Sequence[str] = ()
     ) -> tuple[list[LogLine], int]:
@@ -89,16 +94,17 @@ class SqlLogs:
             deleted = (await self._database.transact(delete(_LOG).where(keys.in_(some))))[0]
             count += deleted
             if deleted < _DELETED_AT_ONCE:
+                await self._database.transact(forget())
                 return count
 
 
 def _lines(query: LogQuery) -> Select[Any]:
     columns = (
         _L.seq,
-        _E.tenant,
-        _E.namespace,
-        _E.flow_id,
-        _E.trigger_id,
+        EITHER.tenant,
+        EITHER.namespace,
+        EITHER.flow_id,
+        EITHER.trigger_id,
         _L.execution_id,
         _L.task_run_id,
         _L.task_id,
@@ -107,36 +113,29 @@ def _lines(query: LogQuery) -> Select[Any]:
         _L.at,
         _L.message,
     )
-    joined = select(*columns).join_from(_LOG, _EXECUTION, _E.id == _L.execution_id)
+    joined = select(*columns).select_from(with_owner(_LOG))
     return joined.where(*_of_executions(query), *_of_lines(query))
 
 
-def _of_tenant(query: LogQuery) -> ColumnElement[bool]:
-    """Return the condition on the tenant.
-
-    Of one flow, executions are found first. Without one, SQLite would go through all executions of
-    the tenant too, were its column's index of use; so it takes the lines in order of time.
-    """
-    narrow = query.flow_id or query.execution_id or query.trigger_id
-    tenant: ColumnElement[str] = _E.tenant if narrow else _E.tenant.concat("")
-    return tenant == query.tenant
-
-
 def _of_executions(query: LogQuery) -> list[ColumnElement[bool]]:
-    """Return the conditions on the execution that a line belongs to."""
-    checks = [_of_tenant(query)]
-    if query.namespace:
-        same = _E.namespace == query.namespace
-        below = _E.namespace.startswith(query.namespace + ".", autoescape=True)
-        checks.append(same | below if query.below else same)
-    if query.flow_id:
-        checks.append(_E.flow_id == query.flow_id)
-    if query.trigger_id:
-        checks.append(_E.trigger_id == query.trigger_id)
+    """Return the conditions on the execution that a line belongs to.
+
+    Of one flow or trigger, executions are found first; else lines are taken in order of time.
+    """
+
+    def meant(owner: Owner) -> list[ColumnElement[bool]]:
+        return _of_owner(query, owner)
+
     if query.execution_id:
-        # Of both tables, so that either one's key is of use.
-        checks += [_E.id == query.execution_id, _L.execution_id == query.execution_id]
-    return checks
+        return [_L.execution_id == query.execution_id, *meant(EITHER)]
+    if query.flow_id or query.trigger_id:
+        return [_L.execution_id.in_(ids_where(meant))]
+    return meant(EITHER)
+
+
+def _of_owner(query: LogQuery, owner: Owner) -> list[ColumnElement[bool]]:
+    checks = within(owner, query.tenant, query.namespace, query.flow_id, below=query.below)
+    return [*checks, owner.trigger_id == query.trigger_id] if query.trigger_id else checks
 
 
 def _of_lines(query: LogQuery) -> list[ColumnElement[bool]]:
@@ -155,7 +154,7 @@ def _of_lines(query: LogQuery) -> list[ColumnElement[bool]]:
     if query.until is not None:
         checks.append(_L.at <= query.until)
     if query.text:
-        texts = (_L.message, _L.task_id, _E.flow_id, _E.namespace, _L.execution_id)
+        texts = (_L.message, _L.task_id, EITHER.flow_id, EITHER.namespace, _L.execution_id)
         found = [column.icontains(query.text, autoescape=True) for column in texts]
         checks.append(found[0] | found[1] | found[2] | found[3] | found[4])
     return checks

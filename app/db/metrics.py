@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, func, literal_column, select
 
 from app.db.database import Database
+from app.db.owners import Owner, ids_where, within
 from app.db.sql import Row
-from app.db.tables import ExecutionRow, MetricRow
+from app.db.tables import MetricRow
 
 _METRIC: Any = MetricRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
-_EXECUTION: Any = ExecutionRow.__table__  # type: ignore[attr-defined]  # as above
-_M, _E = _METRIC.c, _EXECUTION.c
+_M = _METRIC.c
 
 SORTABLE = {"timestamp": _M.at, "name": _M.name, "value": _M.value, "taskId": _M.task_id}
 """Kestra's sort keys and our columns."""
@@ -100,16 +100,14 @@ class SqlMetrics:
 
 
 def _matching(query: MetricQuery, *columns: Any) -> Select[Any]:
-    joined = select(*columns).join_from(_METRIC, _EXECUTION, _E.id == _M.execution_id)
-    return joined.where(*_conditions(query))
+    return select(*columns).select_from(_METRIC).where(*_conditions(query))
 
 
 def _conditions(query: MetricQuery) -> list[ColumnElement[bool]]:
-    checks = [
-        _E.tenant == query.tenant,
-        _E.namespace == query.namespace,
-        _E.flow_id == query.flow_id,
-    ]
+    def meant(owner: Owner) -> list[ColumnElement[bool]]:
+        return within(owner, query.tenant, query.namespace, query.flow_id, below=False)
+
+    checks = [_M.execution_id.in_(ids_where(meant))]
     if query.task_id is not None:
         checks.append(_M.task_id == query.task_id)
     if query.name is not None:

@@ -1,11 +1,13 @@
 """Deleting executions that ended, and what belongs to them: the `Archive` port on SQL."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, select
 
 from app.db.database import Database
+from app.db.owners import forget_some, keep
 from app.db.tables import ClaimRow, ExecutionRow, JournalRow, LogRow, MetricRow, SlotRow
 from app.ports import ArchiveQuery, Ended
 
@@ -40,13 +42,18 @@ class SqlArchive:
         return [Ended(*row) for row in rows]
 
     async def delete(self, ids: Sequence[str]) -> int:
-        """Delete executions with their journals; return how many there were."""
+        """Delete executions with their journals; return how many there were.
+
+        Where log lines or figures stay, it stays known whose they are.
+        """
         over = select(_C.id).where(_C.id.in_(ids), _C.open == 0)  # one may go on meanwhile
         parts = [
             delete(table).where(table.c.execution_id.in_(over))
             for table in (_JOURNAL, _CLAIM, _SLOT)
         ]
-        gone = await self._database.transact(*parts, delete(_EXECUTION).where(_C.id.in_(over)))
+        going = delete(_EXECUTION).where(_C.id.in_(over))
+        kept = keep(over, time.time_ns() // 1_000)
+        gone = await self._database.transact(kept, *parts, going)
         return gone[-1]
 
     async def delete_logs(self, ids: Sequence[str]) -> int:
@@ -59,7 +66,7 @@ class SqlArchive:
 
     async def _of(self, table: Any, ids: Sequence[str]) -> int:
         statement = delete(table).where(table.c.execution_id.in_(ids))
-        return (await self._database.transact(statement))[0]
+        return (await self._database.transact(statement, forget_some(ids)))[0]
 
 
 def _conditions(query: ArchiveQuery) -> list[ColumnElement[bool]]:

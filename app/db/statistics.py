@@ -7,10 +7,10 @@ from sqlalchemy import func, select
 
 from app.db.database import Database
 from app.db.executions import ExecutionFilter, conditions_of
+from app.db.owners import EITHER, with_owner, within
 from app.db.tables import ExecutionRow, LogRow
 
 _E: Any = ExecutionRow.__table__.c  # type: ignore[attr-defined]  # SQLModel sets it
-_EXECUTION: Any = ExecutionRow.__table__  # type: ignore[attr-defined]  # as above
 _LOG: Any = LogRow.__table__  # type: ignore[attr-defined]  # as above
 
 FIELDS = {"namespace": _E.namespace, "flowId": _E.flow_id, "state": _E.state}
@@ -64,11 +64,10 @@ class Statistics:
         The times of the filter are those of the lines.
         """
         start = (_LOG.c.at - _LOG.c.at % period).label("start")
-        of_executions = ExecutionFilter(wanted.tenant, wanted.namespace, wanted.flow_id)
         query = (
             select(start, _LOG.c.level, func.count().label("count"))
-            .join_from(_LOG, _EXECUTION, _E.id == _LOG.c.execution_id)
-            .where(*conditions_of(of_executions))
+            .select_from(with_owner(_LOG))
+            .where(*within(EITHER, wanted.tenant, wanted.namespace, wanted.flow_id))
             .group_by(start, _LOG.c.level)
         )
         if wanted.since is not None:

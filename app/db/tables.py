@@ -109,6 +109,22 @@ class MetricRow(SQLModel, table=True):
     tags: str = "{}"
 
 
+class KeptRow(SQLModel, table=True):
+    """A deleted execution whose logs or metrics were kept: it says whose they are."""
+
+    __tablename__ = "kept"
+    __table_args__: ClassVar = (
+        Index("ix_kept_flow", "tenant", "namespace", "flow_id", "id"),
+        {"sqlite_with_rowid": False},
+    )
+    id: str = Field(primary_key=True)
+    tenant: str
+    namespace: str
+    flow_id: str
+    trigger_id: str | None = None
+    deleted_at: int = Field(sa_column=_big())
+
+
 class ClaimRow(SQLModel, table=True):
     """An idempotency key and the execution it made (contract D1; kept 24 hours)."""
 

@@ -133,6 +133,7 @@ class BoundActions:
         if executions:
             deletions["executions"] = self._delete
         counts = dict.fromkeys(("executions", "logs", "metrics", "files"), 0)
+        await self._actions.sink.settled()
         with _failing():
             async for batch in _batches(archive, query):
                 if files:

@@ -40,6 +40,24 @@ async def test_lines(api: Api, ns: str) -> None:
     await api.get("logs/0notThere/download", 404)
 
 
+async def test_lines_and_figures_outlive_their_execution_if_wanted(api: Api, ns: str) -> None:
+    reports = "{id: d, type: io.kestra.plugin.core.debug.Return, format: abc}"
+    await api.flow(ns, f"{LEVELS}  - {reports}\n")
+    key = (await api.run(f"{ns}/f"))["id"]
+    kept = "deleteLogs=false&deleteMetrics=false"
+    await api.ask("DELETE", f"executions/{key}?{kept}", 204)
+    await api.get(f"executions/{key}", 404)
+    lines = await api.get(f"logs/{key}?minLevel=WARN")
+    assert [(each["flowId"], each["message"]) for each in lines] == [("f", "two"), ("f", "three")]
+    assert len((await api.answer("GET", f"logs/{key}/download")).text.splitlines()) == 4
+    found = await api.get(f"logs/search?filters[namespace][EQUALS]={ns}")
+    assert found["total"] == 4
+    metric = (await api.get(f"metrics/{key}"))["results"][0]
+    assert (metric["flowId"], metric["name"], metric["value"]) == ("f", "length", 3)
+    await api.ask("DELETE", f"logs/{key}")
+    assert await api.get(f"logs/{key}") == []
+
+
 async def test_download(api: Api, ns: str) -> None:
     await api.flow(ns, LEVELS)
     execution = await api.run(f"{ns}/f")

@@ -157,6 +157,47 @@ async def test_an_execution_leaves_nothing_behind(ports: Ports) -> None:
     assert len(await messages(ports.logs)) == 2
 
 
+async def test_lines_may_outlive_their_execution(ports: Ports) -> None:
+    trigger = {"id": "every", "type": "t"}
+    gone, other = await ran(ports.journal, trigger=trigger), await ran(ports.journal, "bank")
+    await logged(ports.journal, gone, "a", "b")
+    await logged(ports.journal, other, "c")
+    await ports.archive.delete([gone.id])
+    assert sorted(await messages(ports.logs)) == ["a", "b", "c"]
+    for wanted in [
+        {"execution_id": gone.id},
+        {"flow_id": "order", "namespace": "shop"},
+        {"trigger_id": "every"},
+        {"namespace": "shop"},
+    ]:
+        assert await messages(ports.logs, **wanted) == ["a", "b"], wanted
+    assert await ports.logs.find(LogQuery("other", execution_id=gone.id)) == []
+    assert await ports.logs.purge(LogQuery("main", execution_id=gone.id)) == 2
+    assert await messages(ports.logs) == ["c"]
+
+
+async def test_of_what_leaves_nothing_nothing_is_known(sqlite: Database) -> None:
+    journal, logs, archive = SqlJournal(sqlite, 1), SqlLogs(sqlite), SqlArchive(sqlite)
+    made = [await ran(journal) for _ in range(4)]
+    await logged(journal, made[1], "a")
+    await logged(journal, made[2], "a")
+    await reported(journal, made[3], "rows", 1)
+    ids = [each.id for each in made]
+    await archive.delete(ids)
+
+    async def known() -> list[int]:
+        return [number for number, each in enumerate(ids) if await logs.kept("main", each)]
+
+    assert await known() == [1, 2, 3]
+    assert await logs.kept("other", ids[1]) is None
+    await logs.purge(LogQuery("main", execution_id=ids[1]))
+    assert await known() == [2, 3]
+    await archive.delete_logs(ids)
+    assert await known() == [3]
+    await archive.delete_metrics(ids)
+    assert await known() == []
+
+
 async def test_its_idempotency_key_may_be_used_again(ports: Ports) -> None:
     claim = Claim("main", "shop/order", "key", "hash")
     facts = {

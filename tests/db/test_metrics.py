@@ -5,6 +5,7 @@ import pytest
 from app.db.database import Database
 from app.db.journal import SqlJournal
 from app.db.metrics import MetricQuery, SqlMetrics, Totals
+from app.db.purge import SqlArchive
 from tests.db.histories import DAY, ran, reported
 
 FLOW = MetricQuery("main", "shop", "order")
@@ -40,6 +41,15 @@ async def test_names_and_tasks_of_a_flow(real: Database) -> None:
     assert await metrics.tasks(FLOW) == ["a", "b"]
     assert await metrics.names(MetricQuery("main", "shop", "order", "b")) == ["bytes"]
     assert await metrics.names(MetricQuery("other", "shop", "order")) == []
+
+
+async def test_figures_may_outlive_their_execution(real: Database) -> None:
+    journal, metrics = SqlJournal(real, 1), SqlMetrics(real)
+    execution = await ran(journal)
+    await reported(journal, execution, "rows", 1)
+    await SqlArchive(real).delete([execution.id])
+    assert await metrics.names(FLOW) == ["rows"]
+    assert (await metrics.of_execution(execution.id))[1] == 1
 
 
 async def test_totals_by_stretch_of_time(real: Database) -> None:

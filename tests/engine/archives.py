@@ -37,9 +37,12 @@ class MemoryLogs:
 
     def _matching(self, query: LogQuery) -> Iterator[tuple[LogLine, LogEntry]]:
         for seq, entry in enumerate(self._journal.logs):
-            if entry.execution_id not in self._journal.events:
+            if entry.execution_id in self._journal.events:
+                execution = self._journal.execution(entry.execution_id)
+            elif entry.execution_id in self._journal.kept:
+                execution = self._journal.kept[entry.execution_id]
+            else:
                 continue
-            execution = self._journal.execution(entry.execution_id)
             trigger = (execution.trigger or {}).get("id")
             place = (execution.tenant, execution.namespace, execution.flow_id, trigger)
             line = LogLine(seq, *place, *entry)
@@ -102,7 +105,10 @@ class MemoryArchive:
         await asyncio.sleep(0)
         known = [each for each in ids if each in self._journal.events]
         over = [each for each in known if self._journal.execution(each).over]
+        left = {each.execution_id for each in (*self._journal.logs, *self._journal.metrics)}
         for each in over:
+            if each in left:
+                self._journal.kept[each] = self._journal.execution(each)
             del self._journal.events[each]
             self._journal.rows.pop(each, None)
         claims = self._journal.claims

@@ -52,6 +52,7 @@ class MemoryJournal:
         self.claims: dict[tuple[str, str, str], tuple[str, str]] = {}
         self.logs: list[LogEntry] = []
         self.metrics: list[MetricEntry] = []
+        self.kept: dict[str, Execution] = {}
         self.crash_at = crash_at
         self.crashed = asyncio.Event()
         self.count = 0

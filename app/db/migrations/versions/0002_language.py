@@ -1,4 +1,4 @@
-"""Key-value pairs, concurrency, triggers, cached tasks."""
+"""Key-value pairs, concurrency, triggers, cached tasks, what deleted executions leave."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -129,6 +129,18 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "key"),
     )
+    op.create_table(
+        "kept",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("tenant", sa.String(), nullable=False),
+        sa.Column("namespace", sa.String(), nullable=False),
+        sa.Column("flow_id", sa.String(), nullable=False),
+        sa.Column("trigger_id", sa.String(), nullable=True),
+        sa.Column("deleted_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_kept_flow", "kept", ["tenant", "namespace", "flow_id", "id"])
     op.add_column("execution", sa.Column("trigger_id", sa.String(), nullable=True))
     op.drop_index("ix_execution_open", "execution")
     op.drop_index("ix_execution_wake", "execution")
