@@ -54,6 +54,7 @@ from app.ports import HttpClient
 from app.runners.choice import NodeRunners
 from app.runners.jq import JqChildren
 from app.storage import LocalStorage
+from app.storage.key_file import key_of
 from app.sync.service import SyncService
 from app.triggers.alarm import ScheduledAlarm
 from app.triggers.parts import TriggerParts
@@ -252,10 +253,23 @@ async def running(settings: Settings) -> AsyncIterator[Node]:
         await node.stop()
 
 
-def cipher_of(settings: Settings) -> Cipher | None:
-    """Return what seals secret values, None when there is no key for it."""
-    key = settings.encryption.key
-    return None if key is None else Cipher.of(key.get_secret_value())
+def cipher_of(settings: Settings) -> Cipher:
+    """Return what seals secret values: under the key that is set, else under one of our own.
+
+    Raises:
+        Unavailable: when the file of our own key is none.
+    """
+    if (key := settings.encryption.key) is not None:
+        return Cipher.of(key.get_secret_value())
+    file = settings.data_dir / "encryption.key"
+    try:
+        return Cipher.of(key_of(file))
+    except ValueError as error:
+        message = (
+            f"{file} holds no key of secret values: {error}; put the file back from a backup, or"
+            " remove it: a new one is made, and what was encrypted under the old one is lost"
+        )
+        raise Unavailable(message) from None
 
 
 def engine_limits(settings: Settings) -> Limits:

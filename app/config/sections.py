@@ -241,8 +241,10 @@ class EncryptionSettings(Section):
 
     key: SecretStr | None = Field(
         None,
-        description="Base64 of the 32 bytes that secret values are encrypted with (AES-GCM); "
-        "without it they are refused. Also `HEADWATER_ENCRYPTION_KEY`.",
+        description="Base64 of the 32 bytes that secret values are encrypted with (AES-GCM). "
+        "Without it a random key is made once and kept in `encryption.key` in the data folder, "
+        "which belongs into a backup of its own; services that share a database need the same "
+        "key. Also `HEADWATER_ENCRYPTION_KEY`.",
     )
 
     @model_validator(mode="after")

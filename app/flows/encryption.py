@@ -8,10 +8,14 @@ import base64
 import binascii
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from app.errors import Invalid
 from app.flows.convert import ConversionError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KIND: Final = "io.kestra.datatype:aes_encrypted"
 MASK: Final = "********"
@@ -39,10 +43,14 @@ class Cipher:
         if len(key) not in _LENGTHS:
             message = f"the key has {len(key)} bytes; 32 are needed (16 and 24 are accepted)"
             raise ValueError(message)
-        # 5 MB that a service without a key saves.
+        self._key = key
+
+    @cached_property
+    def _aead(self) -> "AESGCM":
+        # 5 MB that a service without secret values saves.
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - see above
 
-        self._aead = AESGCM(key)
+        return AESGCM(self._key)
 
     @classmethod
     def of(cls, key: str) -> Self:

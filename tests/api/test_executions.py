@@ -373,3 +373,16 @@ async def test_several_at_once(api: Api, ns: str) -> None:
     await api.post("executions/resume/by-ids", 400, json=made)
     await api.ask("DELETE", "executions/kill/by-ids", 400, json=made)
     await api.post("executions/pause/by-ids", 400, json=made)
+
+
+async def test_a_secret_input_needs_no_key_to_be_set(api: Api, ns: str) -> None:
+    source = """
+    inputs: [{id: word, type: SECRET}]
+    tasks: [{id: a, type: core.debug.Return, format: "{{ inputs.word | length }}"}]
+    """
+    await api.flow(ns, source)
+    execution = await api.run(f"{ns}/f", {"word": "open sesame"})
+    assert execution["taskRunList"][0]["outputs"]["value"] == "11"
+    assert "sesame" not in str(execution)
+    file = api.node.settings.data_dir / "encryption.key"
+    assert file.stat().st_mode & 0o777 == 0o600
