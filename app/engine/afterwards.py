@@ -4,9 +4,10 @@ The end is told already; nothing here changes it. A crash in between loses nothi
 that something is left to do, and the walk goes on from there.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from app.engine.calls import Subflows
 from app.engine.exits import Exited, exit_among
 from app.engine.frames import Frame
 from app.engine.live import Live
@@ -22,24 +23,25 @@ _LOG = get_logger(__name__)
 _PATIENCE = 1_000_000
 """Time (µs) between two tries to make an execution for which there is no room."""
 
-Renew = Callable[[Execution], Awaitable[None]]
-"""Creates the execution that takes the place of a RETRIED one; again is nothing."""
-
 
 class Afterwards:
     """The rest of one execution."""
 
-    def __init__(self, live: Live, steps: ExecutionSteps, renderer: Renderer, renew: Renew) -> None:
+    def __init__(
+        self, live: Live, steps: ExecutionSteps, renderer: Renderer, subflows: Subflows
+    ) -> None:
         """Do for `live` what is left, with `steps`."""
         self._live = live
         self._steps = steps
         self._renderer = renderer
-        self._renew = renew
+        self._subflows = subflows
 
     async def run(self) -> None:
         """Do all of it."""
         live = self._live
         flow = live.loaded.flow
+        if live.execution.cascade:
+            await self._subflows.kill(live.execution)
         await self._sequence(flow.after_execution)
         for listener in flow.listeners:
             if await holds_quietly(listener.conditions, self._context()):
@@ -62,7 +64,7 @@ class Afterwards:
             while live.clock.now() < due:
                 await live.wait("anew", due)
             try:
-                await self._renew(live.execution)
+                await self._subflows.renew(live.execution)
             except TooMany:
                 due = live.clock.now() + _PATIENCE
             except HeadwaterError as error:

@@ -24,6 +24,10 @@ class Subflows(Protocol):
         """Create the execution that takes the place of a RETRIED one, once."""
         ...
 
+    async def kill(self, execution: Execution) -> None:
+        """Kill what an execution has started, and what that has started."""
+        ...
+
     async def restart(self, tenant: str, wanted: str) -> Execution:
         """Let an execution that failed go on.
 

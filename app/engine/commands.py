@@ -1,5 +1,6 @@
 """Commands: what people and triggers do with executions, one verb a function."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -40,7 +41,9 @@ class Commands:
         limits = limits or Limits()
         self._creation = Creation(executor, flows, executions, clock, limits)
         self._restarts = Restarts(executor, flows, clock)
-        executor.call_through(SubflowCalls(executor, self._creation, self._restarts, limits))
+        executor.call_through(
+            SubflowCalls(executor, self._creation, self._restarts, limits, self._kill_children)
+        )
         self.deletion: Deletion
         """Set by whoever has an archive to delete from."""
 
@@ -63,17 +66,31 @@ class Commands:
             ]
             killing = live.event(Kind.MOVED, ROOT, State.KILLING)
             killed = live.event(Kind.MOVED, ROOT, State.KILLED)
+            if cascade and live.execution.task_runs:
+                killed.data |= {"after": True, "cascade": True}  # what a crash leaves to do
             await self._executor.end_now(live, [killing, *runs, killed])
         if cascade:
             await self._kill_children(tenant, wanted)
+            await self._over(wanted)
         return live.execution
 
     async def _kill_children(self, tenant: str, parent: str) -> None:
         for child in await self._executions.children(parent):
             try:
                 await self.kill(tenant, child)
-            except (Conflict, NotFound):
-                continue  # it has ended meanwhile
+            except (Conflict, NotFound):  # it has ended meanwhile, or is about to
+                await self._over(child)
+
+    async def _over(self, wanted: str) -> None:
+        """Wait until the end of an execution is durable, and over if no tasks run after it."""
+        live = self._executor.find(wanted)
+        if live is None:
+            return
+        flow = live.loaded.flow
+        if live.root is not None and not (flow.after_execution or flow.listeners):
+            await asyncio.wait([live.root])
+        if live.committed is not None:
+            await asyncio.wait([live.committed])
 
     async def pause(self, tenant: str, wanted: str) -> Execution:
         """Pause a running execution (see `pause`)."""

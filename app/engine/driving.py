@@ -53,7 +53,7 @@ class Driver:
             if not live.execution.state.terminal:
                 await self._run(live, steps, renderer, owner)
             if live.execution.after and not live.left:
-                await Afterwards(live, steps, renderer, self.subflows.renew).run()
+                await Afterwards(live, steps, renderer, self.subflows).run()
         finally:
             steps.close()
 

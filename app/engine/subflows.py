@@ -4,6 +4,7 @@ Implements `Subflows`, the seam of the walker.
 """
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from app.engine.calls import child_id
@@ -27,13 +28,22 @@ class SubflowCalls:
     """Starts and finds the executions of subflows."""
 
     def __init__(
-        self, executor: Executor, creation: Creation, restarts: Restarts, limits: Limits
+        self,
+        executor: Executor,
+        creation: Creation,
+        restarts: Restarts,
+        limits: Limits,
+        kill: Callable[[str, str], Awaitable[None]],
     ) -> None:
-        """Create through `creation`, restart through `restarts`, within `limits`."""
+        """Create through `creation`, restart through `restarts`, within `limits`.
+
+        `kill` kills what an execution of a tenant has started.
+        """
         self._executor = executor
         self._creation = creation
         self._restarts = restarts
         self._limits = limits
+        self._kill = kill
         self._descendants: Counter[str] = Counter()
 
     async def start(self, parent: Place, call: SubflowCall) -> str:
@@ -115,6 +125,10 @@ class SubflowCalls:
                 renews=True,
             )
         )
+
+    async def kill(self, execution: Execution) -> None:
+        """Kill what an execution has started, and what that has started."""
+        await self._kill(execution.tenant, execution.id)
 
     async def render(self, wanted: str, value: Any) -> Any:
         """Render a structure as an execution that has ended sees it."""

@@ -18,8 +18,8 @@ class Kind(StrEnum):
     CREATED = "created"
     """An execution exists. data: what `Execution.created` reads."""
     MOVED = "moved"
-    """The execution changed its state. data: reason, outputs, after, anew, slot, forced (by hand,
-    after its end) …"""
+    """The execution changed its state. data: reason, outputs, after, cascade, anew, slot, forced
+    (by hand, after its end) …"""
     STARTED = "started"
     """An attempt (or a flowable) starts; the first one also makes the task run.
     data: task, parent, value, iteration, isolated."""

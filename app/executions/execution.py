@@ -63,6 +63,8 @@ class Execution:
     """When (µs) the first of a chain of retried executions was created; None: this is the first."""
     after: bool = False
     """Something still happens after the end: `afterExecution`, listeners, a new execution."""
+    cascade: bool = False
+    """It was killed, and what it started is to be killed, too."""
     anew: int | None = None
     """When (µs) a new execution takes the place of this one, which was RETRIED."""
     slot: bool = False
@@ -156,6 +158,7 @@ class Execution:
             return
         self.reason = data.get("reason", self.reason)
         self.after = data.get("after", self.after)
+        self.cascade = data.get("cascade", self.cascade)
         self.anew = data.get("anew", self.anew)
         self.slot = data.get("slot", self.slot)
         if "outputs" in data:
@@ -198,7 +201,7 @@ class Execution:
         self.attempt += 1
         self.restarts += 1
         self.outputs = self.reason = self.anew = None
-        self.after = False
+        self.after = self.cascade = False
         self.move(State.RESTARTED, event.at)
 
     def run_id(self, path: TaskRunPath) -> str:

@@ -15,6 +15,8 @@ LIMIT = 2
 ALLOWED = 600_000
 """What the service level of `hasty` allows (µs)."""
 _AFTER = "/z"
+_SOON = 200_000
+"""The time (µs) that it takes until what was started is killed, too."""
 
 Check = Callable[[History], Iterator[str]]
 
@@ -106,6 +108,23 @@ def limited(history: History) -> Iterator[str]:
     yield from (f"C1 {execution} still has a slot" for execution in history.held)
 
 
+def cascaded(history: History) -> Iterator[str]:
+    """K1: after a kill nothing begins, neither there nor in what was started from there."""
+    killed = {
+        execution: row.at
+        for execution, rows in history.of("items", "limited")
+        for row in ends(rows)
+        if row.to == "KILLED"
+    }
+    for execution, rows in history.journals.items():
+        called = rows[0].data["flow_id"] == "item"
+        caller = rows[0].data["trigger"]["variables"]["executionId"] if called else execution
+        at = killed.get(caller)
+        begun = [row.at for row in rows if row.attempt and row.path != _AFTER]
+        if at is not None and any(each > at + _SOON for each in begun):
+            yield f"K1 {execution} went on {(max(begun) - at) / 1_000_000} s after the kill"
+
+
 def looped(history: History) -> Iterator[str]:
     """D5: a loop went on where it was: each of its three turns ran once."""
     for execution, rows in history.of("polling"):
@@ -126,6 +145,8 @@ def dealt(history: History) -> Iterator[str]:
     for execution, rows in history.of("items"):
         if history.own(rows) is not rows:
             continue  # a replay may begin after its items
+        if _state(rows) == "KILLED":
+            continue
         if sorted(numbers.get(execution, [])) != [1, 2, 3]:
             yield f"D5 {execution} started executions for {numbers.get(execution)}"
         if (_state(rows) == "SUCCESS") == (execution in failed):
@@ -157,5 +178,5 @@ def succeeded(history: History) -> Iterator[str]:
 
 CHECKS: tuple[Check, ...] = (
     lawful, folded, effective, kept, restarted, scheduled, patient, heard, joined, after,
-    renewed, limited, looped, dealt, levelled, swept, succeeded,
+    renewed, limited, cascaded, looped, dealt, levelled, swept, succeeded,
 )  # fmt: skip

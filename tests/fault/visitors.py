@@ -41,7 +41,7 @@ class Visitors:
             ("limited", 5, self._perhaps_kill),
             ("flaky", 3, self._mend),
             ("renewing", 2, self._watch),
-            ("items", 2, self._mend),
+            ("items", 4, self._mend_or_kill),
             ("polling", 1, self._watch),
             ("shell", 2, self._watch),
             ("hasty", 1, self._watch),
@@ -65,11 +65,17 @@ class Visitors:
 
     async def _perhaps_kill(self, execution: str) -> None:
         if self._dice.random() < 0.2:
-            await asyncio.sleep(self._dice.uniform(0, 0.6))
-            answer = await self._once("DELETE", f"{_API}/{execution}/kill")
-            if answer is not None and answer.status_code == 202:
-                self.killed.add(execution)
+            await self._kill(execution)
         await self._end(execution)
+
+    async def _mend_or_kill(self, execution: str) -> None:
+        await (self._kill(execution) if self._dice.random() < 0.4 else self._mend(execution))
+
+    async def _kill(self, execution: str) -> None:
+        await asyncio.sleep(self._dice.uniform(0, 0.6))
+        answer = await self._once("DELETE", f"{_API}/{execution}/kill")
+        if answer is not None and answer.status_code == 202:
+            self.killed.add(execution)
 
     async def _mend(self, execution: str) -> None:
         """Restart what failed until it succeeds; sometimes replay it then."""

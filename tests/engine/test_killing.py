@@ -1,0 +1,58 @@
+"""Kills of executions that have started others."""
+
+import asyncio
+
+import pytest
+
+from app.executions import State
+from tests.engine.fakes import MemoryJournal
+from tests.engine.harness import Engine, flow
+
+CALLER = """
+id: caller
+tasks: [{id: call, type: core.flow.Subflow, namespace: tests, flowId: called}]
+"""
+CALLED = """
+id: called
+tasks:
+  - {id: wait, type: core.flow.Pause}
+  - {id: more, type: test.Effect, name: more}
+"""
+
+
+async def test_a_kill_that_a_crash_cuts_short_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    flows, journal = (flow(CALLER), flow(CALLED)), MemoryJournal()
+    async with Engine(*flows, journal=journal) as engine:
+        made = await engine.create("caller")
+        child = await _child(engine, made)
+        children = journal.children
+
+        async def hang(_: str) -> list[str]:
+            await asyncio.Event().wait()
+            return []
+
+        monkeypatch.setattr(journal, "children", hang)
+        killing = asyncio.create_task(engine.commands.kill("main", made))
+        await engine.end(made)
+        assert not journal.execution(child).state.terminal
+    killing.cancel()
+    monkeypatch.setattr(journal, "children", children)
+    async with Engine(*flows, journal=journal) as engine:
+        assert (await engine.end(child)).state is State.KILLED
+        assert (await engine.executor.get(made)).state is State.KILLED
+
+
+async def test_what_was_killed_can_be_deleted_at_once() -> None:
+    async with Engine(flow(CALLER), flow(CALLED)) as engine:
+        made = await engine.create("caller")
+        child = await _child(engine, made)
+        await engine.commands.kill("main", made)
+        assert (await engine.executor.get(made)).over
+        assert (await engine.executor.get(child)).over
+
+
+async def _child(engine: Engine, parent: str) -> str:
+    async with asyncio.timeout(5):
+        while not (found := await engine.journal.children(parent)):
+            await asyncio.sleep(0.001)
+    return found[0]
