@@ -94,15 +94,16 @@ class SqlJournal:
         ]
         writes = [Write(_INSERT_EVENT, rows, _EVENT)] if rows else []
         stored = Stored(parked, wake_at)
+        changed = any(event.kind in _ROW_KINDS for event in events)
         if first == 0:
             writes.append(Write(_INSERT_EXECUTION, [_execution_row(execution, stored)], _EXECUTION))
             if claim is not None:
                 writes.append(Write(_INSERT_CLAIM, [_claim_row(execution, claim)], _CLAIM))
-        elif touch or not rows or any(event.kind in _ROW_KINDS for event in events):
+        elif touch or changed or not rows:
             writes.append(Write(_UPDATE_EXECUTION, [_update_row(execution, stored)], _UPDATE))
         if execution.slot and execution.state.terminal and events:
             writes.extend(leaving(execution))
-        heard = self.outbox.writes(execution, events, first) if first else []
+        heard = self.outbox.writes(execution, events, first) if first and changed else []
         future = self._database.submit([*writes, *heard] if heard else writes, execution)
         if heard:
             future.add_done_callback(self.outbox.committed)

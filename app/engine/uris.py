@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from functools import lru_cache
 
 from app.executions import Execution
 from app.expressions import slug
@@ -17,9 +18,13 @@ def namespace_files(namespace: str) -> str:
     return f"{SCHEME}/{namespace.replace('.', '/')}"
 
 
+@lru_cache(maxsize=1024)
 def flow_files(namespace: str, flow_id: str) -> str:
     """Return the URI below which everything of a flow lies."""
     return f"{namespace_files(namespace)}/{slug(flow_id)}"
+
+
+_folder = lru_cache(maxsize=4096)(slug)  # each task run has files, few tasks have them
 
 
 def execution_files(namespace: str, flow_id: str, execution_id: str) -> str:
@@ -34,7 +39,7 @@ def files_of(execution: Execution) -> str:
 
 def task_run_files(execution: Execution, task_id: str, run_id: str) -> str:
     """Return the URI below which a task run keeps its files."""
-    return f"{files_of(execution)}/tasks/{slug(task_id)}/{run_id}"
+    return f"{files_of(execution)}/tasks/{_folder(task_id)}/{run_id}"
 
 
 def cache_file(namespace: str, flow_id: str, task_id: str, value: str | None) -> str:
