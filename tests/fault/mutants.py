@@ -120,7 +120,13 @@ def go_on_after_the_kill(h: History) -> None:
 
 
 def go_on_after_the_kill_of_the_caller(h: History) -> None:
+    h.killed.add("i1")
     change(h, "i1", -1, to="KILLED", at=h.journals["i1"][0].at - 1_000_000)
+    h.stored["i1"] = h.stored["i1"]._replace(state="KILLED")
+
+
+def go_on_after_a_kill_that_was_cut_short(h: History) -> None:
+    change(h, "i1", -1, to="KILLED", at=h.journals["i1"][0].at - 6_000_000)
     h.stored["i1"] = h.stored["i1"]._replace(state="KILLED")
 
 
@@ -171,7 +177,8 @@ MUTANTS: dict[str, list[Callable[[History], None]]] = {
     "T2": [miss_a_date, miss_the_last_dates, leave_the_outbox_full],
     "D7": [fire_while_it_runs],
     "C1": [let_three_run, keep_a_slot],
-    "K1": [go_on_after_the_kill, go_on_after_the_kill_of_the_caller],
+    "K1": [go_on_after_the_kill, go_on_after_a_kill_that_was_cut_short,
+           go_on_after_the_kill_of_the_caller],
     "D5": [forget_what_comes_after, run_twice_what_comes_after, run_before_the_end_what_comes_after,
            renew_nothing, renew_twice, turn_once_more, start_an_item_twice, leave_an_item_out,
            succeed_in_spite_of_an_item, end_too_early, ignore_a_service_level, leave_a_process,
