@@ -44,6 +44,19 @@ def attribute(value: Any, key: Any, meter: Meter) -> Any:
     return ABSENT
 
 
+def header(value: Any, key: Any, meter: Meter) -> Any:
+    """Return `value.key` as `attribute` does, else under this key in letters of any case.
+
+    Names of HTTP headers have no case: clients and servers may tell them in lower case.
+    """
+    found = attribute(value, key, meter)
+    if found is not ABSENT or not isinstance(value, Mapping) or not isinstance(key, str):
+        return found
+    wanted = key.lower()
+    same = (one for name, one in value.items() if isinstance(name, str) and name.lower() == wanted)
+    return next(same, ABSENT)
+
+
 def call_method(value: Any, name: str, arguments: list[Any], meter: Meter) -> Any:
     """Return `value.name(arguments)`, or `ABSENT` when null is called.
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from app.errors import ExpressionError
 from app.expressions import arithmetic, combinators, operators
-from app.expressions.attributes import ABSENT, attribute, call_method
+from app.expressions.attributes import ABSENT, attribute, call_method, header
+from app.expressions.budget import Meter
 from app.expressions.calls import compile_call, compile_filter, compile_test
 from app.expressions.evaluation import Evaluate, Evaluation, Unit
 from app.expressions.missing import Missing
@@ -28,6 +29,9 @@ from app.expressions.nodes import (
     Test,
     Unary,
 )
+
+_HEADERS: Final = "headers"
+"""The name under which the headers of a request or an answer are found."""
 
 
 def compile_expression(node: Node, unit: Unit) -> Evaluate:
@@ -81,16 +85,15 @@ def _attribute(node: Attribute, unit: Unit) -> Evaluate:
         return _path(keys, node, unit)
     target = compile_expression(node.target, unit)
     if isinstance(node.key, Literal):
-        return _constant_key(
-            target, node.key.value, Missing(unit.source, str(node.key.value), node.at)
-        )
+        return _constant_key(target, node, unit)
     key = compile_expression(node.key, unit)
     missing = Missing(unit.source, "", node.at)
+    find = _finding(node.target)
 
     def run(evaluation: Evaluation) -> Any:
         value = target(evaluation)
         wanted = key(evaluation)
-        found = attribute(value, wanted, evaluation.meter)
+        found = find(value, wanted, evaluation.meter)
         if found is ABSENT:
             raise missing.error(operators.concatenable(wanted, evaluation.meter))
         return found
@@ -100,6 +103,7 @@ def _attribute(node: Attribute, unit: Unit) -> Evaluate:
 
 def _path(keys: tuple[str, ...], node: Attribute, unit: Unit) -> Evaluate:
     missing = [Missing(unit.source, key, node.at) for key in keys]
+    finding = [attribute, *(header if key == _HEADERS else attribute for key in keys)]
 
     def run(evaluation: Evaluation) -> Any:
         value: Any = evaluation.context
@@ -107,7 +111,7 @@ def _path(keys: tuple[str, ...], node: Attribute, unit: Unit) -> Evaluate:
             if type(value) is dict and key in value:
                 value = value[key]
                 continue
-            value = attribute(value, key, evaluation.meter)
+            value = finding[index](value, key, evaluation.meter)
             if value is ABSENT:
                 raise missing[index].error()
         return value
@@ -115,17 +119,31 @@ def _path(keys: tuple[str, ...], node: Attribute, unit: Unit) -> Evaluate:
     return run
 
 
-def _constant_key(target: Evaluate, key: Any, missing: Missing) -> Evaluate:
+def _constant_key(target: Evaluate, node: Attribute, unit: Unit) -> Evaluate:
+    key = node.key.value if isinstance(node.key, Literal) else None
+    missing = Missing(unit.source, str(key), node.at)
+    find = _finding(node.target)
+
     def run(evaluation: Evaluation) -> Any:
         value = target(evaluation)
         if type(value) is dict and type(key) is str and key in value:
             return value[key]
-        found = attribute(value, key, evaluation.meter)
+        found = find(value, key, evaluation.meter)
         if found is ABSENT:
             raise missing.error()
         return found
 
     return run
+
+
+def _finding(target: Node) -> Callable[[Any, Any, Meter], Any]:
+    """Return what finds a key in the value of a node: in one named `headers` in any case."""
+    if isinstance(target, Name):
+        name: Any = target.name
+    else:
+        key = target.key if isinstance(target, Attribute) else None
+        name = key.value if isinstance(key, Literal) else None
+    return header if name == _HEADERS else attribute
 
 
 def _method(node: Method, unit: Unit) -> Evaluate:

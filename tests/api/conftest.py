@@ -79,6 +79,7 @@ async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
         data_dir=tmp_path_factory.mktemp("data"),
         server={"mode": "dev", "max_body_bytes": 200_000},
         git={"hook_key": HOOK_KEY, "hook_secret": HOOK_SECRET},
+        http={"allow_loopback": True},
         webhooks={"git_max_bytes": 100_000},
         engine={"park_after_seconds": 0.2, "drain_seconds": 0.1},
     )

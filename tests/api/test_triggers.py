@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Api
+from tests.plugins.servers import serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -55,6 +56,27 @@ async def test_a_webhook_answers_with_outputs(api: Api, ns: str) -> None:
     assert answer.status_code == 201
     assert answer.headers["content-type"].startswith("text/plain")
     assert answer.text == "hello you there"
+
+
+async def test_headers_are_found_in_any_case(api: Api, ns: str) -> None:
+    source = """
+    triggers:
+      - {id: hook, type: io.kestra.plugin.core.trigger.Webhook, key: k}
+    tasks:
+      - {id: call, type: io.kestra.plugin.core.http.Request, uri: "{{ trigger.body.url }}"}
+      - id: say
+        type: io.kestra.plugin.core.debug.Return
+        format: >-
+          {{ trigger.headers['X-GitHub-Event'][0] }}
+          {{ outputs.call.headers['Content-Type'][0] }}
+    """
+    await api.flow(ns, source)
+    async with serving() as server:
+        body = {"url": server.url()}
+        headers = {"X-GitHub-Event": "push"}
+        made = await api.post(f"executions/webhook/{ns}/f/k", json=body, headers=headers)
+        done = await api.until(made["id"], "SUCCESS")
+    assert done["taskRunList"][1]["outputs"]["value"] == "push application/json"
 
 
 async def test_webhooks_that_are_refused(api: Api, ns: str) -> None:

@@ -31,11 +31,11 @@ _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s";]+)', re.IGNORECASE)
 class Request(HttpCall, Runnable):
     """Call an HTTP service and keep its answer.
 
-    Outputs: `uri`, `code`, `headers` (a map of lists; names in lower case) and `body` (always text:
-    use `fromJson(outputs.task.body)`). A large answer (10 MiB unless the server is set otherwise)
-    goes to the internal storage: then there is no `body`, and `bodyUri` names the file. Metric:
-    `response.length` (bytes). With `encryptBody` there is `encryptedBody` instead of `body`, which
-    only expressions see in plain text.
+    Outputs: `uri`, `code`, `headers` (a map of lists; expressions find names in any case) and
+    `body` (always text: use `fromJson(outputs.task.body)`). A large answer (10 MiB unless the
+    server is set otherwise) goes to the internal storage: then there is no `body`, and `bodyUri`
+    names the file. Metric: `response.length` (bytes). With `encryptBody` there is `encryptedBody`
+    instead of `body`, which only expressions see in plain text.
 
     The service gets an `Idempotency-Key`: the same for repeated deliveries of one attempt, another
     one for each attempt. Whether it did the work stays unknown after a time-out or a broken
