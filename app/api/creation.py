@@ -1,6 +1,7 @@
 """`POST /executions/{namespace}/{flow}`: starts an execution. A hot route, kept thin."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -55,7 +56,8 @@ async def create(request: Request) -> Response:
     """
     node = services(request)
     names = _names(request)
-    wish = _wish(request.query_params) if request.scope["query_string"] else _PLAIN
+    query = request.scope["query_string"]
+    wish = _wish(query) if query else _PLAIN
     new_id = execution_id()
     folder = inputs_folder(names[1], names[2], new_id)
     try:
@@ -168,11 +170,13 @@ def inputs_folder(namespace: str, flow_id: str, execution: str) -> str:
 # -- the query -----------------------------------------------------------------------------------
 
 
-def _wish(query: QueryParams) -> Wish:
+@lru_cache(maxsize=128)  # a client asks for the same again and again
+def _wish(text: bytes) -> Wish:
+    query = QueryParams(text)
     refuse_unknown(query, QUERY_KEYS)
     _refuse_other(query)
     return Wish(
-        labels=tuple(_label(each) for each in query.getlist("labels")),
+        labels=tuple(read_label(each) for each in query.getlist("labels")),
         revision=_revision(query.get("revision")),
         commit=_commit(query.get("commit")),
         wait=read_flag(query.get("wait"), "wait"),
@@ -191,7 +195,12 @@ def _refuse_other(query: QueryParams) -> None:
         raise Invalid(message)
 
 
-def _label(text: str) -> tuple[str, str]:
+def read_label(text: str) -> tuple[str, str]:
+    """Read a label written `key:value`.
+
+    Raises:
+        Invalid: when it is none.
+    """
     key, colon, value = text.partition(":")
     if not (key and colon and value):
         message = f"labels: {text!r} is not key:value"

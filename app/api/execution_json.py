@@ -95,14 +95,15 @@ def state_json(histories: Sequence[Moment], now: int) -> dict[str, Any]:
     """Return the JSON of a state and how it came about."""
     first, last = histories[0], histories[-1]
     ended = last.state.terminal
+    moments = [{"state": state, "date": instant(at)} for state, at in histories]
     body = {
         "current": last.state,
-        "histories": [{"state": state, "date": instant(at)} for state, at in histories],
+        "histories": moments,
         "duration": duration((last.at if ended else now) - first.at),
-        "startDate": instant(first.at),
+        "startDate": moments[0]["date"],
     }
     if ended or last.state is State.PAUSED:
-        body["endDate"] = instant(last.at)
+        body["endDate"] = moments[-1]["date"]
     return body
 
 

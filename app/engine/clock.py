@@ -16,8 +16,10 @@ class SystemClock:
     def now(self) -> int:
         """Return microseconds since the epoch."""
         monotonic = time.monotonic_ns() // 1000
-        wall = time.time_ns() // 1000
-        if abs(wall - monotonic - self._offset) > self._JUMP:
-            self._offset = wall - monotonic
-        self._last = max(self._last, monotonic + self._offset)
+        offset = time.time_ns() // 1000 - monotonic
+        if not -self._JUMP <= offset - self._offset <= self._JUMP:
+            self._offset = offset
+        now = monotonic + self._offset
+        if now > self._last:  # `max` would cost as much as the rest; each event asks for the time
+            self._last = now
         return self._last

@@ -118,6 +118,9 @@ def opened(value: Any, cipher: Cipher, found: set[str]) -> Any:
     Without any it is the structure itself. What another key has sealed stays sealed.
     """
 
+    if not value:
+        return value
+
     def open_one(sealed: Mapping[str, Any]) -> Any:
         try:
             text = cipher.decrypt(sealed["value"])
@@ -132,7 +135,11 @@ def opened(value: Any, cipher: Cipher, found: set[str]) -> Any:
 
 def veiled(value: Any) -> Any:
     """Return a structure with asterisks for all sealed texts; without any it is the same."""
-    return _changed(value, lambda _: MASK)
+    return _changed(value, _mask) if value else value
+
+
+def _mask(_: object) -> str:
+    return MASK
 
 
 def _changed(value: Any, change: Callable[[Mapping[str, Any]], Any]) -> Any:
