@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.answers import Json
+from app.api.creation import read_label
 from app.api.documents import answers_with, form_of_inputs, problems_of
 from app.api.execution_files import files_of
 from app.api.execution_flows import loaded_for
@@ -20,6 +21,8 @@ from app.api.result_documents import InputsDocument
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.status import owned
+from app.engine.checks import FailedCheck
+from app.engine.commands import NewExecution
 from app.engine.inputs import find_task
 from app.errors import Conflict
 from app.executions import State
@@ -68,28 +71,40 @@ async def of_flow(
     labels: Annotated[list[str], Query(max_length=100)] = [],  # noqa: B006 - FastAPI copies it
 ) -> Response:
     """Tell what would become of inputs if the flow were executed with them."""
-    del labels  # they are no matter of the inputs
     key = Key(tenant, namespace, flow_id)
     found = existing(node, key)
     if revision is None:
         loaded = await node.flows.load(found)
     else:
         loaded = await node.flows.at(*key, revision=revision)
-    checked = await _checked(request, node, loaded, loaded.flow.inputs)
+    pairs = [read_label(each) for each in labels]
+    checked = await _checked(request, node, loaded, loaded.flow.inputs, pairs)
     return Json({"id": flow_id, "namespace": namespace, **checked})
 
 
 async def _checked(
-    request: Request, node: Services, loaded: LoadedFlow, declared: Inputs
+    request: Request,
+    node: Services,
+    loaded: LoadedFlow,
+    declared: Inputs,
+    labels: Sequence[tuple[str, str]] | None = None,
 ) -> dict[str, Any]:
     revision = loaded.revision
-    home = files_of(revision.namespace, revision.flow_id, f"validation-{secrets.token_hex(8)}")
+    place = (revision.namespace, revision.flow_id)
+    made_id = f"validation-{secrets.token_hex(8)}"
+    home = files_of(*place, made_id)
+    failed: Sequence[FailedCheck] = ()
     try:
         form = await read_form(request, node.storage, home, [each.id for each in declared])
         states = await node.executor.inputs.states(loaded, declared, form.inputs)
+        if labels is not None and loaded.flow.checks:
+            new = NewExecution(
+                revision.tenant, *place, inputs=form.inputs, labels=labels, id=made_id
+            )
+            failed = await node.commands.failed_checks(new, loaded)
     finally:
         await node.storage.delete_prefix(home)
-    return {"inputs": _states_json(states), "checks": []}
+    return {"inputs": _states_json(states), "checks": [each._asdict() for each in failed]}
 
 
 def _states_json(states: Sequence[InputState]) -> list[dict[str, Any]]:

@@ -53,6 +53,7 @@ class InputsDocument(Document):
     id: str
     namespace: str | None = None
     inputs: list[dict[str, Any]]
+    checks: list[dict[str, str]] = Field(description="The checks of the flow that do not hold.")
 
 
 class PreviewDocument(Document):

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from app.engine.amendments import relabelling, restating
+from app.engine.checks import FailedCheck
 from app.engine.creation import CORRELATION, Creation, NewExecution, body_hash
 from app.engine.deletion import Deletion
 from app.engine.entry import ended_message
@@ -18,7 +19,7 @@ from app.engine.replay import Restarts
 from app.engine.subflows import SubflowCalls
 from app.errors import Conflict, Invalid, NotFound
 from app.executions import ROOT, Execution, Kind, State
-from app.ports import Clock, Executions, FlowSource
+from app.ports import Clock, Executions, FlowSource, LoadedFlow
 
 __all__ = ["CORRELATION", "Commands", "NewExecution", "body_hash"]
 
@@ -50,6 +51,10 @@ class Commands:
     async def create(self, new: NewExecution) -> Execution:
         """Start an execution; return it once it is durable (see `Creation`)."""
         return await self._creation.create(new)
+
+    async def failed_checks(self, new: NewExecution, loaded: LoadedFlow) -> list[FailedCheck]:
+        """Return the checks of the flow that an execution would not hold (see `Creation`)."""
+        return await self._creation.failed_checks(new, loaded)
 
     async def kill(self, tenant: str, wanted: str, *, cascade: bool = True) -> Execution:
         """End an execution at once as KILLED, and with `cascade` what it started (contract D6).

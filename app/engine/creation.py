@@ -5,14 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.engine.checks import verdict
+from app.engine.checks import FailedCheck, verdict
 from app.engine.executor import Executor
 from app.engine.json import as_bytes
 from app.engine.limits import MAX_LABELS, Limits
 from app.engine.live import Live
+from app.engine.logs import masked
 from app.engine.results import failure
 from app.errors import Conflict, Fenced, Invalid, TooLarge, TooMany
 from app.executions import ROOT, Event, Execution, Kind, State, execution_id
+from app.flows.inputs import InvalidInputs
 from app.flows.model import label_map
 from app.ports import Claim, Clock, Executions, FlowSource, LoadedFlow
 from app.telemetry import METRICS
@@ -87,6 +89,18 @@ class Creation:
         except Fenced:
             return await self._again(new, live)
         return live.execution
+
+    async def failed_checks(self, new: NewExecution, loaded: LoadedFlow) -> list[FailedCheck]:
+        """Return the checks that an execution would not hold; none while its inputs are wrong."""
+        made_id = new.id or execution_id()
+        try:
+            inputs = await self._inputs(new, loaded, made_id)
+        except InvalidInputs:
+            return []
+        event = self._created(new, loaded, made_id, inputs)
+        live = self._executor.make(Execution.created(made_id, event), loaded)
+        failed = await self._executor.failed_checks(live)
+        return [each._replace(message=masked(each.message, live.secrets)) for each in failed]
 
     async def _again(self, new: NewExecution, live: Live) -> Execution:
         """Another request with the same key was faster: return its execution."""

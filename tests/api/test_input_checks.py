@@ -41,6 +41,34 @@ async def test_inputs_of_a_flow(api: Api, ns: str) -> None:
     assert missing["inputs"][1]["errors"]
 
 
+async def test_the_checks_of_a_flow(api: Api, ns: str) -> None:
+    source = """
+    inputs:
+      - {id: count, type: INT}
+      - {id: word, type: SECRET, required: false}
+    checks:
+      - {condition: "{{ inputs.count < 3 }}", message: "{{ inputs.count }} is too many"}
+      - {condition: "{{ inputs.word is null }}", message: "not {{ inputs.word }}", style: WARNING,
+         behavior: CREATE_EXECUTION}
+      - {condition: "{{ labels.team is defined }}", message: "no team", behavior: FAIL_EXECUTION}
+    tasks: [{id: say, type: io.kestra.plugin.core.debug.Return, format: x}]
+    """
+    await api.flow(ns, source)
+    path = f"executions/{ns}/f/validate"
+    given = form({"count": "4", "word": "sesame"})
+    found = await api.post(path, files=given)
+    many = {"message": "4 is too many", "style": "INFO", "behavior": "BLOCK_EXECUTION"}
+    word = {"message": "not ********", "style": "WARNING", "behavior": "CREATE_EXECUTION"}
+    team = {"message": "no team", "style": "INFO", "behavior": "FAIL_EXECUTION"}
+    assert found["checks"] == [many, word, team]
+    assert (await api.post(f"{path}?labels=team:a", files=given))["checks"] == [many, word]
+    assert (await api.post(path, files=form({"count": "1"})))["checks"] == [team]
+    assert (await api.post(path, files=form({"count": "no"})))["checks"] == []
+    await api.post(f"{path}?labels=team", 422, files=given)
+    assert not await api.node.storage.below(f"kestra:///{ns}/f")
+    assert (await api.get(f"executions/search?namespace={ns}"))["total"] == 0
+
+
 async def test_checks_that_are_refused(api: Api, ns: str) -> None:
     await api.flow(ns, INPUTS)
     await api.post(f"executions/{ns}/nope/validate", 404)
