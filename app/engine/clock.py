@@ -20,6 +20,6 @@ class SystemClock:
         if not -self._JUMP <= offset - self._offset <= self._JUMP:
             self._offset = offset
         now = monotonic + self._offset
-        if now > self._last:  # `max` would cost as much as the rest; each event asks for the time
+        if now > self._last:  # noqa: PLR1730 - `max` costs as much as all the rest, for each event
             self._last = now
         return self._last

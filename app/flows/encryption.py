@@ -117,7 +117,6 @@ def opened(value: Any, cipher: Cipher, found: set[str]) -> Any:
 
     Without any it is the structure itself. What another key has sealed stays sealed.
     """
-
     if not value:
         return value
 
