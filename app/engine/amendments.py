@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.engine.executor import Revival
-from app.engine.limits import MAX_LABELS
+from app.engine.limits import refusal
 from app.errors import Invalid, NotFound
 from app.executions import ROOT, Event, Execution, Kind, State
 from app.ports import Clock, LoadedFlow
@@ -36,9 +36,8 @@ def _wanted(execution: Execution, labels: Sequence[tuple[str, str]]) -> dict[str
             message = f"System labels can only be set by Headwater itself, found label '{key}'."
             raise Invalid(message)
     wanted |= own
-    if len(wanted) > MAX_LABELS:
-        message = f"{len(wanted)} labels are more than the limit of {MAX_LABELS}"
-        raise Invalid(message)
+    if problem := refusal(wanted):
+        raise Invalid(problem)
     return wanted
 
 

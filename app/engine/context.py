@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 import orjson
 
 from app.engine import directories
+from app.engine.limits import MAX_METRICS
 from app.engine.logs import TaskRunLog
 from app.engine.parts import Parts
 from app.engine.places import Place
@@ -63,6 +64,7 @@ class TaskContext:
         self._value = place.frame.value
         self._path = place.path
         self._parts = parts
+        self._metrics = 0
         self._renderer = renderer
         self._key = f"{execution.id}.{place.run_id}.{1 if shared_key else upcoming.attempt}"
 
@@ -113,7 +115,12 @@ class TaskContext:
         kind: Literal["counter", "timer"] = "counter",
         **tags: str,
     ) -> None:
-        """Report a figure."""
+        """Report a figure; above the limit of one attempt they are dropped, which is said once."""
+        self._metrics += 1
+        if self._metrics > MAX_METRICS:
+            if self._metrics == MAX_METRICS + 1:
+                self.log.write("WARN", f"metrics beyond {MAX_METRICS} of a task run are dropped")
+            return
         entry = MetricEntry(
             self.execution_id, self.task_run_id, self._task_id, name, kind, value,
             self._live.clock.now(), orjson.dumps(tags).decode(),

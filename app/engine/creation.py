@@ -8,7 +8,7 @@ from typing import Any
 from app.engine.checks import FailedCheck, verdict
 from app.engine.executor import Executor
 from app.engine.json import as_bytes
-from app.engine.limits import MAX_LABELS, Limits
+from app.engine.limits import Limits, refusal
 from app.engine.live import Live
 from app.engine.logs import masked
 from app.engine.results import failure
@@ -227,8 +227,7 @@ def _labels(new: NewExecution, loaded: LoadedFlow, made_id: str) -> list[list[st
         _refuse_system(own)
     labels = {**_flow_labels(new, loaded), **own}
     labels.setdefault(CORRELATION, made_id)
-    if len(labels) > MAX_LABELS:
-        message = f"{len(labels)} labels are more than the limit of {MAX_LABELS}"
+    if message := refusal(labels):
         raise Invalid(message)
     return [[key, value] for key, value in labels.items()]
 

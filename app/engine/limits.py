@@ -1,11 +1,29 @@
 """Limits of the engine, each with its default (contract D15, D16)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 KIB = 1024
 
 MAX_LABELS = 64
 """Labels of one execution."""
+
+MAX_LABEL_CHARS = 256
+"""Characters of the key of a label, and of its value."""
+
+MAX_METRICS = 1_000
+"""Figures that one task run reports."""
+
+
+def refusal(labels: Mapping[str, str]) -> str | None:
+    """Return why an execution may not have these labels, if there is a reason."""
+    if len(labels) > MAX_LABELS:
+        return f"{len(labels)} labels are more than the limit of {MAX_LABELS}"
+    for key, value in labels.items():
+        if len(key) > MAX_LABEL_CHARS or len(value) > MAX_LABEL_CHARS:
+            what = f"label {key[:40]!r}: a key or a value has at most {MAX_LABEL_CHARS} characters"
+            return f"{what}, this one {max(len(key), len(value))}; keep longer texts in variables"
+    return None
 
 
 @dataclass(frozen=True, slots=True)

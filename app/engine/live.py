@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from app.engine.outputs import OutputTree
+from app.engine.secrecy import Secrets
 from app.errors import Conflict
 from app.executions import Event, Execution, Kind, State, TaskRun, TaskRunPath
 from app.flows.encryption import Cipher, opened
@@ -47,7 +48,7 @@ class Live:
         self.loaded = loaded
         self.journal = journal
         self.clock = clock
-        self.secrets: set[str] = set()
+        self.secrets: set[str] = Secrets()
         # No method of this object: what left memory is not left to the collector.
         self.revealed: Callable[[Any], Any] = _plain
         if cipher is not None:

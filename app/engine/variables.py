@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.engine.json import as_bytes, as_json
-from app.engine.limits import MAX_LABELS
+from app.engine.limits import refusal
 from app.engine.live import Live
 from app.engine.logs import masked
 from app.executions import ROOT, Kind
@@ -23,10 +23,10 @@ async def add_labels(live: Live, labels: Mapping[str, str]) -> None:
             message = f"System labels can only be set by Headwater itself, found label '{key}'."
             raise TaskFailed(message)
     shown = {key: masked(value, live.secrets) for key, value in labels.items()}
-    pairs = [list(pair) for pair in {**dict(live.execution.labels), **shown}.items()]
-    if len(pairs) > MAX_LABELS:
-        message = f"{len(pairs)} labels are more than the limit of {MAX_LABELS}"
-        raise TaskFailed(message)
+    wanted = {**dict(live.execution.labels), **shown}
+    if problem := refusal(wanted):
+        raise TaskFailed(problem)
+    pairs = [list(pair) for pair in wanted.items()]
     await live.record(live.event(Kind.LABELLED, ROOT, labels=pairs))
 
 
