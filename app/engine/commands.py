@@ -1,11 +1,11 @@
 """Commands: what people and triggers do with executions, one verb a function."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from app.engine.amendments import relabelling, restating
+from app.engine.cascades import Cascades
 from app.engine.checks import FailedCheck
 from app.engine.creation import CORRELATION, Creation, NewExecution, body_hash
 from app.engine.deletion import Deletion
@@ -37,13 +37,13 @@ class Commands:
     ) -> None:
         """Act on `executor` within `limits`; its executions start others through these."""
         self._executor = executor
-        self._executions = executions
         self._clock = clock
         limits = limits or Limits()
         self._creation = Creation(executor, flows, executions, clock, limits)
         self._restarts = Restarts(executor, flows, clock)
+        self._cascades = Cascades(executor, executions, self.kill)
         executor.call_through(
-            SubflowCalls(executor, self._creation, self._restarts, limits, self._kill_children)
+            SubflowCalls(executor, self._creation, self._restarts, limits, self._cascades)
         )
         self.deletion: Deletion
         """Set by whoever has an archive to delete from."""
@@ -75,27 +75,9 @@ class Commands:
                 killed.data |= {"after": True, "cascade": True}  # what a crash leaves to do
             await self._executor.end_now(live, [killing, *runs, killed])
         if cascade:
-            await self._kill_children(tenant, wanted)
-            await self._over(wanted)
+            await self._cascades.reach(live.execution)
+            await self._cascades.settled(wanted)
         return live.execution
-
-    async def _kill_children(self, tenant: str, parent: str) -> None:
-        for child in await self._executions.children(parent):
-            try:
-                await self.kill(tenant, child)
-            except (Conflict, NotFound):  # it has ended meanwhile, or is about to
-                await self._over(child)
-
-    async def _over(self, wanted: str) -> None:
-        """Wait until the end of an execution is durable, and over if no tasks run after it."""
-        live = self._executor.find(wanted)
-        if live is None:
-            return
-        flow = live.loaded.flow
-        if live.root is not None and not (flow.after_execution or flow.listeners):
-            await asyncio.wait([live.root])
-        if live.committed is not None:
-            await asyncio.wait([live.committed])
 
     async def pause(self, tenant: str, wanted: str) -> Execution:
         """Pause a running execution (see `pause`)."""

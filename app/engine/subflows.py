@@ -4,10 +4,10 @@ Implements `Subflows`, the seam of the walker.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from app.engine.calls import child_id
+from app.engine.cascades import Cascades
 from app.engine.creation import CORRELATION, Creation, NewExecution
 from app.engine.executor import Executor
 from app.engine.limits import Limits
@@ -33,17 +33,14 @@ class SubflowCalls:
         creation: Creation,
         restarts: Restarts,
         limits: Limits,
-        kill: Callable[[str, str], Awaitable[None]],
+        cascades: Cascades,
     ) -> None:
-        """Create through `creation`, restart through `restarts`, within `limits`.
-
-        `kill` kills what an execution of a tenant has started.
-        """
+        """Create, restart and kill through these, within `limits`."""
         self._executor = executor
         self._creation = creation
         self._restarts = restarts
         self._limits = limits
-        self._kill = kill
+        self._cascades = cascades
         self._descendants: Counter[str] = Counter()
 
     async def start(self, parent: Place, call: SubflowCall) -> str:
@@ -128,7 +125,7 @@ class SubflowCalls:
 
     async def kill(self, execution: Execution) -> None:
         """Kill what an execution has started, and what that has started."""
-        await self._kill(execution.tenant, execution.id)
+        await self._cascades.reach(execution)
 
     async def render(self, wanted: str, value: Any) -> Any:
         """Render a structure as an execution that has ended sees it."""

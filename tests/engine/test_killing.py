@@ -56,3 +56,34 @@ async def _child(engine: Engine, parent: str) -> str:
         while not (found := await engine.journal.children(parent)):
             await asyncio.sleep(0.001)
     return found[0]
+
+
+async def test_what_a_flow_trigger_started_because_of_it_goes_on() -> None:
+    async with Engine(flow(CALLER), flow(CALLED)) as engine:
+        made = await engine.create("caller")
+        await _child(engine, made)
+        about = {"id": "t", "type": "Flow", "variables": {"executionId": made}}
+        heard = await engine.create("called", trigger=about, chain=1)
+        await engine.commands.kill("main", made)
+        assert not (await engine.executor.get(heard)).state.terminal
+
+
+AFTER = """
+id: after
+tasks: [{id: wait, type: core.flow.Pause}]
+afterExecution: [{id: call, type: core.flow.Subflow, namespace: tests, flowId: called}]
+"""
+
+
+async def test_what_runs_after_a_kill_is_not_killed() -> None:
+    async with Engine(flow(AFTER), flow(CALLED)) as engine:
+        made = await engine.create("after")
+        while (await engine.executor.get(made)).state is not State.PAUSED:
+            await asyncio.sleep(0.001)
+        await engine.commands.kill("main", made)
+        child = await _child(engine, made)
+        assert not (await engine.executor.get(child)).state.terminal
+    async with Engine(flow(AFTER), flow(CALLED), journal=engine.journal) as engine:
+        assert not (await engine.executor.get(child)).state.terminal
+        await engine.executor.recovery.recovered.wait()
+        assert not (await engine.executor.get(child)).state.terminal

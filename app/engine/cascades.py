@@ -1,0 +1,56 @@
+"""Cascades: a kill reaches what the execution has started (contract D6)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from app.engine.executor import Executor
+from app.errors import Conflict, NotFound
+from app.executions import Execution, State
+from app.ports import Executions
+
+Kill = Callable[[str, str], Awaitable[Execution]]
+"""Kills an execution of a tenant, by its id."""
+
+
+class Cascades:
+    """Kills what executions have started."""
+
+    def __init__(self, executor: Executor, executions: Executions, kill: Kill) -> None:
+        """Find what was started in `executions`; `kill` kills one and what that has started."""
+        self._executor = executor
+        self._executions = executions
+        self._kill = kill
+
+    async def reach(self, parent: Execution) -> None:
+        """Kill what an execution that was killed has started until then.
+
+        What a flow trigger started because of it goes on, and so does what runs after its end.
+        """
+        for child in await self._executions.children(parent.id):
+            with suppress(NotFound):
+                if _called(parent, await self._executor.get(child)):
+                    await self._reach(parent.tenant, child)
+
+    async def _reach(self, tenant: str, child: str) -> None:
+        try:
+            await self._kill(tenant, child)
+        except Conflict:  # it has ended meanwhile, or is about to
+            await self.settled(child)
+
+    async def settled(self, wanted: str) -> None:
+        """Wait until the end of an execution is durable, and over if no tasks run after it."""
+        live = self._executor.find(wanted)
+        if live is None:
+            return
+        flow = live.loaded.flow
+        if live.root is not None and not (flow.after_execution or flow.listeners):
+            await asyncio.wait([live.root])
+        if live.committed is not None:
+            await asyncio.wait([live.committed])
+
+
+def _called(parent: Execution, child: Execution) -> bool:
+    """Whether a task of `parent` started `child` before the kill."""
+    killed = [at for state, at in parent.histories if state is State.KILLED]
+    return child.chain <= parent.chain and child.created_at <= max(killed)
