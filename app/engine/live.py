@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.engine.outputs import OutputTree
 from app.engine.secrecy import Secrets
@@ -23,6 +23,17 @@ Listener = Callable[[int, Sequence[Event]], None]
 """Hears of committed events: the version of the first one, and the events."""
 
 
+class Home(NamedTuple):
+    """What the executions of a node have in common."""
+
+    journal: Journal
+    clock: Clock
+    on_idle: Callable[["Live", int | None], None]
+    on_lost: Callable[["Live"], None]
+    listeners: Mapping[str, Sequence[Listener]]
+    cipher: Cipher | None
+
+
 class Live:
     """One execution in memory.
 
@@ -34,25 +45,20 @@ class Live:
         self,
         execution: Execution,
         loaded: LoadedFlow,
-        journal: Journal,
-        clock: Clock,
-        on_idle: Callable[["Live", int | None], None],
-        on_lost: Callable[["Live"], None],
-        listeners: Mapping[str, Sequence[Listener]],
+        home: "Home",
         *,
         stored: bool = False,
-        cipher: Cipher | None = None,
     ) -> None:
         """Take over `execution`, which runs `loaded`; `stored` says that its row exists already."""
         self.execution = execution
         self.loaded = loaded
-        self.journal = journal
-        self.clock = clock
+        self.journal = home.journal
+        self.clock = home.clock
         self.secrets: set[str] = Secrets()
         # No method of this object: what left memory is not left to the collector.
         self.revealed: Callable[[Any], Any] = _plain
-        if cipher is not None:
-            self.revealed = partial(opened, cipher=cipher, found=self.secrets)
+        if home.cipher is not None:
+            self.revealed = partial(opened, cipher=home.cipher, found=self.secrets)
         """Returns a structure for expressions: sealed texts opened, and masked in logs from now."""
         self.outputs = OutputTree(execution, self.revealed)
         self.root: asyncio.Task[None] | None = None
@@ -66,9 +72,9 @@ class Live:
         """Is told of every change."""
         self.strands = 1
         self.idle = 0
-        self._on_idle = on_idle
-        self._on_lost = on_lost
-        self._listeners = listeners
+        self._on_idle = home.on_idle
+        self._on_lost = home.on_lost
+        self._listeners = home.listeners
         self._touch = stored
         flow = loaded.flow
         self._goes_on = bool(flow.after_execution or flow.listeners)

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.engine.entry import Entry, ended_message
 from app.engine.finished import Finished
-from app.engine.live import Listener, Live
+from app.engine.live import Home, Listener, Live
 from app.engine.parts import Parts
 from app.engine.suspects import Suspects
 from app.errors import Conflict, NotFound
@@ -62,17 +62,15 @@ class Residence(ABC):
 
     def make(self, execution: Execution, loaded: LoadedFlow, *, stored: bool = False) -> Live:
         """Make the in-memory form of an execution (not driven yet)."""
-        return Live(
-            execution,
-            loaded,
+        home = Home(
             self._parts.journal,
             self.clock,
             self._idle,
             self._lost,
             self.listeners,
-            stored=stored,
-            cipher=self._parts.cipher,
+            self._parts.cipher,
         )
+        return Live(execution, loaded, home, stored=stored)
 
     def _lost(self, live: Live) -> None:
         """Let go of an execution whose events were refused; the sweep brings it back."""
