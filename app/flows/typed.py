@@ -1,6 +1,7 @@
 """`Model`, what every part of a flow document is made of, and entries that name their own type."""
 
 from collections.abc import Mapping
+from inspect import get_annotations
 from typing import Any, ClassVar
 
 from pydantic import (
@@ -51,6 +52,19 @@ class Model(BaseModel):
 
     deprecated: ClassVar[str] = ""
     """Why this whole type should no longer be used, and what to use instead."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        """Share the fields that are inherited as they are: each copy takes a kilobyte."""
+        super().__pydantic_init_subclass__(**options)
+        own = get_annotations(cls)
+        fields = cls.__pydantic_fields__
+        for base in reversed(cls.__bases__):  # the first has the last word
+            for name, inherited in getattr(base, "__pydantic_fields__", {}).items():
+                field = fields.get(name)
+                same = field is not None and field.annotation is inherited.annotation
+                if same and name not in own:
+                    fields[name] = inherited
 
     @classmethod
     def __get_pydantic_json_schema__(
