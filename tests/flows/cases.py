@@ -5,6 +5,7 @@ A file holds YAML documents. Those with `tasks` are flows, taken as text; every 
     case: what it shows
     flow: the flow to start, by id (default: the first one)
     inputs, labels, revision …: how it is started; `start: false` starts nothing
+    requires: a program without which the case is left out
     steps: what is done meanwhile, in order; see `Story` for the verbs
     expect:
       state: SUCCESS
@@ -42,6 +43,7 @@ class Case:
     start: Mapping[str, Any] | None
     steps: list[dict[str, Any]] = field(default_factory=list)
     expect: Mapping[str, Any] = field(default_factory=dict)
+    requires: str | None = None
 
     def invalid(self, types: Types) -> str:
         """Return what is wrong with its flows; empty when nothing is."""
@@ -72,7 +74,8 @@ def _cases_of(path: Path) -> Iterator[Case]:
 
 
 def _case(name: str, document: dict[str, Any], flows: Mapping[str, str]) -> Case:
-    known = {"case", "flow", "inputs", "labels", "revision", "start", "steps", "expect", "files"}
+    known = {"case", "flow", "inputs", "labels", "revision", "start", "steps", "expect", "files",
+             "requires"}  # fmt: skip
     assert not document.keys() - known, f"{name}: unknown {document.keys() - known}"
     start = {key: document[key] for key in ("inputs", "labels", "revision", "files")
              if key in document}  # fmt: skip
@@ -84,6 +87,7 @@ def _case(name: str, document: dict[str, Any], flows: Mapping[str, str]) -> Case
         start=None if document.get("start") is False else start,
         steps=document.get("steps", []),
         expect=document["expect"],
+        requires=document.get("requires"),
     )
 
 

@@ -6,6 +6,7 @@
 import asyncio
 import fnmatch
 import os
+import shutil
 import traceback
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from typing import Any
 import pytest
 
 from app.config import Settings, load_settings
+from app.flows.declarations import INPUT_TYPES
 from app.node import Node, running
+from app.plugins.registry import Registry
 from app.sync.model import Actor
 from tests.flows.cases import Case, cases
 from tests.flows.story import Story
@@ -27,7 +30,12 @@ ENOUGH = 150
 def chosen() -> list[Case]:
     """Return the cases to play."""
     pattern = os.environ.get("CASE", "*")
-    return [case for case in cases() if fnmatch.fnmatchcase(case.name, pattern)]
+    return [
+        case
+        for case in cases()
+        if fnmatch.fnmatchcase(case.name, pattern)
+        and (case.requires is None or shutil.which(case.requires))
+    ]
 
 
 async def played(node: Node, case: Case) -> str | None:
@@ -80,3 +88,15 @@ def test_no_two_files_have_a_flow_with_the_same_id() -> None:
     files = {id(case.flows): case.flows for case in cases()}
     flows = [flow for each in files.values() for flow in each]
     assert sorted(flows) == sorted(set(flows))
+
+
+def test_every_type_is_in_the_corpus() -> None:
+    text = "\n".join(source for case in cases() for source in case.flows.values())
+    played = ("io.kestra.plugin.core.", "io.kestra.plugin.scripts.shell.")
+    names = [name for name in Registry.load().names() if name.startswith(played)]
+    assert [name for name in names if name not in text] == []
+    assert [name for name in INPUT_TYPES if f"type: {name}" not in text] == []
+
+
+def test_the_corpus_is_large() -> None:
+    assert len({flow for case in cases() for flow in case.flows}) >= ENOUGH
