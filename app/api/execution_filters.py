@@ -6,8 +6,8 @@ from dataclasses import replace
 from starlette.datastructures import QueryParams
 
 from app.api.filters import Group, Leaf, read_filters
-from app.api.times import read_duration, read_instant
-from app.db.executions import SORTABLE, ExecutionFilter
+from app.api.single_filters import dated, not_possible, only_value, within
+from app.db.executions import ExecutionFilter
 from app.errors import BadRequest
 from app.executions import State
 
@@ -89,36 +89,20 @@ def _applied(result: ExecutionFilter, leaf: Leaf, now: int) -> ExecutionFilter:
     return apply(result, leaf, now)
 
 
-def _not_possible(leaf: Leaf, *operations: str) -> BadRequest:
-    message = (
-        f"{leaf} is not possible for executions; with {leaf.field} use {' or '.join(operations)}"
-    )
-    return BadRequest(message)
-
-
-def _single(leaf: Leaf) -> str:
-    """Return the one value that a comparison allows."""
-    if leaf.operation == "IN" and len(leaf.values) == 1:
-        return leaf.values[0]
-    if leaf.operation != "EQUALS":
-        raise _not_possible(leaf, "EQUALS")
-    return leaf.value
-
-
 def _text(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
     if leaf.operation not in ("EQUALS", "CONTAINS"):
-        raise _not_possible(leaf, "EQUALS", "CONTAINS")
+        raise not_possible(leaf, "EQUALS", "CONTAINS")
     return replace(result, text=leaf.value)
 
 
 def _namespace(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
     if leaf.operation in ("PREFIX", "STARTS_WITH"):
         return replace(result, namespace=leaf.value.rstrip("."), exact_namespace=False)
-    return replace(result, namespace=_single(leaf), exact_namespace=True)
+    return replace(result, namespace=only_value(leaf), exact_namespace=True)
 
 
 def _flow(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
-    return replace(result, flow_id=_single(leaf))
+    return replace(result, flow_id=only_value(leaf))
 
 
 def _state(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
@@ -130,13 +114,13 @@ def _state(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
     if leaf.operation in ("NOT_EQUALS", "NOT_IN"):
         return replace(result, states=[each for each in _STATES if each not in values])
     if leaf.operation not in ("EQUALS", "IN"):
-        raise _not_possible(leaf, "EQUALS", "IN", "NOT_EQUALS", "NOT_IN")
+        raise not_possible(leaf, "EQUALS", "IN", "NOT_EQUALS", "NOT_IN")
     return replace(result, states=values)
 
 
 def _labels(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
     if leaf.operation != "EQUALS":
-        raise _not_possible(leaf, "EQUALS")
+        raise not_possible(leaf, "EQUALS")
     key, colon, value = (leaf.key, ":", leaf.value) if leaf.key else leaf.value.partition(":")
     if not (key and colon):
         message = f"labels: {leaf.value!r} is not key:value"
@@ -144,29 +128,16 @@ def _labels(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
     return replace(result, labels=[*result.labels, (key, value)])
 
 
-def _date(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
-    at = read_instant(leaf.value, leaf.field)
-    if leaf.operation.startswith("GREATER_THAN"):
-        return replace(result, since=at)
-    if leaf.operation.startswith("LESS_THAN"):
-        return replace(result, until=at)
-    raise _not_possible(leaf, "GREATER_THAN_OR_EQUAL_TO", "LESS_THAN_OR_EQUAL_TO")
-
-
-def _time_range(result: ExecutionFilter, leaf: Leaf, now: int) -> ExecutionFilter:
-    return replace(result, since=now - read_duration(_single(leaf), leaf.field))
-
-
 def _parent(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
-    return replace(result, parent_id=_single(leaf))
+    return replace(result, parent_id=only_value(leaf))
 
 
 def _trigger(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
-    return replace(result, trigger_id=_single(leaf))
+    return replace(result, trigger_id=only_value(leaf))
 
 
 def _revision(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
-    value = _single(leaf)
+    value = only_value(leaf)
     if not value.isascii() or not value.isdigit() or len(value) > 9:
         message = f"flowRevision: {value!r} is no number of a revision"
         raise BadRequest(message)
@@ -175,12 +146,12 @@ def _revision(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
 
 def _ids(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
     if leaf.operation not in ("EQUALS", "IN"):
-        raise _not_possible(leaf, "EQUALS", "IN")
+        raise not_possible(leaf, "EQUALS", "IN")
     return replace(result, ids=[leaf.value] if leaf.operation == "EQUALS" else leaf.values)
 
 
 def _child(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
-    if (value := _single(leaf)) not in ("CHILD", "MAIN"):
+    if (value := only_value(leaf)) not in ("CHILD", "MAIN"):
         message = f"childFilter: {value!r} is neither CHILD nor MAIN"
         raise BadRequest(message)
     return replace(result, child=value == "CHILD")
@@ -188,7 +159,7 @@ def _child(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
 
 def _scope(result: ExecutionFilter, leaf: Leaf, _: int) -> ExecutionFilter:
     """Take note of the scope: nothing here belongs to the system."""
-    _single(leaf)
+    only_value(leaf)
     return result
 
 
@@ -200,9 +171,9 @@ _FIELDS: dict[str, _Apply] = {
     "flowId": _flow,
     "state": _state,
     "labels": _labels,
-    "startDate": _date,
-    "endDate": _date,
-    "timeRange": _time_range,
+    "startDate": dated,
+    "endDate": dated,
+    "timeRange": within,
     "parentId": _parent,
     "triggerExecutionId": _parent,
     "triggerId": _trigger,
@@ -212,18 +183,3 @@ _FIELDS: dict[str, _Apply] = {
     "scope": _scope,
     "kind": _scope,
 }
-
-
-def checked_sort(sort: list[str]) -> list[str]:
-    """Return the order that is asked for.
-
-    Raises:
-        BadRequest: when something cannot be sorted by.
-    """
-    for each in sort:
-        name, _, direction = each.partition(":")
-        if name not in SORTABLE or direction not in ("", "asc", "desc"):
-            known = ", ".join(SORTABLE)
-            message = f"sort: {each!r} is not possible; known are {known}, each with :asc or :desc"
-            raise BadRequest(message)
-    return sort

@@ -18,7 +18,7 @@ from app.api.documents import (
     text_answer,
 )
 from app.api.execution_files import disposition, readable
-from app.api.execution_filters import checked_sort, wanted
+from app.api.execution_filters import wanted
 from app.api.execution_json import execution_json
 from app.api.execution_parameters import PLAIN_FILTERS
 from app.api.paths import (
@@ -33,8 +33,9 @@ from app.api.paths import (
 from app.api.query import Page, Size, Sort, known_keys, takes_filters
 from app.api.routing import Router
 from app.api.services import Node, Services
+from app.api.single_filters import sortable
 from app.api.status import owned, status
-from app.db.executions import ExecutionFilter
+from app.db.executions import SORTABLE, ExecutionFilter
 
 _PATH = f"{PREFIX}/{{tenant}}/executions"
 
@@ -65,7 +66,7 @@ async def search(
 ) -> Response:
     """List executions, newest first; `filters[field][OPERATION]=value` may be given as well."""
     asked = wanted(tenant, request.query_params, node.clock.now())
-    return await _page(request, node, asked, number, size, checked_sort(sort))
+    return await _page(request, node, asked, number, size, sortable(sort, SORTABLE))
 
 
 @router.get("", summary="List executions of a flow", responses=answers_with(ExecutionPage))

@@ -8,8 +8,7 @@ from fastapi import Depends, Query
 from starlette.datastructures import QueryParams
 
 from app.api.filters import Leaf, no_field, read_filters
-from app.api.single_filters import only_value, single_leaves
-from app.api.times import read_duration, read_instant
+from app.api.single_filters import dated, not_possible, only_value, single_leaves, within
 from app.engine.logs import LEVELS
 from app.errors import BadRequest
 from app.ports import LogQuery
@@ -92,7 +91,7 @@ def level_number(name: str) -> int:
 
 def _text(result: LogQuery, leaf: Leaf, _: int) -> LogQuery:
     if leaf.operation not in ("EQUALS", "CONTAINS"):
-        raise _not_possible(leaf, "EQUALS", "CONTAINS")
+        raise not_possible(leaf, "EQUALS", "CONTAINS")
     return replace(result, text=leaf.value)
 
 
@@ -115,25 +114,12 @@ def _level(result: LogQuery, leaf: Leaf, _: int) -> LogQuery:
         return replace(result, least=numbers[0])
     if leaf.operation == "NOT_EQUALS" and len(numbers) == 1:
         return replace(result, levels=_some(each for each in LEVELS.values() if each < numbers[0]))
-    raise _not_possible(leaf, "EQUALS", "NOT_EQUALS", "IN", "NOT_IN")
+    raise not_possible(leaf, "EQUALS", "NOT_EQUALS", "IN", "NOT_IN")
 
 
 def _some(levels: Iterable[int]) -> list[int]:
     """Return levels; where none is left, one that no line has (an empty list would mean all)."""
     return list(levels) or [-1]
-
-
-def _date(result: LogQuery, leaf: Leaf, _: int) -> LogQuery:
-    at = read_instant(leaf.value, leaf.field)
-    if leaf.operation.startswith("GREATER_THAN"):
-        return replace(result, since=at)
-    if leaf.operation.startswith("LESS_THAN"):
-        return replace(result, until=at)
-    raise _not_possible(leaf, "GREATER_THAN_OR_EQUAL_TO", "LESS_THAN_OR_EQUAL_TO")
-
-
-def _time_range(result: LogQuery, leaf: Leaf, now: int) -> LogQuery:
-    return replace(result, since=now - read_duration(only_value(leaf), leaf.field))
 
 
 def _attempt(result: LogQuery, leaf: Leaf, _: int) -> LogQuery:
@@ -150,11 +136,6 @@ def _scope(result: LogQuery, leaf: Leaf, _: int) -> LogQuery:
     return result
 
 
-def _not_possible(leaf: Leaf, *operations: str) -> BadRequest:
-    message = f"{leaf} is not possible for logs; with {leaf.field} use {' or '.join(operations)}"
-    return BadRequest(message)
-
-
 _Apply = Callable[[LogQuery, Leaf, int], LogQuery]
 
 _FIELDS: Mapping[str, _Apply] = {
@@ -169,9 +150,9 @@ _FIELDS: Mapping[str, _Apply] = {
     "attemptNumber": _attempt,
     "level": _level,
     "minLevel": _level,
-    "startDate": _date,
-    "endDate": _date,
-    "timestamp": _date,
-    "timeRange": _time_range,
+    "startDate": dated,
+    "endDate": dated,
+    "timestamp": dated,
+    "timeRange": within,
     "scope": _scope,
 }

@@ -1,9 +1,16 @@
 """Filters of lists that the database answers: comparisons that must all hold, one by one."""
 
 from collections.abc import Collection
+from dataclasses import replace
+from typing import TypeVar
 
 from app.api.filters import Group, Leaf
+from app.api.times import read_duration, read_instant
+from app.db.executions import ExecutionFilter
 from app.errors import BadRequest
+from app.ports import LogQuery
+
+D = TypeVar("D", ExecutionFilter, LogQuery)
 
 
 def single_leaves(group: Group) -> list[Leaf]:
@@ -29,9 +36,30 @@ def only_value(leaf: Leaf) -> str:
     if leaf.operation == "IN" and len(leaf.values) == 1:
         return leaf.values[0]
     if leaf.operation != "EQUALS":
-        message = f"{leaf} is not possible here; with {leaf.field} use EQUALS"
-        raise BadRequest(message)
+        raise not_possible(leaf, "EQUALS")
     return leaf.value
+
+
+def not_possible(leaf: Leaf, *operations: str) -> BadRequest:
+    """Return the error for a comparison that its field does not allow."""
+    return BadRequest(
+        f"{leaf} is not possible here; with {leaf.field} use {' or '.join(operations)}"
+    )
+
+
+def dated(result: D, leaf: Leaf, _: int) -> D:
+    """Return the query from or until the date of a comparison."""
+    at = read_instant(leaf.value, leaf.field)
+    if leaf.operation.startswith("GREATER_THAN"):
+        return replace(result, since=at)
+    if leaf.operation.startswith("LESS_THAN"):
+        return replace(result, until=at)
+    raise not_possible(leaf, "GREATER_THAN_OR_EQUAL_TO", "LESS_THAN_OR_EQUAL_TO")
+
+
+def within(result: D, leaf: Leaf, now: int) -> D:
+    """Return the query of the last time of a length, counted from `now` (µs)."""
+    return replace(result, since=now - read_duration(only_value(leaf), leaf.field))
 
 
 def sortable(sort: list[str], known: Collection[str]) -> list[str]:
