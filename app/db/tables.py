@@ -6,25 +6,62 @@ Definitions live in Git; what is kept here of them is an index and a content-add
 
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, Text, text
+from sqlalchemy import BigInteger, Column, Float, Index, Text, text
 from sqlmodel import Field, SQLModel
 
-PARTIAL = "where"
-"""Key of an index's `info`: the condition of a partial index.
+from app.db.columns import PARTIAL, big
+from app.db.git_tables import (
+    ActiveFlowRow,
+    BlobRow,
+    CommitRow,
+    DeliveryRow,
+    FindingRow,
+    FlowRevisionRow,
+    PinRow,
+    SnapshotRow,
+    SourceRow,
+    SyncRunRow,
+)
 
-The dialect's own argument would load the dialect of every database, used or not; `partial_indexes`
-of a driver passes it on.
-"""
+__all__ = [
+    "MOVING",
+    "PARTIAL",
+    "TIMED",
+    "WAITING",
+    "ActiveFlowRow",
+    "BlobRow",
+    "ClaimRow",
+    "CommitRow",
+    "ConcurrencyRow",
+    "DeliveryRow",
+    "ExecutionRow",
+    "FindingRow",
+    "FlowRevisionRow",
+    "JournalRow",
+    "KeptRow",
+    "KeyValueRow",
+    "LogRow",
+    "MetricRow",
+    "NodeRow",
+    "PinRow",
+    "SlotRow",
+    "SnapshotRow",
+    "SourceRow",
+    "SyncRunRow",
+    "TaskCacheRow",
+    "TriggerFlowRow",
+    "TriggerRow",
+    "UpstreamEventRow",
+    "WindowRow",
+    "metadata",
+    "partial_indexes",
+]
 
 # Conditions of partial indexes of executions; a query that names one literally uses its index.
 # What is parked without a time, as a million pauses are, is in none of them.
 MOVING = "open = 1 and parked = 0"
 TIMED = "parked = 1 and wake_at is not null"
 WAITING = "parked = 1 and state <> 'PAUSED' and state <> 'QUEUED' and state <> 'CREATED'"
-
-
-def _big(*, nullable: bool = False) -> Column[int]:
-    return Column(BigInteger, nullable=nullable)
 
 
 class ExecutionRow(SQLModel, table=True):
@@ -48,11 +85,11 @@ class ExecutionRow(SQLModel, table=True):
     blob: str
     state: str
     version: int
-    created_at: int = Field(sa_column=_big())
-    ended_at: int | None = Field(default=None, sa_column=_big(nullable=True))
+    created_at: int = Field(sa_column=big())
+    ended_at: int | None = Field(default=None, sa_column=big(nullable=True))
     open: int = 1
     parked: int = 0
-    wake_at: int | None = Field(default=None, sa_column=_big(nullable=True))
+    wake_at: int | None = Field(default=None, sa_column=big(nullable=True))
     parent_id: str | None = None
     original_id: str | None = None
     labels: str = "[]"
@@ -73,8 +110,8 @@ class JournalRow(SQLModel, table=True):
     to_state: str | None = None
     attempt: int = 0
     delivery: int = 0
-    fence: int = Field(sa_column=_big())
-    at: int = Field(sa_column=_big())
+    fence: int = Field(sa_column=big())
+    at: int = Field(sa_column=big())
     data: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
 
 
@@ -89,7 +126,7 @@ class LogRow(SQLModel, table=True):
     task_id: str
     attempt: int
     level: int
-    at: int = Field(sa_column=_big())
+    at: int = Field(sa_column=big())
     message: str = Field(sa_column=Column(Text, nullable=False))
 
 
@@ -105,7 +142,7 @@ class MetricRow(SQLModel, table=True):
     name: str
     kind: str
     value: float = Field(sa_column=Column(Float, nullable=False))
-    at: int = Field(sa_column=_big())
+    at: int = Field(sa_column=big())
     tags: str = "{}"
 
 
@@ -122,7 +159,7 @@ class KeptRow(SQLModel, table=True):
     namespace: str
     flow_id: str
     trigger_id: str | None = None
-    deleted_at: int = Field(sa_column=_big())
+    deleted_at: int = Field(sa_column=big())
 
 
 class ClaimRow(SQLModel, table=True):
@@ -134,7 +171,7 @@ class ClaimRow(SQLModel, table=True):
     key: str = Field(primary_key=True)
     execution_id: str
     body_hash: str
-    at: int = Field(sa_column=_big())
+    at: int = Field(sa_column=big())
 
 
 class KeyValueRow(SQLModel, table=True):
@@ -150,9 +187,9 @@ class KeyValueRow(SQLModel, table=True):
     kind: str
     value: str = Field(sa_column=Column(Text, nullable=False))
     description: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
-    created_at: int = Field(sa_column=_big())
-    updated_at: int = Field(sa_column=_big())
-    expires_at: int | None = Field(default=None, sa_column=_big(nullable=True))
+    created_at: int = Field(sa_column=big())
+    updated_at: int = Field(sa_column=big())
+    expires_at: int | None = Field(default=None, sa_column=big(nullable=True))
 
 
 class SlotRow(SQLModel, table=True):
@@ -168,7 +205,7 @@ class SlotRow(SQLModel, table=True):
     namespace: str
     flow_id: str
     running: int = 0
-    at: int = Field(sa_column=_big())
+    at: int = Field(sa_column=big())
     """Since when it queues: the oldest is released first."""
 
 
@@ -196,18 +233,18 @@ class TriggerRow(SQLModel, table=True):
     type: str
     fingerprint: str
     """Of the trigger's definition: a changed one gets its next date anew."""
-    date: int | None = Field(default=None, sa_column=_big(nullable=True))
+    date: int | None = Field(default=None, sa_column=big(nullable=True))
     """The planned time of the last fire."""
-    next_at: int | None = Field(default=None, sa_column=_big(nullable=True))
+    next_at: int | None = Field(default=None, sa_column=big(nullable=True))
     execution_id: str | None = None
     """The execution it started and waits for."""
-    evaluating_at: int | None = Field(default=None, sa_column=_big(nullable=True))
+    evaluating_at: int | None = Field(default=None, sa_column=big(nullable=True))
     disabled: int = 0
     stop_after: str = "[]"
     backfill: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     listens: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     """Of a flow trigger: JSON of what it listens to, so that no flow is read to know it."""
-    updated_at: int = Field(sa_column=_big())
+    updated_at: int = Field(sa_column=big())
 
 
 class TriggerFlowRow(SQLModel, table=True):
@@ -228,7 +265,7 @@ class UpstreamEventRow(SQLModel, table=True):
     version: int = Field(primary_key=True)
     """Of the execution: its number of events then."""
     state: str
-    at: int = Field(sa_column=_big())
+    at: int = Field(sa_column=big())
 
 
 class WindowRow(SQLModel, table=True):
@@ -240,8 +277,8 @@ class WindowRow(SQLModel, table=True):
     flow_id: str = Field(primary_key=True)
     key: str = Field(primary_key=True)
     """The id of the preconditions."""
-    start_at: int = Field(sa_column=_big())
-    end_at: int = Field(sa_column=_big())
+    start_at: int = Field(sa_column=big())
+    end_at: int = Field(sa_column=big())
     results: str = Field(default="{}", sa_column=Column(Text, nullable=False))
     """JSON: condition id → execution id."""
     outputs: str = Field(default="{}", sa_column=Column(Text, nullable=False))
@@ -257,8 +294,8 @@ class TaskCacheRow(SQLModel, table=True):
     tenant: str = Field(primary_key=True)
     key: str = Field(primary_key=True)
     outputs: str = Field(sa_column=Column(Text, nullable=False))
-    at: int = Field(sa_column=_big())
-    expires_at: int | None = Field(default=None, sa_column=_big(nullable=True))
+    at: int = Field(sa_column=big())
+    expires_at: int | None = Field(default=None, sa_column=big(nullable=True))
 
 
 class NodeRow(SQLModel, table=True):
@@ -266,195 +303,9 @@ class NodeRow(SQLModel, table=True):
 
     __tablename__ = "node"
     epoch: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
-    started_at: int = Field(sa_column=_big())
+    started_at: int = Field(sa_column=big())
     pid: int
     host: str
-
-
-class SourceRow(SQLModel, table=True):
-    """A repository (and branch, and root) that flows are synced from."""
-
-    __tablename__ = "source"
-    id: str = Field(primary_key=True)
-    tenant: str
-    url: str
-    """Without credentials; empty for the repository that Headwater keeps itself."""
-    ref: str
-    root: str = ""
-    layout: str = "native"
-    edit_mode: str = "push"
-    atomic: str = "namespace"
-    conditions: str = "[]"
-    """JSON list of {type, status, reason, message, lastTransition}, as Flux."""
-    last_seen: str | None = None
-    last_attempted: str | None = None
-    last_applied: str | None = None
-    last_sync_at: int | None = Field(default=None, sa_column=_big(nullable=True))
-
-
-class CommitRow(SQLModel, table=True):
-    """A commit of a source's first-parent history."""
-
-    __tablename__ = "git_commit"
-    source_id: str = Field(primary_key=True)
-    sha: str = Field(primary_key=True)
-    seq: int = Field(sa_column=_big())
-    """Its place in the order they were processed, counted from 1."""
-    first_parent: str | None = None
-    author_name: str
-    author_email: str
-    authored_at: int = Field(sa_column=_big())
-    committer_name: str
-    committed_at: int = Field(sa_column=_big())
-    subject: str
-
-
-class BlobRow(SQLModel, table=True):
-    """The bytes of a flow source by object id (zlib): old revisions outlive the mirror."""
-
-    __tablename__ = "blob"
-    oid: str = Field(primary_key=True)
-    data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-
-
-class FlowRevisionRow(SQLModel, table=True):
-    """A revision of a flow: append-only, never renumbered, never reused."""
-
-    __tablename__ = "flow_revision"
-    __table_args__: ClassVar = (Index("ix_flow_revision_commit", "source_id", "commit_sha"),)
-    tenant: str = Field(primary_key=True)
-    namespace: str = Field(primary_key=True)
-    flow_id: str = Field(primary_key=True)
-    revision: int = Field(primary_key=True)
-    source_id: str
-    commit_sha: str
-    blob: str
-    path: str
-    kind: str = "commit"
-    state: str = "superseded"
-    incarnation: int = 1
-    at: int = Field(sa_column=_big())
-    seq: int = Field(sa_column=_big())
-    """Its place among the commits as they were processed: see `git_commit.seq`."""
-
-
-class ActiveFlowRow(SQLModel, table=True):
-    """What runs now of each flow, before pins; `deleted` rows are tombstones."""
-
-    __tablename__ = "active_flow"
-    tenant: str = Field(primary_key=True)
-    namespace: str = Field(primary_key=True)
-    flow_id: str = Field(primary_key=True)
-    source_id: str
-    revision: int
-    commit_sha: str
-    """The commit that made this revision."""
-    snapshot: str
-    """The commit whose snapshot is active: what an execution pins."""
-    blob: str
-    path: str
-    deleted: int = 0
-    labels: str = "[]"
-    description: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
-    disabled: int = 0
-    updated_at: int = Field(sa_column=_big())
-
-
-class SnapshotRow(SQLModel, table=True):
-    """Which commit of a source is active in a namespace."""
-
-    __tablename__ = "namespace_snapshot"
-    source_id: str = Field(primary_key=True)
-    tenant: str = Field(primary_key=True)
-    namespace: str = Field(primary_key=True)
-    commit_sha: str
-    tree: str
-    state: str = "active"
-    """active | invalid (stays at an earlier commit) | held"""
-
-
-class PinRow(SQLModel, table=True):
-    """An operator's override: this flow runs at that revision until the pin ends."""
-
-    __tablename__ = "pin"
-    __table_args__: ClassVar = (Index("ix_pin_flow", "tenant", "namespace", "flow_id"),)
-    id: str = Field(primary_key=True)
-    tenant: str
-    namespace: str
-    flow_id: str
-    revision: int
-    commit_sha: str
-    blob: str
-    quarantined: str | None = None
-    """The blob rolled back from; a pin `until: changed` ends at the first other one."""
-    until: str = "changed"
-    """changed | manual | an RFC 3339 time"""
-    until_at: int | None = Field(default=None, sa_column=_big(nullable=True))
-    reason: str = ""
-    actor: str = ""
-    created_at: int = Field(sa_column=_big())
-    ended_at: int | None = Field(default=None, sa_column=_big(nullable=True))
-    ended_by: str | None = None
-
-
-class SyncRunRow(SQLModel, table=True):
-    """One run of a source's sync loop."""
-
-    __tablename__ = "sync_run"
-    __table_args__: ClassVar = (Index("ix_sync_run_source", "source_id", "id"),)
-    id: str = Field(primary_key=True)
-    source_id: str
-    cause: str
-    """webhook | poll | manual | start | write"""
-    outcome: str | None = None
-    """NOOP | SYNCED | PARTIAL | REJECTED | HELD | FAILED | SUPERSEDED; null while it runs"""
-    reason: str = ""
-    old_commit: str | None = None
-    new_commit: str | None = None
-    started_at: int = Field(sa_column=_big())
-    ended_at: int | None = Field(default=None, sa_column=_big(nullable=True))
-    phases: str = "{}"
-    """JSON: phase -> milliseconds"""
-    counts: str = "{}"
-    """JSON: added, changed, deleted, invalid, namespaces"""
-
-
-class FindingRow(SQLModel, table=True):
-    """Something wrong in a snapshot: what, where, and the way out."""
-
-    __tablename__ = "finding"
-    __table_args__: ClassVar = (Index("ix_finding_source", "source_id", "resolved_at"),)
-    id: str = Field(primary_key=True)
-    source_id: str
-    run_id: str
-    commit_sha: str
-    tenant: str = ""
-    namespace: str = ""
-    flow_id: str = ""
-    code: str
-    severity: str
-    path: str
-    line: int = 0
-    column_: int = Field(default=0, sa_column=Column("col", Integer, nullable=False))
-    pointer: str = ""
-    message: str = Field(sa_column=Column(Text, nullable=False))
-    fix: str = ""
-    at: int = Field(sa_column=_big())
-    resolved_at: int | None = Field(default=None, sa_column=_big(nullable=True))
-
-
-class DeliveryRow(SQLModel, table=True):
-    """A webhook delivery (contract D8): stored before it is answered, kept 7 days."""
-
-    __tablename__ = "webhook_delivery"
-    provider: str = Field(primary_key=True)
-    delivery_id: str = Field(primary_key=True)
-    source_id: str
-    event: str
-    payload: str = Field(sa_column=Column(Text, nullable=False))
-    state: str = "received"
-    """received | done | ignored | failed"""
-    received_at: int = Field(sa_column=_big())
 
 
 metadata = SQLModel.metadata

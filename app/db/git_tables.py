@@ -1,0 +1,194 @@
+"""The tables about Git: sources, commits, revisions, what is active, and how it got there."""
+
+from typing import ClassVar
+
+from sqlalchemy import Column, Index, Integer, LargeBinary, Text
+from sqlmodel import Field, SQLModel
+
+from app.db.columns import big
+
+
+class SourceRow(SQLModel, table=True):
+    """A repository (and branch, and root) that flows are synced from."""
+
+    __tablename__ = "source"
+    id: str = Field(primary_key=True)
+    tenant: str
+    url: str
+    """Without credentials; empty for the repository that Headwater keeps itself."""
+    ref: str
+    root: str = ""
+    layout: str = "native"
+    edit_mode: str = "push"
+    atomic: str = "namespace"
+    conditions: str = "[]"
+    """JSON list of {type, status, reason, message, lastTransition}, as Flux."""
+    last_seen: str | None = None
+    last_attempted: str | None = None
+    last_applied: str | None = None
+    last_sync_at: int | None = Field(default=None, sa_column=big(nullable=True))
+
+
+class CommitRow(SQLModel, table=True):
+    """A commit of a source's first-parent history."""
+
+    __tablename__ = "git_commit"
+    source_id: str = Field(primary_key=True)
+    sha: str = Field(primary_key=True)
+    seq: int = Field(sa_column=big())
+    """Its place in the order they were processed, counted from 1."""
+    first_parent: str | None = None
+    author_name: str
+    author_email: str
+    authored_at: int = Field(sa_column=big())
+    committer_name: str
+    committed_at: int = Field(sa_column=big())
+    subject: str
+
+
+class BlobRow(SQLModel, table=True):
+    """The bytes of a flow source by object id (zlib): old revisions outlive the mirror."""
+
+    __tablename__ = "blob"
+    oid: str = Field(primary_key=True)
+    data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class FlowRevisionRow(SQLModel, table=True):
+    """A revision of a flow: append-only, never renumbered, never reused."""
+
+    __tablename__ = "flow_revision"
+    __table_args__: ClassVar = (Index("ix_flow_revision_commit", "source_id", "commit_sha"),)
+    tenant: str = Field(primary_key=True)
+    namespace: str = Field(primary_key=True)
+    flow_id: str = Field(primary_key=True)
+    revision: int = Field(primary_key=True)
+    source_id: str
+    commit_sha: str
+    blob: str
+    path: str
+    kind: str = "commit"
+    state: str = "superseded"
+    incarnation: int = 1
+    at: int = Field(sa_column=big())
+    seq: int = Field(sa_column=big())
+    """Its place among the commits as they were processed: see `git_commit.seq`."""
+
+
+class ActiveFlowRow(SQLModel, table=True):
+    """What runs now of each flow, before pins; `deleted` rows are tombstones."""
+
+    __tablename__ = "active_flow"
+    tenant: str = Field(primary_key=True)
+    namespace: str = Field(primary_key=True)
+    flow_id: str = Field(primary_key=True)
+    source_id: str
+    revision: int
+    commit_sha: str
+    """The commit that made this revision."""
+    snapshot: str
+    """The commit whose snapshot is active: what an execution pins."""
+    blob: str
+    path: str
+    deleted: int = 0
+    labels: str = "[]"
+    description: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    disabled: int = 0
+    updated_at: int = Field(sa_column=big())
+
+
+class SnapshotRow(SQLModel, table=True):
+    """Which commit of a source is active in a namespace."""
+
+    __tablename__ = "namespace_snapshot"
+    source_id: str = Field(primary_key=True)
+    tenant: str = Field(primary_key=True)
+    namespace: str = Field(primary_key=True)
+    commit_sha: str
+    tree: str
+    state: str = "active"
+    """active | invalid (stays at an earlier commit) | held"""
+
+
+class PinRow(SQLModel, table=True):
+    """An operator's override: this flow runs at that revision until the pin ends."""
+
+    __tablename__ = "pin"
+    __table_args__: ClassVar = (Index("ix_pin_flow", "tenant", "namespace", "flow_id"),)
+    id: str = Field(primary_key=True)
+    tenant: str
+    namespace: str
+    flow_id: str
+    revision: int
+    commit_sha: str
+    blob: str
+    quarantined: str | None = None
+    """The blob rolled back from; a pin `until: changed` ends at the first other one."""
+    until: str = "changed"
+    """changed | manual | an RFC 3339 time"""
+    until_at: int | None = Field(default=None, sa_column=big(nullable=True))
+    reason: str = ""
+    actor: str = ""
+    created_at: int = Field(sa_column=big())
+    ended_at: int | None = Field(default=None, sa_column=big(nullable=True))
+    ended_by: str | None = None
+
+
+class SyncRunRow(SQLModel, table=True):
+    """One run of a source's sync loop."""
+
+    __tablename__ = "sync_run"
+    __table_args__: ClassVar = (Index("ix_sync_run_source", "source_id", "id"),)
+    id: str = Field(primary_key=True)
+    source_id: str
+    cause: str
+    """webhook | poll | manual | start | write"""
+    outcome: str | None = None
+    """NOOP | SYNCED | PARTIAL | REJECTED | HELD | FAILED | SUPERSEDED; null while it runs"""
+    reason: str = ""
+    old_commit: str | None = None
+    new_commit: str | None = None
+    started_at: int = Field(sa_column=big())
+    ended_at: int | None = Field(default=None, sa_column=big(nullable=True))
+    phases: str = "{}"
+    """JSON: phase -> milliseconds"""
+    counts: str = "{}"
+    """JSON: added, changed, deleted, invalid, namespaces"""
+
+
+class FindingRow(SQLModel, table=True):
+    """Something wrong in a snapshot: what, where, and the way out."""
+
+    __tablename__ = "finding"
+    __table_args__: ClassVar = (Index("ix_finding_source", "source_id", "resolved_at"),)
+    id: str = Field(primary_key=True)
+    source_id: str
+    run_id: str
+    commit_sha: str
+    tenant: str = ""
+    namespace: str = ""
+    flow_id: str = ""
+    code: str
+    severity: str
+    path: str
+    line: int = 0
+    column_: int = Field(default=0, sa_column=Column("col", Integer, nullable=False))
+    pointer: str = ""
+    message: str = Field(sa_column=Column(Text, nullable=False))
+    fix: str = ""
+    at: int = Field(sa_column=big())
+    resolved_at: int | None = Field(default=None, sa_column=big(nullable=True))
+
+
+class DeliveryRow(SQLModel, table=True):
+    """A webhook delivery (contract D8): stored before it is answered, kept 7 days."""
+
+    __tablename__ = "webhook_delivery"
+    provider: str = Field(primary_key=True)
+    delivery_id: str = Field(primary_key=True)
+    source_id: str
+    event: str
+    payload: str = Field(sa_column=Column(Text, nullable=False))
+    state: str = "received"
+    """received | done | ignored | failed"""
+    received_at: int = Field(sa_column=big())
