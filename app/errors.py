@@ -191,3 +191,10 @@ class PushRefused(Conflict):
     """The remote repository takes no direct push to this branch."""
 
     code = "PUSH_REFUSED"
+
+
+class Unsupported(HeadwaterError):
+    """This is not possible here."""
+
+    code = "UNSUPPORTED"
+    status = 422

@@ -16,6 +16,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from tzlocal import get_localzone
 
 from app.config import Settings
+from app.db.audit import AuditStore
 from app.db.database import Database
 from app.db.executions import SqlExecutions
 from app.db.flows import FlowStore
@@ -97,6 +98,7 @@ class Node:
         self.storage = LocalStorage(settings.data_dir / "storage")
         self.flows = FlowStore(self.database, self.registry)
         self.sources = SourceStore(self.database)
+        self.audit = AuditStore(self.database)
         self.logs = SqlLogs(self.database)
         self.statistics = Statistics(self.database)
         self.metrics = SqlMetrics(self.database)
@@ -142,7 +144,9 @@ class Node:
         self.journal = SqlJournal(self.database, epoch)
         self.executions = SqlExecutions(self.database, self.journal)
         self.sink = LogSink(self.journal)
-        self.sync = SyncService(self.settings, self.sources, self.flows, self.registry, self.clock)
+        self.sync = SyncService(
+            self.settings, self.sources, self.flows, self.audit, self.registry, self.clock
+        )
         actions = Actions(
             archive=SqlArchive(self.database),
             logs=self.logs,

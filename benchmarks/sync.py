@@ -23,8 +23,8 @@ from typing import Self
 
 import orjson
 
-from app.config import Settings
-from app.config.sections import DatabaseSettings, GitSettings
+from app.config import DatabaseSettings, GitSettings, Settings
+from app.db.audit import AuditStore
 from app.db.database import Database
 from app.db.flows import FlowStore
 from app.db.sources import SourceStore
@@ -134,7 +134,9 @@ async def service(folder: Path, repo: Path, url: str | None) -> AsyncIterator[Sy
     await database.open()
     flows = FlowStore(database, registry)
     await flows.open()
-    sync = SyncService(settings, SourceStore(database), flows, registry, clock)
+    sync = SyncService(
+        settings, SourceStore(database), flows, AuditStore(database), registry, clock
+    )
     await sync.start()
     try:
         yield sync

@@ -115,6 +115,8 @@ def _type_name(kind: Any) -> str:
         return _type_name(get_args(kind)[0])
     if get_origin(kind) is tuple:
         return "JSON list"
+    if get_origin(kind) is dict:
+        return "JSON object"
     if isinstance(kind, type) and issubclass(kind, PurePath):
         return "path"
     return "secret" if kind is SecretStr else PLAIN_TYPES[kind]
@@ -130,6 +132,8 @@ def _bound(rule: Any) -> str:
 
 
 def _default(field: FieldInfo) -> str:
+    if field.default == {}:
+        return "none"
     match field.default:
         case None | "" | ():
             return "none"

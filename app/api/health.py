@@ -92,7 +92,7 @@ async def _storage(node: Services) -> str:
 
 
 async def _git(node: Services) -> str:
-    source = node.sync.source
+    source = node.sync.main.source
     condition = source.condition("Ready")
     if source.last_applied is not None or (condition is not None and condition.status):
         return ""  # what was applied once goes on, also while the remote does not answer
@@ -119,7 +119,7 @@ async def metrics(node: Node) -> Response:
 
 
 async def _git_figures(node: Services) -> None:
-    source = node.sync.source
+    source = node.sync.main.source
     if source.last_sync_at is not None:
         METRICS.git_sync_age_seconds.set((node.clock.now() - source.last_sync_at) / 1_000_000)
     counts = Counter(each.severity for each in await node.sync.findings())

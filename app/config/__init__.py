@@ -7,12 +7,12 @@ a secret may come from a file (`HEADWATER_GIT__TOKEN_FILE=/run/secrets/token`); 
 working directory is *not* read: in a repository of flows that name belongs to the layout.
 """
 
+from app.config.git import GitSettings, SourceSettings, WindowSettings
 from app.config.sections import (
     DatabaseSettings,
     EncryptionSettings,
     EngineSettings,
     ExpressionSettings,
-    GitSettings,
     HttpSettings,
     LogSettings,
     RunnerSettings,
@@ -38,9 +38,11 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "SettingsError",
+    "SourceSettings",
     "TelemetrySettings",
     "TriggerSettings",
     "WebhookSettings",
+    "WindowSettings",
     "load_settings",
     "secret_file_variable",
     "secret_paths",

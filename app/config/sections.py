@@ -57,65 +57,6 @@ class DatabaseSettings(Section):
     )
 
 
-class GitSettings(Section):
-    """The repository of flows, and how it is followed."""
-
-    repo: str | None = Field(
-        None,
-        description="Address or path of the repository; without it, the service makes its own "
-        "under the data directory.",
-    )
-    ref: str = Field("main", min_length=1, description="Branch that is followed.")
-    root: str = Field("", description="Folder of the repository that holds `tenants/`.")
-    layout: Literal["native"] = Field("native", description="How the repository is laid out.")
-    poll_seconds: float = Field(
-        60.0, gt=0, description="How often the remote is asked, whether or not webhooks arrive."
-    )
-    atomic: Literal["namespace", "commit", "flow"] = Field(
-        "namespace", description="What stays at its last good commit when a file is invalid."
-    )
-    edit_mode: Literal["push", "readonly"] = Field(
-        "push", description="`push`: a change by the API is a commit; `readonly`: it is refused."
-    )
-    hook_key: str | None = Field(
-        None,
-        pattern=r"^[A-Za-z0-9_-]{1,128}$",
-        description="Last part of the webhook's address, `/api/v1/hooks/git/{key}`; without it "
-        "there is no webhook.",
-    )
-    hook_secret: SecretStr | None = Field(
-        None, description="Secret that signs the webhook's deliveries (HMAC-SHA256)."
-    )
-    hook_secrets: tuple[SecretStr, ...] = Field(
-        (), max_length=2, description="Further secrets accepted while one is being rotated."
-    )
-    username: str | None = Field(None, description="User name for an https remote.")
-    token: SecretStr | None = Field(None, description="Token or password for an https remote.")
-    ssh_key_file: UserPath | None = Field(None, description="Private key for an ssh remote.")
-    known_hosts_file: UserPath | None = Field(
-        None, description="Known host keys for an ssh remote; an unknown host is refused."
-    )
-    allow_file_protocol: bool = Field(
-        False,
-        description="Whether a local path may be a remote (`headwater dev` allows it).",
-    )
-    fetch_timeout_seconds: float = Field(120.0, gt=0, description="Longest run of one fetch.")
-    max_flow_bytes: int = Field(1 * MIB, gt=0, description="Largest flow file, in bytes.")
-    max_file_bytes: int = Field(50 * MIB, gt=0, description="Largest namespace file, in bytes.")
-
-    @model_validator(mode="after")
-    def _webhook_is_signed(self) -> Self:
-        if self.hook_key and not self.accepted_secrets:
-            raise ValueError("hook_key needs hook_secret: unsigned deliveries are never accepted")
-        return self
-
-    @property
-    def accepted_secrets(self) -> tuple[str, ...]:
-        """Every webhook secret that is accepted now, the current one first."""
-        secrets = (self.hook_secret, *self.hook_secrets)
-        return tuple(each.get_secret_value() for each in secrets if each is not None)
-
-
 class EngineSettings(Section):
     """How executions are driven, and the limits that keep one from taking all."""
 

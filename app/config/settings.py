@@ -1,9 +1,9 @@
 """The one frozen `Settings`, and how it is loaded."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -12,12 +12,12 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableValue
 
+from app.config.git import GitSettings, SourceSettings
 from app.config.sections import (
     DatabaseSettings,
     EncryptionSettings,
     EngineSettings,
     ExpressionSettings,
-    GitSettings,
     HttpSettings,
     LogSettings,
     RunnerSettings,
@@ -39,6 +39,15 @@ from app.config.sources import (
 )
 
 
+def _not_main(name: str) -> str:
+    if name == "main":
+        raise ValueError("the source `main` is the section `git`")
+    return name
+
+
+SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$"), AfterValidator(_not_main)]
+
+
 class Settings(BaseSettings):
     """Everything an operator can choose. Frozen: a change needs a new start."""
 
@@ -58,6 +67,11 @@ class Settings(BaseSettings):
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
     git: GitSettings = GitSettings()
+    sources: dict[SourceName, SourceSettings] = Field(
+        {},
+        description="Further sources by their id; each has the settings of `git`, such as "
+        "`HEADWATER_SOURCES__TEAM__REPO`.",
+    )
     engine: EngineSettings = EngineSettings()
     http: HttpSettings = HttpSettings()
     expressions: ExpressionSettings = ExpressionSettings()

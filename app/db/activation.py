@@ -115,6 +115,16 @@ class ActivationStore:
         rows = await self._database.fetch(query)
         return _snapshot(rows[0]) if rows else None
 
+    async def holder(self, tenant: str, namespace: str) -> str | None:
+        """Return the source that has something active in a namespace, None if none has."""
+        query = select(_SNAPSHOT.c.source_id).where(
+            _SNAPSHOT.c.tenant == tenant,
+            _SNAPSHOT.c.namespace == namespace,
+            _SNAPSHOT.c.tree != "",
+        )
+        rows = await self._database.fetch(query.order_by(_SNAPSHOT.c.source_id).limit(1))
+        return rows[0].source_id if rows else None
+
     async def activate(self, activation: Activation) -> None:
         """Write all of it in one transaction."""
         await self._database.submit([write for write in _writes(activation) if write.rows])

@@ -1,6 +1,9 @@
 """What the tables are made of."""
 
-from sqlalchemy import BigInteger, Column
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Text
+from sqlmodel import Field
 
 PARTIAL = "where"
 """Key of an index's `info`: the condition of a partial index.
@@ -13,3 +16,9 @@ of a driver passes it on.
 def big(*, nullable: bool = False) -> Column[int]:
     """Return a column of 64 bits."""
     return Column(BigInteger, nullable=nullable)
+
+
+def text_column(default: str) -> Any:
+    """Return a field of text that older rows have a default for."""
+    column = Column(Text, nullable=False, server_default=default)
+    return Field(default, sa_column=column)

@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
-from app.db.columns import big
+from app.db.columns import big, text_column
 
 
 class SourceRow(SQLModel, table=True):
@@ -27,6 +27,13 @@ class SourceRow(SQLModel, table=True):
     last_attempted: str | None = None
     last_applied: str | None = None
     last_sync_at: int | None = Field(default=None, sa_column=big(nullable=True))
+    spec: str = text_column("{}")
+    """JSON: the settings of a source that the configuration does not name."""
+    origin: str = text_column("config")
+    """config | api | repository"""
+    parent: str | None = None
+    """The source whose repository delegates to this one."""
+    removed_at: int | None = Field(default=None, sa_column=big(nullable=True))
 
 
 class CommitRow(SQLModel, table=True):
@@ -44,6 +51,10 @@ class CommitRow(SQLModel, table=True):
     committer_name: str
     committed_at: int = Field(sa_column=big())
     subject: str
+    signature: str = text_column("")
+    """What became of its signature: "" (not looked at), good, unsigned, unknown, bad, …"""
+    signer: str = text_column("")
+    pull_number: int | None = None
 
 
 class BlobRow(SQLModel, table=True):
@@ -73,6 +84,10 @@ class FlowRevisionRow(SQLModel, table=True):
     at: int = Field(sa_column=big())
     seq: int = Field(sa_column=big())
     """Its place among the commits as they were processed: see `git_commit.seq`."""
+    semantic: int | None = None
+    """0: the document is the same as that of the revision before; null: not compared yet."""
+    renamed_from: str | None = None
+    """`namespace.id` that the flow had before."""
 
 
 class ActiveFlowRow(SQLModel, table=True):
@@ -132,6 +147,12 @@ class PinRow(SQLModel, table=True):
     created_at: int = Field(sa_column=big())
     ended_at: int | None = Field(default=None, sa_column=big(nullable=True))
     ended_by: str | None = None
+    scope: str = text_column("flow")
+    """flow | namespace | source: what was asked for; each flow of it has a pin of its own."""
+    group_id: str | None = None
+    """The same for all pins of one order."""
+    changeset_id: str | None = None
+    """The revert that makes the pin needless once it is active."""
 
 
 class SyncRunRow(SQLModel, table=True):
@@ -154,6 +175,12 @@ class SyncRunRow(SQLModel, table=True):
     """JSON: phase -> milliseconds"""
     counts: str = "{}"
     """JSON: added, changed, deleted, invalid, namespaces"""
+    hold: str = text_column("")
+    """Why it is HELD: PRUNE_LIMIT | WINDOW | SIGNATURE | FORCE_PUSH | REDACTED"""
+    decision: str = text_column("")
+    """approved | rejected"""
+    decided_by: str | None = None
+    decided_at: int | None = Field(default=None, sa_column=big(nullable=True))
 
 
 class FindingRow(SQLModel, table=True):
@@ -192,3 +219,62 @@ class DeliveryRow(SQLModel, table=True):
     state: str = "received"
     """received | done | ignored | failed"""
     received_at: int = Field(sa_column=big())
+    action: str = text_column("")
+    hint: str = text_column("{}")
+    """JSON: the little of the payload that is acted on: numbers, ids, object ids, names."""
+    attempts: int = Field(0, sa_column=Column(Integer, nullable=False, server_default="0"))
+    error: str = text_column("")
+    processed_at: int | None = Field(default=None, sa_column=big(nullable=True))
+
+
+class RefEventRow(SQLModel, table=True):
+    """A move of a followed ref."""
+
+    __tablename__ = "ref_event"
+    __table_args__: ClassVar = (Index("ix_ref_event_source", "source_id", "id"),)
+    id: str = Field(primary_key=True)
+    source_id: str
+    ref: str
+    old: str | None = None
+    new: str | None = None
+    forced: int = 0
+    kept: str | None = None
+    """The private ref that holds what was forced away."""
+    at: int = Field(sa_column=big())
+
+
+class PathRow(SQLModel, table=True):
+    """Where the file of a flow was, from a commit on."""
+
+    __tablename__ = "path_history"
+    tenant: str = Field(primary_key=True)
+    namespace: str = Field(primary_key=True)
+    flow_id: str = Field(primary_key=True)
+    seq: int = Field(sa_column=Column(BigInteger, primary_key=True))
+    """Its place among the commits as they were processed."""
+    source_id: str
+    path: str
+    commit_sha: str
+
+
+class KeepRow(SQLModel, table=True):
+    """A commit that a private ref of the mirror holds on to, and how long."""
+
+    __tablename__ = "keep_ref"
+    source_id: str = Field(primary_key=True)
+    ref: str = Field(primary_key=True)
+    commit_sha: str
+    reason: str
+    """forced | deleted | pull | pin"""
+    created_at: int = Field(sa_column=big())
+    expires_at: int | None = Field(default=None, sa_column=big(nullable=True))
+
+
+class RedactedRow(SQLModel, table=True):
+    """A blob that must not be kept here, nor become active again."""
+
+    __tablename__ = "redacted"
+    oid: str = Field(primary_key=True)
+    at: int = Field(sa_column=big())
+    actor: str
+    reason: str = ""

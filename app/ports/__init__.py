@@ -7,23 +7,41 @@ a contract: its tests run on every implementation and on the fake.
 from app.ports.executions import Archive, ArchiveQuery, Ended, Executions, FlowKey, Slots
 from app.ports.files import NamespaceFile, NamespaceFiles, Storage
 from app.ports.flows import FlowNames, FlowRevision, FlowSource, LoadedFlow, Triggers
+from app.ports.forges import (
+    Annotation,
+    Approval,
+    Check,
+    Comment,
+    Forge,
+    Hook,
+    HookDelivery,
+    NewPull,
+    PullRequest,
+)
 from app.ports.http import HttpAnswer, HttpCall, HttpClient
 from app.ports.journal import Claim, Clock, Journal, LogEntry, MetricEntry
 from app.ports.programs import Command, Jq, Runner, Runners
 from app.ports.stores import KeptKey, KeyValue, KeyValues, LogLine, LogQuery, Logs, TaskCache
 
 __all__ = [
+    "Annotation",
+    "Approval",
     "Archive",
     "ArchiveQuery",
+    "Check",
     "Claim",
     "Clock",
     "Command",
+    "Comment",
     "Ended",
     "Executions",
     "FlowKey",
     "FlowNames",
     "FlowRevision",
     "FlowSource",
+    "Forge",
+    "Hook",
+    "HookDelivery",
     "HttpAnswer",
     "HttpCall",
     "HttpClient",
@@ -40,6 +58,8 @@ __all__ = [
     "MetricEntry",
     "NamespaceFile",
     "NamespaceFiles",
+    "NewPull",
+    "PullRequest",
     "Runner",
     "Runners",
     "Slots",

@@ -71,7 +71,7 @@ class SourceFiles:
         if entry is None:
             message = f"there is no file {path} in namespace {namespace}"
             raise NotFound(message)
-        most = self._parts.settings.git.max_file_bytes
+        most = self._parts.spec.max_file_bytes
         objects = self._parts.repository.mirror.objects
         try:
             data = await asyncio.to_thread(objects.read, entry.oid, limit=most)
@@ -161,7 +161,7 @@ class SourceFiles:
             raise Invalid(f"{tenant!r} is no tenant name: small letters, digits, - and _")
         if not NAMESPACE_NAME.match(namespace):
             raise Invalid(f"{namespace!r} is no namespace: small letters, digits, - _ and dots")
-        most = self._parts.settings.git.max_file_bytes
+        most = self._parts.spec.max_file_bytes
         for path, data in changes.items():
             _check(path)
             if data is not None and len(data) > most:

@@ -27,7 +27,7 @@ class Follower:
         self._loop = SyncLoop(self._pass)
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
-        self.timing = Timing(parts.settings.git.poll_seconds)
+        self.timing = Timing(parts.spec.poll_seconds)
 
     @property
     def source(self) -> Source:
@@ -104,7 +104,7 @@ class Follower:
     async def _watch(self) -> None:
         """Wake the loop when a file of a working folder is saved."""
         try:
-            folder = locate(self._parts.settings).working_folder
+            folder = locate(self._parts.spec, self._parts.home).working_folder
         except BadRequest:
             return  # every run tells of it
         if folder is not None:

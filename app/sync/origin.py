@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.config import Settings
+from app.config import SourceSettings
 from app.errors import BadRequest, RefNotFound
 from app.git.draft import Draft, Person
 from app.git.ignore import Ignored
@@ -38,33 +38,42 @@ class Site:
     working_folder: Path | None = None
 
 
-def locate(settings: Settings) -> Site:
+@dataclass(frozen=True, slots=True)
+class Home:
+    """What of the node's settings concerns every source."""
+
+    folder: Path
+    """Where the copies of repositories are kept."""
+    is_dev: bool = False
+
+
+def locate(spec: SourceSettings, home: Home) -> Site:
     """Return where the settings say that the repository is.
 
     Raises:
         BadRequest: when that is no repository, or a path where paths are not allowed.
     """
-    git, folder = settings.git, settings.data_dir / "git"
-    if git.repo is None:
-        return Site(own(git.ref), folder / "flows.git")
-    if "://" in git.repo and not git.repo.startswith("file://"):
-        return Site(remote(git.repo, allow_http=True), folder / _name(git.repo))
-    path = Path(git.repo.removeprefix("file://")).expanduser().absolute()
-    if not path.exists() and "@" in git.repo:
-        return Site(remote(git.repo), folder / _name(git.repo))
-    return _on_disk(settings, path, folder)
+    repo, folder = spec.repo, home.folder
+    if repo is None:
+        return Site(own(spec.ref_kind[1]), folder / "flows.git")
+    if "://" in repo and not repo.startswith("file://"):
+        return Site(remote(repo, allow_http=True), folder / _name(repo))
+    path = Path(repo.removeprefix("file://")).expanduser().absolute()
+    if not path.exists() and "@" in repo:
+        return Site(remote(repo), folder / _name(repo))
+    return _on_disk(spec, path, home)
 
 
-def _on_disk(settings: Settings, path: Path, folder: Path) -> Site:
-    is_dev = settings.server.mode == "dev"
+def _on_disk(spec: SourceSettings, path: Path, home: Home) -> Site:
+    folder = home.folder
     if not path.is_dir():
         raise BadRequest(f"There is no repository at {path}; set git.repo to one")
     bare = (path / "HEAD").is_file() and (path / "objects").is_dir()
-    if is_dev and not bare:
-        return Site(own(settings.git.ref), folder / _name(f"folder:{path}"), path)
+    if home.is_dev and not bare:
+        return Site(own(spec.ref_kind[1]), folder / _name(f"folder:{path}"), path)
     if not bare and not (path / ".git").exists():
         raise BadRequest(f"{path} is no Git repository; working folders are for dev mode")
-    if not (is_dev or settings.git.allow_file_protocol):
+    if not (home.is_dev or spec.allow_file_protocol):
         raise BadRequest(
             f"git.repo is the path {path}: set git.allow_file_protocol, or give an address"
         )
@@ -78,23 +87,22 @@ def _name(address: str) -> str:
 class Origin:
     """The repository of a source, opened."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], int]) -> None:
+    def __init__(self, spec: SourceSettings, home: Home, clock: Callable[[], int]) -> None:
         """Open or make the copy on disk; `clock` gives µs since the epoch.
 
         Raises:
             GitError: when a remote that is new here does not answer.
         """
-        git = settings.git
-        self.site = locate(settings)
-        self.ref = git.ref
-        self.layout = Layout(git.layout, git.root.strip("/"))
-        self.limits = SizeLimits(git.max_flow_bytes, git.max_file_bytes)
+        self.site = locate(spec, home)
+        self.ref = spec.ref_kind[1]
+        self.layout = Layout(spec.layout, spec.root.strip("/"), spec.tenant)
+        self.limits = SizeLimits(spec.max_flow_bytes, spec.max_file_bytes)
         self.mirror = Mirror(
             self.site.mirror,
             self.site.location,
-            credentials=lambda: _credentials(settings),
-            ssh_key=_ssh_key(settings),
-            limits=Limits(network_seconds=git.fetch_timeout_seconds),
+            credentials=lambda: _credentials(spec),
+            ssh_key=_ssh_key(spec),
+            limits=Limits(network_seconds=spec.fetch_timeout_seconds),
             clock=clock,
         )
         self._folder = self._working_folder()
@@ -194,15 +202,13 @@ class Origin:
         self.mirror.close()
 
 
-def _credentials(settings: Settings) -> Credentials | None:
-    git = settings.git
-    if git.token is None:
+def _credentials(spec: SourceSettings) -> Credentials | None:
+    if spec.token is None:
         return None
-    return Credentials(git.token.get_secret_value(), git.username or "x-access-token")
+    return Credentials(spec.token.get_secret_value(), spec.username or "x-access-token")
 
 
-def _ssh_key(settings: Settings) -> SshKey | None:
-    git = settings.git
-    if git.ssh_key_file is None or git.known_hosts_file is None:
+def _ssh_key(spec: SourceSettings) -> SshKey | None:
+    if spec.ssh_key_file is None or spec.known_hosts_file is None:
         return None
-    return SshKey(git.ssh_key_file, git.known_hosts_file)
+    return SshKey(spec.ssh_key_file, spec.known_hosts_file)

@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from app.config import Settings
+from app.config import SourceSettings
 from app.db.flows import FlowStore
 from app.db.records import ActiveFlow, FlowKey, NewRevision, Snapshot, Source, StoredFinding
 from app.db.sources import SourceStore
@@ -12,12 +12,13 @@ from app.executions import execution_id
 from app.flows.typenames import Types
 from app.git.survey import Survey
 from app.git.tips import TipChange
-from app.ports import Clock
+from app.ports import Clock, Forge
 from app.sync.contents import Contents
 from app.sync.findings import Found, NamespaceKey
 from app.sync.indexing import Indexer
-from app.sync.origin import Origin
+from app.sync.origin import Home, Origin
 from app.sync.plan import Plan, Tree
+from app.sync.reporting import Reporter
 from app.sync.validation import Facts
 
 
@@ -35,13 +36,17 @@ class Settled(Exception):
 class Parts:
     """What the runs of one source share."""
 
-    settings: Settings
+    spec: SourceSettings
+    home: Home
     sources: SourceStore
     flows: FlowStore
     types: Types
     clock: Clock
     contents: Contents
     indexer: Indexer
+    reporter: Reporter
+    forge: Forge | None = None
+    """The repository at its forge, if there is one."""
     origin: Origin | None = None
     """The repository; opened by the first run that can."""
     done: tuple[str, str] | None = None

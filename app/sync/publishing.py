@@ -50,8 +50,8 @@ class Publisher:
 
     def refuse_read_only(self) -> None:
         """Refuse edits of a source that is changed in Git only."""
-        if self._parts.settings.git.edit_mode == "readonly":
-            where = self._parts.settings.git.repo or "the repository"
+        if self._parts.spec.edits == "readonly":
+            where = self._parts.spec.repo or "the repository"
             message = f"flows come from {where} and are changed there only (edit mode readonly)"
             raise ReadOnlySource(message)
 
@@ -83,10 +83,10 @@ class Publisher:
 
     async def _refuse_blocked(self, edits: Edits) -> None:
         """Refuse an edit that could not become active: other files keep its namespace back."""
-        if self._parts.settings.git.atomic == "flow":
+        if self._parts.spec.atomic == "flow":
             return
         mended = {shown(path) for path in edits.changes}
-        whole = self._parts.settings.git.atomic == "commit"
+        whole = self._parts.spec.atomic == "commit"
         for each in await self._parts.sources.findings(self._parts.indexer.source_id):
             concerned = whole or (each.tenant, each.namespace) in edits.places
             if each.severity == "error" and concerned and each.path not in mended:

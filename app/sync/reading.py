@@ -20,7 +20,7 @@ _BATCH = 32
 async def resolve(parts: Parts, now: Pass) -> None:
     """Ask the repository where the followed ref is."""
     if parts.origin is None:
-        parts.origin = await asyncio.to_thread(Origin, parts.settings, parts.clock.now)
+        parts.origin = await asyncio.to_thread(Origin, parts.spec, parts.home, parts.clock.now)
     seen = await asyncio.to_thread(parts.origin.look)
     if seen is None:
         raise Settled("NOOP", "the repository has no commit yet")

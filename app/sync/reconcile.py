@@ -20,6 +20,7 @@ from app.sync.conditions import (
     while_running,
 )
 from app.sync.passes import Parts, Pass, Settled
+from app.sync.reporting import Report
 from app.telemetry import METRICS, get_logger
 
 _LOG = get_logger(__name__)
@@ -111,6 +112,8 @@ class Reconciler:
         seen = now.tip or self.source.last_seen
         await self.parts.sources.save_status(self.source.id, conditions, seen=seen, at=at)
         self.source = await self.parts.sources.get(self.source.id)
+        if outcome != "NOOP":
+            self.parts.reporter.tell(_told(self.source, run, now))
         return run
 
     async def _settle_deliveries(self, now: Pass, outcome: str) -> None:
@@ -154,6 +157,12 @@ def _outcome(now: Pass) -> tuple[str, str]:
     if now.tip == now.source.last_applied and not (new.moved or now.revisions):
         return "NOOP", ""
     return "SYNCED", ""
+
+
+def _told(source: Source, run: SyncRun, now: Pass) -> Report:
+    moves = now.plan is not None and run.outcome in ("SYNCED", "PARTIAL")
+    flows = tuple(now.plan.activation.flows) if moves and now.plan else ()
+    return Report(source, run, flows, now.active, now.moved)
 
 
 def _counts(now: Pass) -> dict[str, int]:

@@ -1,104 +1,113 @@
 """The sync service: what the API, the CLI and the node know of Git."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 
 from app.config import Settings
+from app.db.audit import AuditStore
 from app.db.flows import FlowStore
 from app.db.records import CommitRecord, FlowKey, Pin, Source, StoredFinding, SyncRun
 from app.db.sources import SourceStore
-from app.errors import NotFound
 from app.flows.typenames import Types
+from app.git.identity import identify
 from app.ports import Clock, FlowRevision
-from app.sync.contents import Contents
 from app.sync.differences import unified
-from app.sync.files import SourceFiles
-from app.sync.follower import Follower
-from app.sync.indexing import Indexer
 from app.sync.model import Actor, Delivery, FlowWrite
-from app.sync.passes import Parts
-from app.sync.publishing import Publisher
+from app.sync.origin import Home
+from app.sync.reporting import Reporter
 from app.sync.rollback import Rollback
+from app.sync.routing import RoutedFiles
+from app.sync.sources import MAIN, SourceSet
+from app.sync.timing import Timing
 from app.sync.webhook import Webhook
-from app.sync.writes import Writes
+from app.sync.worker import ForgeOf, Shared, SourceWorker
 
-SOURCE = "main"
-"""The id of the one source that a node has."""
+_HOUR = 3600.0
 
 
 class SyncService:
-    """Follows the repository of flows, and writes to it."""
+    """Follows the repositories of flows, and writes to them."""
 
     def __init__(
         self,
         settings: Settings,
         sources: SourceStore,
         flows: FlowStore,
+        audit: AuditStore,
         types: Types,
         clock: Clock,
+        forge_of: ForgeOf = lambda _: None,
     ) -> None:
         """Nothing is opened yet."""
         self._sources = sources
+        self._clock = clock
         self.flows = flows
-        contents = Contents(types, settings.git.max_flow_bytes)
-        indexer = Indexer(SOURCE, sources, contents)
-        parts = Parts(settings, sources, flows, types, clock, contents, indexer)
-        self._parts = parts
-        self._follower = Follower(_described(settings), parts)
-        publisher = Publisher(parts, self._follower.synced)
-        self._writes = Writes(parts, publisher)
-        self.files = SourceFiles(parts, publisher)
+        self.reporter = Reporter()
+        self.shared = Shared(
+            home=Home(settings.data_dir / "git", settings.server.mode == "dev"),
+            sources=sources,
+            flows=flows,
+            audit=audit,
+            types=types,
+            clock=clock,
+            reporter=self.reporter,
+            forge_of=forge_of,
+        )
+        self.workers = SourceSet({MAIN: settings.git, **settings.sources}, self.shared)
+        self.files = RoutedFiles(self.workers)
+        self.timing = Timing(_HOUR)
+        self._stack = AsyncExitStack()
         self._rollback = Rollback(flows, sources.pins, clock, self._announce)
-        self._webhook = Webhook(SOURCE, settings, sources.deliveries, clock, self._delivered)
+        self._webhook = Webhook(self.workers, settings.webhooks, sources.deliveries, clock)
 
     async def start(self) -> None:
-        """Follow the source; a source of which nothing was ever active is awaited."""
+        """Follow all sources; one of which nothing was ever active is awaited."""
+        self.timing.start()
         await self._rollback.end_expired()
-        self._follower.timing.hourly("deliveries", self._webhook.forget_old)
-        await self._follower.start()
+        self.timing.hourly("deliveries", self._webhook.forget_old)
+        await self.reporter.start(await self._stack.enter_async_context(asyncio.TaskGroup()))
+        await self.workers.start()
 
     async def stop(self) -> None:
-        """End the loop and the processes that read the repository."""
-        await self._follower.stop()
+        """End the loops and the processes that read the repositories."""
+        self.timing.stop()
+        await self.workers.stop()
+        self.reporter.stop()
+        await self._stack.aclose()
 
     def _announce(self, pin: Pin) -> None:
         if pin.until_at is not None:
             # Our own clock may be a little behind the one of the machine.
-            seconds = (pin.until_at - self._parts.clock.now()) / 1_000_000 + 0.01
-            ends = self._rollback.end_expired
-            self._follower.timing.after(seconds, f"pin {pin.id}", ends)
-
-    def _delivered(self) -> None:
-        self._parts.delivered = True
-        self._follower.wake("webhook")
+            seconds = (pin.until_at - self._clock.now()) / 1_000_000 + 0.01
+            self.timing.after(seconds, f"pin {pin.id}", self._rollback.end_expired)
 
     # -- status ----------------------------------------------------------------------------------
 
     @property
-    def source(self) -> Source:
-        """The source of this node, as the last run left it."""
-        return self._follower.source
+    def main(self) -> SourceWorker:
+        """The source that the section `git` of the settings describes."""
+        return self.workers.get(MAIN)
 
     async def sources(self) -> list[Source]:
         """Return all sources."""
         return await self._sources.all()
 
-    async def runs(self, source_id: str = SOURCE, limit: int = 50) -> list[SyncRun]:
+    async def runs(self, source_id: str = MAIN, limit: int = 50) -> list[SyncRun]:
         """Return the newest runs of a source, newest first; raises `NotFound`."""
-        return await self._sources.runs(_known(source_id), limit)
+        return await self._sources.runs(self.workers.get(source_id).id, limit)
 
     async def run(self, run_id: str) -> SyncRun:
         """Return a run; raises `NotFound`."""
         return await self._sources.run(run_id)
 
-    async def findings(
-        self, source_id: str = SOURCE, open_only: bool = True
-    ) -> list[StoredFinding]:
+    async def findings(self, source_id: str = MAIN, open_only: bool = True) -> list[StoredFinding]:
         """Return what is wrong in a source's commits, by path and line; raises `NotFound`."""
-        return await self._sources.findings(_known(source_id), open_only=open_only)
+        return await self._sources.findings(self.workers.get(source_id).id, open_only=open_only)
 
     async def commits(
         self,
-        source_id: str = SOURCE,
+        source_id: str = MAIN,
         path: str | None = None,
         flow: FlowKey | None = None,
         limit: int = 100,
@@ -109,7 +118,9 @@ class SyncService:
             NotFound: when there is no such source.
         """
         revisions = self._sources.revisions
-        return await revisions.commits(_known(source_id), path=path, flow=flow, limit=limit)
+        return await revisions.commits(
+            self.workers.get(source_id).id, path=path, flow=flow, limit=limit
+        )
 
     async def diff(self, tenant: str, namespace: str, flow_id: str, old: str, new: str) -> str:
         """Return the unified diff of two revisions, each named by number or commit.
@@ -123,7 +134,7 @@ class SyncService:
 
     async def sync(
         self,
-        source_id: str = SOURCE,
+        source_id: str = MAIN,
         cause: str = "manual",
         wait: bool = True,
         timeout: float = 30.0,
@@ -134,10 +145,10 @@ class SyncService:
             NotFound: when there is no such source.
             Unavailable: when the run does not end within `timeout` seconds.
         """
-        _known(source_id)
+        follower = self.workers.get(source_id).follower
         if wait:
-            return await self._follower.synced(cause, timeout)
-        self._follower.wake(cause)
+            return await follower.synced(cause, timeout)
+        follower.wake(cause)
         return None
 
     async def put_flow(
@@ -159,7 +170,8 @@ class SyncService:
             Invalid: with `problems`, when the source is no valid flow, or the flow exists.
             NotFound: when it does not. Conflict: when the source is read-only.
         """
-        return await self._writes.put(
+        worker = await self._target(tenant, namespace, source)
+        return await worker.writes.put(
             tenant, namespace, flow_id, source, actor=actor, message=message, create=create
         )
 
@@ -171,9 +183,16 @@ class SyncService:
         actor: Actor,
         message: str | None = None,
     ) -> list[FlowRevision | None]:
-        """Write and delete several flows in one commit; None stands for a deleted one."""
+        """Write and delete several flows, in one commit a source; None stands for a deleted one."""
         wanted = [FlowWrite(*each) for each in flows]
-        return await self._writes.put_all(tenant, wanted, actor=actor, message=message)
+        targets = [await self._target(tenant, each.namespace, each.source) for each in wanted]
+        made: dict[int, FlowRevision | None] = {}
+        for worker in dict.fromkeys(targets):
+            places = [place for place, each in enumerate(targets) if each is worker]
+            some = [wanted[place] for place in places]
+            done = await worker.writes.put_all(tenant, some, actor=actor, message=message)
+            made |= zip(places, done, strict=True)
+        return [made[place] for place in range(len(wanted))]
 
     async def delete_flow(
         self,
@@ -185,7 +204,13 @@ class SyncService:
         message: str | None = None,
     ) -> None:
         """Commit the deletion of a flow; raises `NotFound`, `Gone`, `Conflict`."""
-        await self._writes.delete(tenant, namespace, flow_id, actor=actor, message=message)
+        writes = (await self.workers.owner(tenant, namespace)).writes
+        await writes.delete(tenant, namespace, flow_id, actor=actor, message=message)
+
+    async def _target(self, tenant: str, namespace: str | None, source: str | None) -> SourceWorker:
+        """Return where a flow is written: by its namespace, else the one that its text names."""
+        found = identify(source.encode()) if source is not None and namespace is None else None
+        return await self.workers.owner(tenant, namespace or (found and found.namespace) or "")
 
     # -- pins ------------------------------------------------------------------------------------
 
@@ -257,25 +282,3 @@ class SyncService:
             Unauthorized: when the signature is missing or wrong. BadRequest: for no delivery.
         """
         return await self._webhook.deliver(key, headers, body)
-
-
-def _known(source_id: str) -> str:
-    if source_id != SOURCE:
-        message = f"there is no source {source_id}; this node has one, {SOURCE}"
-        raise NotFound(message)
-    return source_id
-
-
-def _described(settings: Settings) -> Source:
-    """Return the source that the settings describe."""
-    git = settings.git
-    return Source(
-        id=SOURCE,
-        tenant="main",
-        url=git.repo or "",
-        ref=git.ref,
-        root=git.root.strip("/"),
-        layout=git.layout,
-        edit_mode=git.edit_mode,
-        atomic=git.atomic,
-    )

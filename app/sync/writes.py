@@ -105,8 +105,8 @@ class Writes:
         if not NAMESPACE_NAME.match(flow.namespace):
             _refuse("namespace", f"{flow.namespace!r} is no namespace")
         size = len(source.encode("utf-8"))
-        if size > self._parts.settings.git.max_flow_bytes:
-            most = self._parts.settings.git.max_flow_bytes
+        if size > self._parts.spec.max_flow_bytes:
+            most = self._parts.spec.max_flow_bytes
             _refuse("", f"The flow has {size} bytes, {most} are allowed", "TOO_LARGE")
         return tenant, flow.namespace, flow.id
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from app.config import Settings
-from app.config.sections import GitSettings, ServerSettings
+from app.config import GitSettings, ServerSettings, Settings
+from app.db.audit import AuditStore
 from app.db.database import Database
 from app.db.flows import FlowStore
 from app.db.sources import SourceStore
@@ -74,7 +74,8 @@ class Rig:
         self.flows = FlowStore(self.database, REGISTRY)
         await self.flows.open()
         self.store = SourceStore(self.database)
-        self.sync = SyncService(self.settings, self.store, self.flows, REGISTRY, self.clock)
+        audit = AuditStore(self.database)
+        self.sync = SyncService(self.settings, self.store, self.flows, audit, REGISTRY, self.clock)
 
     async def start(self) -> None:
         await self.open()

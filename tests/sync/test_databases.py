@@ -36,7 +36,7 @@ async def life(rig: Rig, scratch: Scratch) -> None:
     scratch.commit({path("a"): flow("a", "new")}, parents=[base])
     assert (await rig.sync.deliver("k3y", *delivery())).status == 202
     assert (await rig.sync.deliver("k3y", *delivery())).status == 200
-    await until(lambda: rig.sync.source.last_applied == scratch.tip())
+    await until(lambda: rig.sync.main.source.last_applied == scratch.tip())
     assert await rig.active() == {
         "main/shop/a": flow("a", "new"),
         "main/other/b": flow("b", "1"),

@@ -24,7 +24,7 @@ async def failed(rig: Rig) -> SyncRun:
 
 
 def told(rig: Rig) -> dict[str, tuple[bool, str]]:
-    return {each.type: (each.status, each.reason) for each in rig.sync.source.conditions}
+    return {each.type: (each.status, each.reason) for each in rig.sync.main.source.conditions}
 
 
 async def test_a_branch_that_was_deleted(rig: Rig, scratch: Scratch) -> None:
@@ -165,7 +165,7 @@ async def test_progress_is_told_while_a_run_goes_on(
 
     async def looks(*arguments: Any) -> None:
         await phases["LOAD"](*arguments)
-        for source in (rig.sync.source, *await rig.sync.sources()):
+        for source in (rig.sync.main.source, *await rig.sync.sources()):
             found = source.condition("Reconciling")
             assert found is not None
             seen.append((found.status, found.reason, found.message))
@@ -189,7 +189,7 @@ async def test_runs_and_sources_are_found(rig: Rig, scratch: Scratch) -> None:
     with pytest.raises(NotFound):
         await rig.sync.sync("other")
     (source,) = await rig.sync.sources()
-    assert source == rig.sync.source
+    assert source == rig.sync.main.source
     assert source.last_applied == source.last_seen == source.last_attempted == scratch.tip()
     assert await rig.sync.sync(wait=False) is None
 
@@ -205,7 +205,7 @@ async def test_the_list_of_runs_is_bounded(
 
 
 async def test_who_waits_is_told_of_the_end(rig: Rig, scratch: Scratch) -> None:
-    waiting = rig.sync._follower.wake("manual")
+    waiting = rig.sync.main.follower.wake("manual")
     await rig.sync.stop()
     with pytest.raises(Unavailable, match="stops"):
         await waiting

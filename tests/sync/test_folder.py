@@ -41,8 +41,8 @@ async def test_a_saved_file_is_active(dev: Rig, folder: Path) -> None:
 
 async def test_a_broken_file_keeps_the_last_good_one(dev: Rig, folder: Path) -> None:
     save(folder, "a", BROKEN)
-    await until(lambda: dev.sync.source.condition("Ready") is not None
-                and not dev.sync.source.condition("Ready").status)  # fmt: skip
+    await until(lambda: dev.sync.main.source.condition("Ready") is not None
+                and not dev.sync.main.source.condition("Ready").status)  # fmt: skip
     assert dev.runs("a").revision == 1
 
 

@@ -29,13 +29,13 @@ async def test_more_are_held_until_somebody_syncs_again(rig: Rig, scratch: Scrat
     assert (run.outcome, "11 of 20 flows" in run.reason) == ("HELD", True)
     assert len(await rig.active()) == 20
     assert await rig.states("f19") == [(1, "commit", "active"), (2, "commit", "held")]
-    held = rig.sync.source.condition("Held")
+    held = rig.sync.main.source.condition("Held")
     assert held is not None
     assert (held.status, held.reason) == (True, "PruneLimit")
     again = await rig.sync.sync(cause="poll")
     assert again is not None
     assert again.outcome == "NOOP"
-    held = rig.sync.source.condition("Held")
+    held = rig.sync.main.source.condition("Held")
     assert held is not None
     assert held.status
     assert await rig.outcome() == "SYNCED"

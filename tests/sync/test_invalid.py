@@ -37,7 +37,7 @@ async def test_a_namespace_with_an_invalid_flow_stays_and_others_move(
     snapshots = await rig.store.activation.snapshots("main")
     assert (snapshots["main", "shop"].state, snapshots["main", "shop"].commit) == ("invalid", good)
     assert snapshots["main", "other"].state == "active"
-    ready = rig.sync.source.condition("Ready")
+    ready = rig.sync.main.source.condition("Ready")
     assert ready is not None
     assert (ready.status, ready.reason) == (False, "InvalidFlows")
 
@@ -55,7 +55,7 @@ async def test_a_mended_file_resolves_its_findings_and_the_namespace_moves(
     assert old.resolved_at is not None
     assert await rig.states("a") == [(1, "commit", "superseded"), (2, "commit", "active")]
     assert await rig.states("broken") == [(1, "commit", "invalid"), (2, "commit", "active")]
-    ready = rig.sync.source.condition("Ready")
+    ready = rig.sync.main.source.condition("Ready")
     assert ready is not None
     assert ready.status
 

@@ -43,7 +43,7 @@ async def test_lost_commits_stay_readable(rig: Rig, scratch: Scratch) -> None:
 
 
 def _mirror(rig: Rig) -> Mirror:
-    origin = rig.sync._parts.origin
+    origin = rig.sync.main.parts.origin
     assert origin is not None
     return origin.mirror
 

@@ -39,7 +39,7 @@ async def test_a_push_is_active_soon(hooked: Rig, scratch: Scratch) -> None:
     answer = await hooked.sync.deliver(KEY, *delivery())
     assert (answer.status, answer.body) == (202, {"delivery": "d1"})
     await until(lambda: hooked.runs("a").revision == 2)
-    await until(lambda: hooked.sync.source.last_applied == scratch.tip())
+    await until(lambda: hooked.sync.main.source.last_applied == scratch.tip())
     assert (await hooked.sync.runs())[0].cause == "webhook"
     await hooked.sync.sync(cause="poll")
     assert await states(hooked) == {"d1": "done"}
@@ -72,7 +72,7 @@ async def test_a_delivery_that_failed_counts_anew(start: Start, scratch: Scratch
 async def test_deliveries_that_a_crash_left_are_picked_up(hooked: Rig, scratch: Scratch) -> None:
     await hooked.stop()
     await hooked.open()
-    hooked.sync._follower.wake = lambda cause: None
+    hooked.sync.main.follower.wake = lambda cause: None
     await hooked.sync.deliver(KEY, *delivery())
     await hooked.database.close()
     scratch.commit({path("a"): flow("a", "2")})
