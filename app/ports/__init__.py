@@ -6,6 +6,14 @@ a contract: its tests run on every implementation and on the fake.
 
 from app.ports.executions import Archive, ArchiveQuery, Ended, Executions, FlowKey, Slots
 from app.ports.files import NamespaceFile, NamespaceFiles, Storage
+from app.ports.flow_tests import (
+    AssertionResult,
+    CaseResult,
+    FlowTests,
+    FlowTree,
+    SuiteResult,
+    SuiteSource,
+)
 from app.ports.flows import FlowNames, FlowRevision, FlowSource, LoadedFlow, Triggers
 from app.ports.forges import (
     Annotation,
@@ -28,6 +36,8 @@ __all__ = [
     "Approval",
     "Archive",
     "ArchiveQuery",
+    "AssertionResult",
+    "CaseResult",
     "Check",
     "Claim",
     "Clock",
@@ -39,6 +49,8 @@ __all__ = [
     "FlowNames",
     "FlowRevision",
     "FlowSource",
+    "FlowTests",
+    "FlowTree",
     "Forge",
     "Hook",
     "HookDelivery",
@@ -64,6 +76,8 @@ __all__ = [
     "Runners",
     "Slots",
     "Storage",
+    "SuiteResult",
+    "SuiteSource",
     "TaskCache",
     "Triggers",
 ]

@@ -48,3 +48,27 @@ class Delivery:
 
     status: int
     body: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HookEvent:
+    """What a webhook delivery hints at, the same for every forge. What is true the forge is asked.
+
+    `event`: push | pull | comment | check | suite | merge_group | review | repository | other.
+    """
+
+    source_id: str
+    provider: str
+    delivery_id: str
+    event: str
+    action: str = ""
+    number: int | None = None
+    """Of the pull request."""
+    sha: str = ""
+    ref: str = ""
+    actor: str = ""
+    comment_id: str = ""
+    comment: str = ""
+    """The text of a comment, cut."""
+    identifier: str = ""
+    """Of a button of a check; the context of a check that is asked for again."""

@@ -13,6 +13,7 @@ from app.flows.typenames import Types
 from app.git.identity import identify
 from app.ports import Clock, FlowRevision
 from app.sync.differences import unified
+from app.sync.inbox import Inbox
 from app.sync.model import Actor, Delivery, FlowWrite
 from app.sync.origin import Home
 from app.sync.reporting import Reporter
@@ -56,6 +57,7 @@ class SyncService:
         )
         self.workers = SourceSet({MAIN: settings.git, **settings.sources}, self.shared)
         self.files = RoutedFiles(self.workers)
+        self.inbox = Inbox()
         self.timing = Timing(_HOUR)
         self._stack = AsyncExitStack()
         self._rollback = Rollback(flows, sources.pins, clock, self._announce)

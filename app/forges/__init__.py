@@ -1,0 +1,1 @@
+"""Git forges: what Headwater asks them and tells them (see `ports.Forge`)."""
