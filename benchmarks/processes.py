@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 import socket
 import statistics
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -44,9 +45,15 @@ class Server:
 
 @contextlib.contextmanager
 def _process(
-    command: list[str], output: int | IO[str], errors: IO[str] | None = None
+    command: list[str],
+    output: int | IO[str],
+    errors: IO[str] | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(command, stdout=output, stderr=errors, text=True, cwd=ROOT)
+    environment = {**os.environ, **(settings or {})}
+    process = subprocess.Popen(
+        command, stdout=output, stderr=errors, text=True, cwd=ROOT, env=environment
+    )
     try:
         yield process
     finally:
@@ -70,14 +77,15 @@ def answer_server() -> Iterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def headwater() -> AsyncIterator[Server]:
-    """Run the service on new data."""
+async def headwater(settings: Mapping[str, str] | None = None) -> AsyncIterator[Server]:
+    """Run the service on new data; `settings` are variables of its environment."""
     script = Path(sys.executable).with_name("headwater")
     command = [str(script)] if script.exists() else [sys.executable, "-m", "app.cli"]
     with _folder() as folder:
         port = str(free_port())
         started = [*command, "dev", "--port", port, "--data", str(folder / "data")]
-        async with _serving(started, f"http://{HOST}:{port}", folder / "output") as server:
+        url, output = f"http://{HOST}:{port}", folder / "output"
+        async with _serving(started, url, output, settings) as server:
             yield server
 
 
@@ -93,9 +101,11 @@ async def limit(answers: str) -> AsyncIterator[Server]:
 
 
 @contextlib.asynccontextmanager
-async def _serving(command: list[str], url: str, output: Path) -> AsyncIterator[Server]:
+async def _serving(
+    command: list[str], url: str, output: Path, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Server]:
     began = time.perf_counter()
-    with output.open("w") as file, _process(command, file, file) as process:
+    with output.open("w") as file, _process(command, file, file, settings) as process:
         async with ClientBuilder().no_proxy().build() as client:
             while not await _answers(client, url + "/readyz"):
                 waited = time.perf_counter() - began
