@@ -58,6 +58,10 @@ class PullJobRow(SQLModel, table=True):
     error: str = ""
     created_at: int = Field(sa_column=big())
     ended_at: int | None = Field(default=None, sa_column=big(nullable=True))
+    scope: str = ""
+    """What was allowed: full | draft | fork"""
+    touched: str = Field("[]", sa_column=Column(Text, nullable=False))
+    """JSON: `tenant/namespace` of what it changes"""
 
 
 class DraftRow(SQLModel, table=True):

@@ -126,6 +126,8 @@ def _about_reviews() -> None:
         sa.Column("error", sa.String(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("scope", sa.String(), nullable=False),
+        sa.Column("touched", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_pull_job_pull", "pull_job", ["source_id", "number", "id"])
