@@ -30,11 +30,10 @@ _COMMENT = "UPDATE pull SET comment_id = ? WHERE source_id = ? AND number = ?"
 _CLOSE = "UPDATE pull SET state = 'closed', updated_at = ? WHERE source_id = ? AND number = ?"
 
 # A merge group has no number: it stands in the way of none but a review of the same commit.
-_OTHERS = (
-    "source_id = ? AND number = ? AND (number <> 0 OR head_sha = ?)"
-    " AND state IN ('queued', 'running')"
+_SUPERSEDE = (
+    "UPDATE pull_job SET state = 'superseded', ended_at = ? WHERE source_id = ? AND number = ?"
+    " AND (number <> 0 OR head_sha = ?) AND state IN ('queued', 'running')"
 )
-_SUPERSEDE = f"UPDATE pull_job SET state = 'superseded', ended_at = ? WHERE {_OTHERS}"
 _ADD = (
     "INSERT INTO pull_job (id, source_id, number, head_sha, base_sha, cause, state, outcome,"
     " merge_tree, findings, plan, tests, checks, error, created_at, ended_at, scope, touched)"
@@ -148,10 +147,11 @@ class PullStore:
         *,
         state: str | None = None,
         number: int | None = None,
+        head: str | None = None,
         limit: int = 1_000,
     ) -> list[Pull]:
-        """Return pull requests, the highest numbers first."""
-        wanted = {"source_id": source_id, "state": state, "number": number}
+        """Return pull requests, the highest numbers first; with `head` those of a commit."""
+        wanted = {"source_id": source_id, "state": state, "number": number, "head_sha": head}
         query = select(_PULL).order_by(_PULL.c.number.desc(), _PULL.c.source_id).limit(limit)
         query = query.where(*(_PULL.c[k] == v for k, v in wanted.items() if v is not None))
         rows = await self._database.fetch(query)
@@ -246,10 +246,7 @@ class PullStore:
 
 
 _JSON = frozenset({"findings", "plan", "tests", "checks", "touched"})
-_ORDER = (
-    "id source_id number head_sha base_sha cause state outcome merge_tree findings plan tests"
-    " checks error created_at ended_at scope touched"
-).split()
+_ORDER = tuple(_ADD[_ADD.index("(") + 1 : _ADD.index(")")].replace(",", "").split())
 
 
 def _json(value: Any) -> str:
