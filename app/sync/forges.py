@@ -11,7 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
+from app.config import SourceSettings
 from app.errors import BadRequest, Unauthorized
+from app.sync.hints import Hint
 
 _FORGES = ("forgejo", "gitea", "gogs", "github")
 
@@ -91,22 +93,29 @@ def read_payload(call: Call, body: bytes) -> dict[str, Any]:
     return payload
 
 
-def concern(payload: Mapping[str, Any], event: str, *, url: str, ref: str) -> str | None:
+def concern(hint: Hint, event: str, spec: SourceSettings) -> str | None:
     """Return why a delivery does not concern a source, None when it does.
 
-    `url` is the repository's address, `ref` the followed branch or tag. Repositories are compared
-    by owner and name: a forge has more than one host name.
+    Repositories are compared by owner and name: a forge has more than one host name.
     """
-    if event != "push":
-        return f"event {event}"
-    named = payload.get("ref")
-    if named not in {f"refs/heads/{ref}", f"refs/tags/{ref}", ref}:
-        return f"ref {str(named)[:200]}"
-    repository = payload.get("repository")
-    full_name = repository.get("full_name") if isinstance(repository, dict) else None
-    if isinstance(full_name, str) and not _is_same(url, full_name):
-        return f"repository {full_name[:200]}"
+    if not hint.event:
+        return f"event {event[:200]}"
+    if hint.repository and not _is_same(spec.repo or "", hint.repository):
+        return f"repository {hint.repository[:200]}"
+    if hint.event == "push" and not _follows(spec.ref_kind, hint.ref):
+        return f"ref {hint.ref[:200]}"
     return None
+
+
+def _follows(followed: tuple[str, str], ref: str) -> bool:
+    """Return whether a push of a ref may move what is followed."""
+    kind, name = followed
+    if kind == "semver":
+        return ref.startswith("refs/tags/")
+    if kind == "commit":
+        return ref.startswith("refs/")
+    kinds = {"branch": ("heads",), "tag": ("tags",)}.get(kind, ("heads", "tags"))
+    return ref in {*(f"refs/{each}/{name}" for each in kinds), name}
 
 
 def _is_same(url: str, full_name: str) -> bool:

@@ -57,23 +57,28 @@ class SyncService:
         )
         self.workers = SourceSet({MAIN: settings.git, **settings.sources}, self.shared)
         self.files = RoutedFiles(self.workers)
-        self.inbox = Inbox()
+        self.inbox = Inbox(sources.deliveries, clock)
         self.timing = Timing(_HOUR)
         self._stack = AsyncExitStack()
         self._rollback = Rollback(flows, sources.pins, clock, self._announce)
-        self._webhook = Webhook(self.workers, settings.webhooks, sources.deliveries, clock)
+        self._webhook = Webhook(
+            self.workers, settings.webhooks, sources.deliveries, self.inbox, clock
+        )
 
     async def start(self) -> None:
         """Follow all sources; one of which nothing was ever active is awaited."""
         self.timing.start()
         await self._rollback.end_expired()
         self.timing.hourly("deliveries", self._webhook.forget_old)
-        await self.reporter.start(await self._stack.enter_async_context(asyncio.TaskGroup()))
+        group = await self._stack.enter_async_context(asyncio.TaskGroup())
+        await self.reporter.start(group)
         await self.workers.start()
+        await self.inbox.start(group)
 
     async def stop(self) -> None:
         """End the loops and the processes that read the repositories."""
         self.timing.stop()
+        self.inbox.stop()
         await self.workers.stop()
         self.reporter.stop()
         await self._stack.aclose()

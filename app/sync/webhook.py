@@ -6,12 +6,16 @@ A payload is a hint and nothing else: what there is to sync, the repository itse
 import hashlib
 import hmac
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from app.config import WebhookSettings
+from app.db.audit import AuditEntry, AuditStore
 from app.db.deliveries import DeliveryStore, StoredDelivery
 from app.errors import NotFound, TooLarge, Unauthorized
 from app.ports import Clock
 from app.sync.forges import Call, check_signature, concern, read_headers, read_payload
+from app.sync.hints import Hint, read_hint
+from app.sync.inbox import Inbox
 from app.sync.model import Delivery
 from app.sync.sources import SourceSet
 from app.sync.worker import SourceWorker
@@ -31,71 +35,114 @@ class Webhook:
         workers: SourceSet,
         settings: WebhookSettings,
         deliveries: DeliveryStore,
+        inbox: Inbox,
         clock: Clock,
     ) -> None:
-        """A delivery makes the loop of its source look at the repository."""
+        """A push makes the loop of its source look at the repository; `inbox` tells the rest."""
         self._workers = workers
         self._settings = settings
         self._deliveries = deliveries
+        self._inbox = inbox
         self._clock = clock
 
     async def deliver(self, key: str, headers: Mapping[str, str], body: bytes) -> Delivery:
         """Take a delivery (see `SyncService.deliver`)."""
-        worker = self._of(key)
-        spec = worker.spec
+        workers = self._of(key)
         most = self._settings.git_max_bytes
         if len(body) > most:
             message = f"the delivery has {len(body)} bytes, {most} are allowed"
             raise TooLarge(message)
         call = read_headers(headers)
         try:
-            check_signature(call, body, spec.accepted_secrets)
+            check_signature(call, body, _secrets(workers))
         except Unauthorized:
             METRICS.git_webhook.labels(call.forge, "refused").inc()
             raise
         payload = read_payload(call, body)
         if call.event == "ping":
             return Delivery(200, {"ping": True})
-        ignored = concern(payload, call.event, url=spec.repo or "", ref=spec.ref_kind[1])
-        delivery = await self._store(worker, call, body, ignored)
-        result = "ignored" if ignored else "taken" if delivery.status == 202 else "duplicate"
-        METRICS.git_webhook.labels(call.forge, result).inc()
-        return delivery
+        hint = read_hint(call.forge, call.event, payload)
+        return await self._take(workers, call, hint, body)
 
-    def _of(self, key: str) -> SourceWorker:
-        """Return the source of a hook; every key is compared, so that none is guessed by time."""
-        found = None
+    def _of(self, key: str) -> list[SourceWorker]:
+        """Return the sources of a hook; every key is compared, so that none is guessed by time."""
+        found = []
         for worker in self._workers:
             wanted = (worker.spec.hook_key or "").encode()
             if hmac.compare_digest(wanted, key.encode()) and wanted:
-                found = worker
-        if found is None:
+                found.append(worker)
+        if not found:
             message = "there is no webhook of this name"
             raise NotFound(message)
-        return found
+        repositories = {worker.spec.repo for worker in found}
+        shared = (each for each in self._workers if each.spec.hook_key is None)
+        return found + [each for each in shared if each.spec.repo in repositories]
 
-    async def _store(
-        self, worker: SourceWorker, call: Call, body: bytes, ignored: str | None
+    async def _take(
+        self, workers: list[SourceWorker], call: Call, hint: Hint, body: bytes
     ) -> Delivery:
-        delivery_id = call.delivery_id[:_MAX_ID] or hashlib.sha256(body).hexdigest()
-        stored = StoredDelivery(
+        reasons = [concern(hint, call.event, worker.spec) for worker in workers]
+        concerned = [each for each, why in zip(workers, reasons, strict=True) if why is None]
+        ignored = None if concerned else reasons[0]
+        delivery = self._stored(concerned or workers[:1], call, hint, body, bool(ignored))
+        if not await self._deliveries.add(delivery):
+            METRICS.git_webhook.labels(call.forge, "duplicate").inc()
+            return Delivery(200, {"duplicate": True, "delivery": delivery.delivery_id})
+        METRICS.git_webhook.labels(call.forge, "ignored" if ignored else "taken").inc()
+        if ignored:
+            await self._note_foreign(workers[0], delivery, ignored)
+            return Delivery(202, {"delivery": delivery.delivery_id, "ignored": ignored})
+        self._act(concerned, hint)
+        return Delivery(202, {"delivery": delivery.delivery_id})
+
+    def _stored(
+        self, workers: list[SourceWorker], call: Call, hint: Hint, body: bytes, ignored: bool
+    ) -> StoredDelivery:
+        kept = asdict(hint) | {"sources": [each.id for each in workers]}
+        del kept["repository"]
+        state = "ignored" if ignored else "received" if hint.event == "push" else "queued"
+        return StoredDelivery(
             provider=call.forge,
-            delivery_id=delivery_id,
-            source_id=worker.id,
+            delivery_id=call.delivery_id[:_MAX_ID] or hashlib.sha256(body).hexdigest(),
+            source_id=workers[0].id,
             event=call.event[:_MAX_ID],
             payload=body[:_KEPT_PAYLOAD].decode("utf-8", "replace").replace("\0", ""),
-            state="ignored" if ignored else "received",
+            state=state,
             received_at=self._clock.now(),
+            action=hint.action[:_MAX_ID],
+            hint=kept,
         )
-        if not await self._deliveries.add(stored):
-            return Delivery(200, {"duplicate": True, "delivery": delivery_id})
-        if ignored:
-            return Delivery(202, {"delivery": delivery_id, "ignored": ignored})
-        worker.parts.delivered = True
-        worker.follower.wake("webhook")
-        return Delivery(202, {"delivery": delivery_id})
+
+    def _act(self, workers: list[SourceWorker], hint: Hint) -> None:
+        if hint.event == "push":
+            for worker in workers:
+                worker.parts.delivered = True
+                worker.follower.wake("webhook")
+        self._inbox.wake()
+
+    async def _note_foreign(
+        self, worker: SourceWorker, delivery: StoredDelivery, ignored: str
+    ) -> None:
+        """Audit a signed delivery that speaks for another repository."""
+        if not ignored.startswith("repository "):
+            return
+        audit: AuditStore = self._workers.shared.audit
+        entry = AuditEntry(
+            tenant=worker.spec.tenant,
+            at=delivery.received_at,
+            actor=delivery.provider,
+            action="webhook.ignored",
+            target=f"source/{worker.id}",
+            reason=f"the delivery {delivery.delivery_id} names another {ignored}",
+        )
+        await audit.add(entry)
 
     async def forget_old(self) -> None:
         """Delete deliveries that are older than they are remembered."""
         kept = int(self._settings.remember_days * 24 * _HOUR)
         await self._deliveries.forget(self._clock.now() - kept)
+
+
+def _secrets(workers: list[SourceWorker]) -> tuple[str, ...]:
+    every = (secret for each in workers for secret in each.spec.accepted_secrets)
+    return tuple(dict.fromkeys(every))

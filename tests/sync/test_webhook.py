@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.config import GitSettings
 from app.errors import BadRequest, HeadwaterError, NotFound, TooLarge, Unauthorized
 from app.sync.forges import Call, check_signature, concern, read_headers, read_payload
+from app.sync.hints import Hint, read_hint
 from tests.git.scratch import Scratch
 from tests.sync.conftest import Start
 from tests.sync.rig import HOOK, Rig, delivery, flow, path, until
@@ -196,8 +198,30 @@ def test_other_forges_are_known_by_their_own_headers(forge: str) -> None:
     ],
 )
 def test_the_repository_of_a_push(url: str, name: str, same: bool) -> None:
-    payload = {"ref": "refs/heads/main", "repository": {"full_name": name}}
-    assert (concern(payload, "push", url=url, ref="main") is None) is same
+    hint = Hint("push", ref="refs/heads/main", repository=name)
+    assert (concern(hint, "push", GitSettings(repo=url)) is None) is same
+
+
+@pytest.mark.parametrize(
+    ("followed", "ref", "concerned"),
+    [
+        ("main", "refs/heads/main", True),
+        ("main", "refs/tags/main", True),
+        ("main", "main", True),
+        ("main", "refs/heads/main2", False),
+        ("branch:v1", "refs/heads/v1", True),
+        ("branch:v1", "refs/tags/v1", False),
+        ("tag:v1", "refs/tags/v1", True),
+        ("tag:v1", "refs/heads/v1", False),
+        ("semver:>=1", "refs/tags/anything", True),
+        ("semver:>=1", "refs/heads/main", False),
+        ("commit:abc", "refs/heads/any", True),
+        ("commit:abc", "", False),
+    ],
+)
+def test_the_ref_of_a_push(followed: str, ref: str, concerned: bool) -> None:
+    hint = Hint("push", ref=ref)
+    assert (concern(hint, "push", GitSettings(ref=followed)) is None) is concerned
 
 
 @given(
@@ -216,4 +240,5 @@ def test_whatever_comes_is_answered_with_an_error_of_ours(
     with contextlib.suppress(HeadwaterError):
         call = read_headers(headers | {"X-Hub-Signature-256": f"sha256={digest}"})
         check_signature(call, body, ["s"])
-        concern(read_payload(call, body), call.event, url="https://x.org/a/b", ref="main")
+        hint = read_hint(call.forge, call.event, read_payload(call, body))
+        concern(hint, call.event, GitSettings(repo="https://x.org/a/b"))
