@@ -15,7 +15,7 @@ EXECUTION_RULE = r"^[a-zA-Z0-9]{1,64}$"
 COMMIT_RULE = r"^[0-9a-f]{4,64}$"
 NAME_RULE = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$"
 
-WITHOUT_TENANT = frozenset({"configs", "hooks", "pebble", "plugins", "sources"})
+WITHOUT_TENANT = frozenset({"configs", "hooks", "pebble", "plugins", "sources", "sync-runs"})
 """First parts of paths that belong to the instance, not to a tenant."""
 
 WITH_TENANT = frozenset(

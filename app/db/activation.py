@@ -10,6 +10,7 @@ from app.db.database import Database
 from app.db.records import ActiveFlow, FlowKey, Snapshot, StoredFinding
 from app.db.sql import Row, Write
 from app.db.tables import ActiveFlowRow, SnapshotRow
+from app.executions import execution_id
 
 _ACTIVE: Any = ActiveFlowRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _SNAPSHOT: Any = SnapshotRow.__table__  # type: ignore[attr-defined]  # as above
@@ -50,14 +51,28 @@ _ADD_FINDING = (
 )
 _RESOLVE_FINDING = "UPDATE finding SET resolved_at = ? WHERE id = ?"
 # A pin ends with the flow, or when the flow becomes another one than the quarantined (until:
-# changed). Decided by the database: a pin may have been made while the plan was.
+# changed), or when the revert of a rollback is active. Decided by the database: a pin may have been
+# made while the plan was.
 _END_PINS = (
-    "UPDATE pin SET ended_at = ?, ended_by = ? WHERE ended_at IS NULL AND EXISTS"
+    "UPDATE pin SET ended_at = ?, ended_by = CASE WHEN EXISTS"
+    " (SELECT 1 FROM active_flow AS b WHERE b.tenant = pin.tenant"
+    " AND b.namespace = pin.namespace AND b.flow_id = pin.flow_id AND b.deleted = 0"
+    " AND b.blob = pin.blob AND b.blob <> pin.quarantined)"
+    " THEN CAST(? AS TEXT) ELSE CAST(? AS TEXT) END WHERE ended_at IS NULL AND EXISTS"
     " (SELECT 1 FROM active_flow AS a WHERE a.tenant = pin.tenant"
     " AND a.namespace = pin.namespace AND a.flow_id = pin.flow_id AND a.source_id = ?"
-    " AND (a.deleted = 1 OR (pin.until = 'changed' AND a.blob <> pin.quarantined)))"
+    " AND (a.deleted = 1 OR (pin.until = 'changed' AND a.blob <> pin.quarantined)"
+    " OR (pin.changeset_id IS NOT NULL AND a.blob = pin.blob AND a.blob <> pin.quarantined)))"
+)
+_AUDIT_PINS = (
+    "INSERT INTO audit (id, tenant, at, actor, action, target, reason, detail)"
+    " SELECT CAST(? AS TEXT) || pin.id, pin.tenant, pin.ended_at, 'system',"
+    " CASE WHEN pin.ended_by LIKE 'reconciled%' THEN 'pin.reconciled' ELSE 'pin.ended' END,"
+    " 'flow/' || pin.namespace || '.' || pin.flow_id, pin.ended_by, '{\"pin\":\"' || pin.id || '\"}'"
+    " FROM pin WHERE pin.ended_at = ? AND pin.ended_by IN (?, ?)"
 )
 _APPLIED = "UPDATE source SET last_applied = ? WHERE id = ?"
+_PASSED = "UPDATE source SET last_passed = ? WHERE id = ?"
 
 
 @dataclass(slots=True)
@@ -77,6 +92,8 @@ class Activation:
     """Flow, revision, its new state; later ones win."""
     findings: list[StoredFinding] = field(default_factory=list)
     resolved: list[str] = field(default_factory=list)
+    passed: str | None = None
+    """`ref@commit`, where the gate let a commit through that it had not seen before."""
 
 
 class ActivationStore:
@@ -143,9 +160,18 @@ def _writes(new: Activation) -> Sequence[Write]:
         Write(_SAVE_SNAPSHOT, [(source, *each) for each in (*new.moved, *new.stayed)]),
         Write(_ADD_FINDING, [_finding_row(each) for each in new.findings]),
         Write(_RESOLVE_FINDING, [(at, each) for each in new.resolved]),
-        Write(_END_PINS, [(at, f"commit {new.applied}", source)] if new.flows else []),
+        *(_end_pins(new) if new.flows else ()),
         Write(_APPLIED, [(new.applied, source)] if new.applied else []),
+        Write(_PASSED, [(new.passed, source)] if new.passed else []),
     ]
+
+
+def _end_pins(new: Activation) -> Sequence[Write]:
+    why = f"reconciled by commit {new.applied}", f"commit {new.applied}"
+    return (
+        Write(_END_PINS, [(new.at, *why, new.source_id)]),
+        Write(_AUDIT_PINS, [(execution_id(), new.at, *why)]),
+    )
 
 
 def _snapshot(row: Row) -> Snapshot:

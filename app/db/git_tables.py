@@ -34,6 +34,8 @@ class SourceRow(SQLModel, table=True):
     parent: str | None = None
     """The source whose repository delegates to this one."""
     removed_at: int | None = Field(default=None, sa_column=big(nullable=True))
+    last_passed: str | None = None
+    """`ref@commit`: the newest commit that the gate let through."""
 
 
 class CommitRow(SQLModel, table=True):
@@ -55,6 +57,8 @@ class CommitRow(SQLModel, table=True):
     """What became of its signature: "" (not looked at), good, unsigned, unknown, bad, …"""
     signer: str = text_column("")
     pull_number: int | None = None
+    keyring: str = text_column("")
+    """The version of the keys that its signature was judged by."""
 
 
 class BlobRow(SQLModel, table=True):
@@ -153,6 +157,8 @@ class PinRow(SQLModel, table=True):
     """The same for all pins of one order."""
     changeset_id: str | None = None
     """The revert that makes the pin needless once it is active."""
+    revert: str = text_column("")
+    """What becomes of the revert of a rollback: wanted | asked | none | an error."""
 
 
 class SyncRunRow(SQLModel, table=True):
@@ -163,7 +169,7 @@ class SyncRunRow(SQLModel, table=True):
     id: str = Field(primary_key=True)
     source_id: str
     cause: str
-    """webhook | poll | manual | start | write"""
+    """webhook | poll | manual | start | write | window | decision"""
     outcome: str | None = None
     """NOOP | SYNCED | PARTIAL | REJECTED | HELD | FAILED | SUPERSEDED; null while it runs"""
     reason: str = ""

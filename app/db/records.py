@@ -41,6 +41,8 @@ class Source:
     last_applied: str | None = None
     """The commit that is active, wherever its namespaces were valid."""
     last_sync_at: int | None = None
+    last_passed: str | None = None
+    """`ref@commit`: the newest commit that the gate let through."""
 
     def condition(self, kind: str) -> Condition | None:
         """Return the condition of a type, None if it was never set."""
@@ -54,7 +56,7 @@ class SyncRun:
     id: str
     source_id: str
     cause: str
-    """webhook | poll | manual | start | write"""
+    """webhook | poll | manual | start | write | window | decision"""
     started_at: int
     outcome: str | None = None
     """NOOP | SYNCED | PARTIAL | REJECTED | HELD | FAILED; None while it runs"""
@@ -66,6 +68,12 @@ class SyncRun:
     """Phase -> milliseconds."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """added, changed, deleted, invalid, namespaces, revisions."""
+    hold: str = ""
+    """Why (some of) it waits: PRUNE_LIMIT | WINDOW | SIGNATURE | FORCE_PUSH | REDACTED"""
+    decision: str = ""
+    """approved | rejected"""
+    decided_by: str | None = None
+    decided_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,14 @@ class Pin:
     created_at: int = 0
     ended_at: int | None = None
     ended_by: str | None = None
+    scope: str = "flow"
+    """flow | namespace | source: what was asked for; each flow of it has a pin of its own."""
+    group_id: str | None = None
+    """The same for all pins of one order."""
+    changeset_id: str | None = None
+    """The revert that makes the pin needless once it is active."""
+    revert: str = ""
+    """What becomes of the revert of a rollback: wanted | asked | none | an error."""
 
     @property
     def key(self) -> FlowKey:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from app.db.activation import ActivationStore
 from app.db.database import Database
 from app.db.deliveries import DeliveryStore
+from app.db.gates import GateStore
 from app.db.pins import PinStore
 from app.db.records import Condition, Source, StoredFinding, SyncRun
 from app.db.revisions import RevisionStore
@@ -31,16 +32,21 @@ _STATUS = "UPDATE source SET conditions = ?, last_seen = ?, last_sync_at = ? WHE
 _CONDITIONS = "UPDATE source SET conditions = ? WHERE id = ?"
 _RUN_SAVE = (
     "INSERT INTO sync_run (id, source_id, cause, outcome, reason, old_commit, new_commit,"
-    " started_at, ended_at, phases, counts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " started_at, ended_at, phases, counts, hold) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (id) DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason,"
     " old_commit = excluded.old_commit, new_commit = excluded.new_commit,"
-    " ended_at = excluded.ended_at, phases = excluded.phases, counts = excluded.counts"
+    " ended_at = excluded.ended_at, phases = excluded.phases, counts = excluded.counts,"
+    " hold = excluded.hold"
 )
-_RUN_FORGET = "DELETE FROM sync_run WHERE source_id = ? AND id < ? AND ended_at IS NOT NULL"
+# What somebody decided about a commit holds as long as the commit does.
+_RUN_FORGET = (
+    "DELETE FROM sync_run WHERE source_id = ? AND id < ? AND ended_at IS NOT NULL"
+    " AND decision = ''"
+)
 
 
 class SourceStore:
-    """What is known of sources. Its parts keep revisions, activation, pins and deliveries."""
+    """What is known of sources. Its parts keep revisions, activation, pins, deliveries, gates."""
 
     def __init__(self, database: Database) -> None:
         """Read from and write to `database`."""
@@ -49,6 +55,7 @@ class SourceStore:
         self.activation = ActivationStore(database)
         self.pins = PinStore(database)
         self.deliveries = DeliveryStore(database)
+        self.gates = GateStore(database)
 
     async def register(self, source: Source) -> Source:
         """Store how a source is set up, keep what is known of it, and return it."""
@@ -106,6 +113,7 @@ class SourceStore:
             run.ended_at,
             orjson.dumps(dict(run.phases)).decode(),
             orjson.dumps(dict(run.counts)).decode(),
+            run.hold,
         )
         await self._database.submit([Write(_RUN_SAVE, [row])])
 
@@ -170,6 +178,7 @@ def _source(row: Row) -> Source:
         last_attempted=row.last_attempted,
         last_applied=row.last_applied,
         last_sync_at=row.last_sync_at,
+        last_passed=row.last_passed,
     )
 
 
@@ -186,6 +195,10 @@ def _run(row: Row) -> SyncRun:
         ended_at=row.ended_at,
         phases=orjson.loads(row.phases),
         counts=orjson.loads(row.counts),
+        hold=row.hold,
+        decision=row.decision,
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
     )
 
 

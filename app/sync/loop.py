@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from app.db.records import SyncRun
 from app.errors import Unavailable
 
-_RANK = ("poll", "start", "webhook", "write", "manual")
+_RANK = ("poll", "window", "start", "webhook", "write", "decision", "manual")
 """Of causes that are joined the last one here is kept."""
 
 
