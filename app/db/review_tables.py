@@ -113,6 +113,8 @@ class ChangesetRow(SQLModel, table=True):
     error: str = ""
     created_at: int = Field(sa_column=big())
     updated_at: int = Field(sa_column=big())
+    merged_sha: str | None = None
+    """The commit of the followed branch that has it, where that is another one (squash, rebase)."""
 
 
 class OverlayRow(SQLModel, table=True):

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from app.errors import BadRequest, Conflict, PushRefused, RefNotFound
+from app.errors import BadRequest, Conflict, HeadwaterError, PushRefused, RefNotFound
 from app.git.draft import Draft, Person
 from app.git.failures import scrub
 from app.git.fastimport import FastImport, Held, effective
@@ -18,6 +18,7 @@ from app.git.names import ZERO, check_oid, check_ref_name
 from app.git.process import Outcome
 from app.git.refs import PENDING, RefUpdate
 from app.git.repository import ok
+from app.git.signing import SigningKey
 
 _TRIES = 5
 _MOVED = (
@@ -41,9 +42,11 @@ class Writer:
         committer: Person,
         *,
         clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+        signing: SigningKey | None = None,
     ) -> None:
-        """Make the writer; `clock` gives µs since the epoch."""
+        """Make the writer; `clock` gives µs since the epoch, `signing` signs every commit."""
         self.committer = committer
+        self._signing = signing
         self._mirror = mirror
         self._clock = clock
         self._pending: dict[str, str] = {}
@@ -61,15 +64,31 @@ class Writer:
             Conflict: when the branch moved at each of the tries.
             PushRefused, AuthFailed, RemoteUnreachable: by the remote.
         """
+        return self.advance(branch, lambda tip: self.build(make(tip), tip), tries=tries)
+
+    def advance(
+        self, branch: str, build: Callable[[str | None], str], *, tries: int = _TRIES
+    ) -> str:
+        """Publish what `build` makes of the tip; it builds again on each move of the branch.
+
+        `build` is given the tip and returns a commit that was built here, or the tip when there is
+        nothing to change; what it raises ends the matter. Raises as `change`.
+        """
         for attempt in range(tries):
             tip = self._tip(branch)
-            draft = make(tip)
+            sha = build(tip)
+            if sha == tip:
+                return sha
             try:
-                return self.commit(branch, draft, parent=tip)
-            except Conflict as conflict:
-                if isinstance(conflict, PushRefused) or attempt == tries - 1:
+                self.publish(branch, sha, expected=tip)
+            except HeadwaterError as refused:
+                self.drop(sha)
+                moved = isinstance(refused, Conflict) and not isinstance(refused, PushRefused)
+                if not moved or attempt == tries - 1:
                     raise
                 self._mirror.fetch()
+            else:
+                return sha
         raise Conflict(f"The branch {branch!r} moved at each of {tries} tries; try again")
 
     def commit(self, branch: str, draft: Draft, *, parent: str | None) -> str:
@@ -115,6 +134,7 @@ class Writer:
                 modes=_modes(held) | dict(draft.modes),
             )
             session.done()
+            sha = self._signed(sha, ref)
         self._pending[sha] = ref
         return sha
 
@@ -132,10 +152,25 @@ class Writer:
             outcome = self._mirror.repository.git.commit_tree(
                 check_oid(tree), *options, stdin=draft.check().text(), launcher=launcher
             )
-            sha: str = ok(outcome, "Writing a commit").text
-            self._pending[sha] = PENDING + sha
-            self._mirror.refs.update([RefUpdate(PENDING + sha, sha)])
+            made: str = ok(outcome, "Writing a commit").text
+            ref = PENDING + made
+            self._mirror.refs.update([RefUpdate(ref, made)])
+            sha = self._signed(made, ref)
+            self._pending[sha] = ref
         return sha
+
+    def _signed(self, sha: str, ref: str) -> str:
+        """Return the commit with our signature, which takes its place at the pending ref."""
+        if self._signing is None:
+            return sha
+        signed = self._signing.signed(
+            self._mirror.objects.read(sha), is_sha256=len(sha) > len(ZERO)
+        )
+        command = ("-t", "commit", "-w", "--stdin")
+        outcome = self._mirror.repository.git.hash_object(*command, stdin=signed)
+        made: str = ok(outcome, "Writing a signed commit").text
+        self._mirror.refs.update([RefUpdate(ref, made, sha)])
+        return made
 
     def publish(self, branch: str, sha: str, *, expected: str | None) -> None:
         """Make a branch name a commit that was built here, if it is still at `expected`.

@@ -17,6 +17,7 @@ from app.git.layout import Layout, Place
 from app.git.location import Credentials, Location, SshKey, local, own, remote
 from app.git.mirror import Mirror
 from app.git.process import Limits
+from app.git.signing import SigningKey
 from app.git.survey import SizeLimits
 from app.git.tips import TipChange
 from app.git.trees import blob_of
@@ -111,6 +112,8 @@ class Origin:
         self.rules = ""
         """The blob of `.headwaterignore`, "" for none."""
         self.clock = clock
+        key = spec.signing_key_file
+        self._signing = SigningKey(key) if key is not None else None
 
     def _working_folder(self) -> WorkingFolder | None:
         folder = self.site.working_folder
@@ -187,10 +190,11 @@ class Origin:
                 draft = make(self._folder.snapshot()).check()
                 write_files(self.site.working_folder, draft.changes)
                 return self._folder.snapshot() or ""
-        return self._writer().change(self.ref, make)
+        return self.writer().change(self.ref, make)
 
-    def _writer(self) -> Writer:
-        return Writer(self.mirror, BOT, clock=self.clock)
+    def writer(self) -> Writer:
+        """Return what makes commits of this repository, signed where a key is set."""
+        return Writer(self.mirror, BOT, clock=self.clock, signing=self._signing)
 
     def maintain(self) -> None:
         """Tidy up our copy, where many fetches and edits have left their packs."""

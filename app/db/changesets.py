@@ -1,0 +1,129 @@
+"""Changesets on SQL: edits that become one commit, and what has become of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import select
+
+from app.db.database import Database
+from app.db.sql import Row, Write
+from app.db.tables import ChangesetRow, PullJobRow
+from app.errors import NotFound
+
+_CHANGESET: Any = ChangesetRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
+_JOB: Any = PullJobRow.__table__  # type: ignore[attr-defined]  # as above
+
+OPEN = ("COMMITTED", "PUSHED", "PR_OPEN", "CHECKS_FAILED", "CHECKS_PASSED", "CONFLICT", "MERGED")
+"""States of a changeset that is on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changeset:
+    """Edits that become one commit, and usually a pull request. Times are µs since the epoch."""
+
+    id: str
+    source_id: str
+    tenant: str
+    title: str
+    owner: str
+    description: str = ""
+    owner_email: str = ""
+    kind: str = "edit"
+    """edit | revert"""
+    state: str = "DRAFT"
+    """DRAFT | COMMITTED | PUSHED | PR_OPEN | CHECKS_FAILED | CHECKS_PASSED | MERGED | ACTIVE |
+    CLOSED | CONFLICT | ABANDONED"""
+    base_commit: str | None = None
+    branch: str | None = None
+    commit_sha: str | None = None
+    pull_number: int | None = None
+    pull_url: str | None = None
+    error: str = ""
+    created_at: int = 0
+    updated_at: int = 0
+    merged_sha: str | None = None
+    """The commit of the followed branch that has it, where that is another one."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is on its way to the followed branch."""
+        return self.state in OPEN
+
+
+_NAMES = [each.name for each in fields(Changeset)]
+_KEPT = {"id", "source_id", "tenant", "owner", "owner_email", "kind", "created_at"}
+_SAVE = (
+    f"INSERT INTO changeset ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608 - constants
+    " ON CONFLICT (id) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _NAMES if name not in _KEPT)
+)
+
+
+class ChangesetStore:
+    """Changesets, those on their way and those that ended."""
+
+    def __init__(self, database: Database) -> None:
+        """Read from and write to `database`."""
+        self._database = database
+
+    async def save(self, changeset: Changeset) -> Changeset:
+        """Store a changeset as it is now, and return it."""
+        await self._database.submit([changeset_write(changeset)])
+        return changeset
+
+    async def get(self, changeset_id: str) -> Changeset:
+        """Return a changeset; raises `NotFound`."""
+        query = select(_CHANGESET).where(_CHANGESET.c.id == changeset_id)
+        rows = await self._database.fetch(query)
+        if not rows:
+            message = f"there is no changeset {changeset_id}"
+            raise NotFound(message)
+        return _changeset(rows[0])
+
+    async def find(
+        self,
+        *,
+        tenant: str | None = None,
+        source_id: str | None = None,
+        states: Sequence[str] = (),
+        limit: int = 100,
+    ) -> list[Changeset]:
+        """Return the newest changesets, newest first: all, of a tenant, a source, in states."""
+        query = select(_CHANGESET).order_by(_CHANGESET.c.id.desc()).limit(limit)
+        if tenant is not None:
+            query = query.where(_CHANGESET.c.tenant == tenant)
+        if source_id is not None:
+            query = query.where(_CHANGESET.c.source_id == source_id)
+        if states:
+            query = query.where(_CHANGESET.c.state.in_(list(states)))
+        return [_changeset(row) for row in await self._database.fetch(query)]
+
+    async def of_commit(self, sha: str) -> Changeset | None:
+        """Return the changeset that a commit was made for, by its id and by nothing else."""
+        query = select(_CHANGESET).where(
+            (_CHANGESET.c.commit_sha == sha) | (_CHANGESET.c.merged_sha == sha)
+        )
+        rows = await self._database.fetch(query.limit(1))
+        return _changeset(rows[0]) if rows else None
+
+    async def verdict(self, source_id: str, number: int, head: str) -> str | None:
+        """Return the outcome of the last review of a pull request's head, None before it ends."""
+        query = (
+            select(_JOB.c.outcome)
+            .where(_JOB.c.source_id == source_id, _JOB.c.number == number)
+            .where(_JOB.c.head_sha == head, _JOB.c.state == "done")
+            .order_by(_JOB.c.id.desc())
+            .limit(1)
+        )
+        rows = await self._database.fetch(query)
+        return str(rows[0].outcome) if rows else None
+
+
+def changeset_write(changeset: Changeset) -> Write:
+    """Return what stores a changeset, for the transaction of something larger."""
+    return Write(_SAVE, [tuple(getattr(changeset, name) for name in _NAMES)])
+
+
+def _changeset(row: Row) -> Changeset:
+    return Changeset(**{name: getattr(row, name) for name in _NAMES})
