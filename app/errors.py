@@ -56,6 +56,12 @@ class Conflict(HeadwaterError):
     status = 409
 
 
+class ConfirmationNeeded(Conflict):
+    """This has consequences: look at the plan, and repeat it with confirm=true."""
+
+    code = "CONFIRMATION_NEEDED"
+
+
 class Gone(HeadwaterError):
     """The flow was deleted."""
 

@@ -68,7 +68,8 @@ _AUDIT_PINS = (
     "INSERT INTO audit (id, tenant, at, actor, action, target, reason, detail)"
     " SELECT CAST(? AS TEXT) || pin.id, pin.tenant, pin.ended_at, 'system',"
     " CASE WHEN pin.ended_by LIKE 'reconciled%' THEN 'pin.reconciled' ELSE 'pin.ended' END,"
-    " 'flow/' || pin.namespace || '.' || pin.flow_id, pin.ended_by, '{\"pin\":\"' || pin.id || '\"}'"
+    " 'flow/' || pin.namespace || '.' || pin.flow_id, pin.ended_by,"
+    " '{\"pin\":\"' || pin.id || '\"}'"
     " FROM pin WHERE pin.ended_at = ? AND pin.ended_by IN (?, ?)"
 )
 _APPLIED = "UPDATE source SET last_applied = ? WHERE id = ?"

@@ -7,11 +7,11 @@ the database nothing; activation and pins call `refresh`.
 import asyncio
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, and_, func, select
 
 from app.db.database import Database
 from app.db.sql import Row
@@ -165,6 +165,7 @@ class FlowStore:
         """
         key = (tenant, namespace, flow_id)
         query = _where(_revision_query(), _REVISION, key)
+        found = None
         if revision is not None:
             query = query.where(_REVISION.c.revision == revision)
         elif commit is not None:
@@ -177,7 +178,32 @@ class FlowStore:
             wanted = f"revision {revision}" if commit is None else f"commit {commit}"
             message = f"flow {namespace}.{flow_id} has no {wanted}"
             raise NotFound(message)
-        return _revision(rows[0])
+        revision_then = _revision(rows[0])
+        # Its files are those of the commit that was named, not of the one that made the revision.
+        return revision_then if found is None else replace(revision_then, snapshot=found.sha)
+
+    async def at_commit(self, commit: str, flows: Collection[FlowKey]) -> list[FlowRevision]:
+        """Return what a commit says of flows; tombstones too, unknown ones are left out.
+
+        Raises:
+            NotFound: when the commit is not known here.
+        """
+        found = await self._commit(commit)
+        newest = (
+            select(*_NAME, func.max(_REVISION.c.revision).label("revision"))
+            .where(_REVISION.c.source_id == found.source_id, _REVISION.c.seq <= found.seq)
+            .where(_REVISION.c.namespace.in_(sorted({key[1] for key in flows})))
+            .group_by(*_NAME)
+            .subquery()
+        )
+        same = (newest.c[name] == _REVISION.c[name] for name in (*_NAMES, "revision"))
+        rows = await self._database.fetch(_revision_query().join(newest, and_(*same)))
+        wanted = set(flows)
+        return [
+            replace(_revision(row), snapshot=found.sha)
+            for row in rows
+            if (row.tenant, row.namespace, row.flow_id) in wanted
+        ]
 
     async def _commit(self, commit: str) -> Row:
         columns = (_COMMIT.c.source_id, _COMMIT.c.sha, _COMMIT.c.seq)
@@ -271,6 +297,9 @@ def _texts(rows: Sequence[Row]) -> dict[str, str]:
     return {row.oid: unpacked(row.data) for row in rows}
 
 
+_NAMES = ("tenant", "namespace", "flow_id")
+_NAME = tuple(_REVISION.c[name] for name in _NAMES)
+
 _SOURCES = 500
 """Sources read at once."""
 
@@ -323,7 +352,7 @@ def _pin_query() -> Select[Any]:
         & (_REVISION.c.flow_id == _PIN.c.flow_id)
         & (_REVISION.c.revision == _PIN.c.revision)
     )
-    joined = _revision_query().join(_PIN, key)
+    joined = _revision_query().add_columns(_PIN.c.commit_sha.label("snapshot")).join(_PIN, key)
     return joined.where(_PIN.c.ended_at.is_(None))
 
 

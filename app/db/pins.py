@@ -1,6 +1,6 @@
 """Pins on SQL: which flows an operator holds at a revision, and which pins there were."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -14,16 +14,18 @@ _PIN: Any = PinRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 
 _ADD = (
     "INSERT INTO pin (id, tenant, namespace, flow_id, revision, commit_sha, blob, quarantined,"
-    " until, until_at, reason, actor, created_at, ended_at, ended_by)"
+    " until, until_at, reason, actor, created_at, ended_at, ended_by, scope, group_id,"
+    " changeset_id, revert)"
     " VALUES (?, ?, ?, ?, ?, ?, ?,"
     " (SELECT blob FROM active_flow WHERE tenant = ? AND namespace = ? AND flow_id = ?),"
-    " ?, ?, ?, ?, ?, NULL, NULL)"
+    " ?, ?, ?, ?, ?, NULL, NULL, ?, ?, NULL, ?)"
 )
 _END_FLOW = (
     "UPDATE pin SET ended_at = ?, ended_by = ? WHERE tenant = ? AND namespace = ? AND flow_id = ?"
     " AND ended_at IS NULL"
 )
 _END = "UPDATE pin SET ended_at = ?, ended_by = ? WHERE id = ? AND ended_at IS NULL"
+_REVERT = "UPDATE pin SET revert = ?, changeset_id = ? WHERE id = ?"
 
 
 class PinStore:
@@ -38,38 +40,67 @@ class PinStore:
         query = select(_PIN).where(_PIN.c.ended_at.is_(None)).order_by(_PIN.c.id)
         if tenant is not None:
             query = query.where(_PIN.c.tenant == tenant)
-        if key is not None:
-            columns = (_PIN.c.tenant, _PIN.c.namespace, _PIN.c.flow_id)
-            query = query.where(*(c == v for c, v in zip(columns, key, strict=True)))
+        return await self._found(query if key is None else query.where(*_of(key)))
+
+    async def of_flow(self, key: FlowKey) -> list[Pin]:
+        """Return every pin that a flow has or had, oldest first."""
+        return await self._found(select(_PIN).where(*_of(key)).order_by(_PIN.c.id))
+
+    async def unreverted(self) -> list[Pin]:
+        """Return the pins, oldest first, whose revert is still to be asked for."""
+        query = select(_PIN).where(_PIN.c.revert == "wanted").order_by(_PIN.c.id)
+        return await self._found(query)
+
+    async def _found(self, query: Any) -> list[Pin]:
         return [_pin(row) for row in await self._database.fetch(query)]
 
-    async def add(self, pin: Pin) -> Pin:
-        """Store a pin, quarantine what is active now, and return the pin as it is stored.
+    async def add(self, pins: Sequence[Pin], *further: Write) -> list[Pin]:
+        """Store pins, quarantine what is active now, and return them as they are stored.
 
-        One that held the flow before ends in the same transaction.
+        What held the flows before ends in the same transaction, and `further` is written in it.
         """
-        row = (
-            pin.id,
-            *pin.key,
-            pin.revision,
-            pin.commit,
-            pin.blob,
-            *pin.key,
-            pin.until,
-            pin.until_at,
-            pin.reason,
-            pin.actor,
-            pin.created_at,
-        )
-        ended = (pin.created_at, f"replaced by {pin.actor}", *pin.key)
-        await self._database.submit([Write(_END_FLOW, [ended]), Write(_ADD, [row])])
-        return next(each for each in await self.open(key=pin.key) if each.id == pin.id)
+        ended = [(pin.created_at, f"replaced by {pin.actor}", *pin.key) for pin in pins]
+        writes = [Write(_END_FLOW, ended), Write(_ADD, [_row(pin) for pin in pins])]
+        await self._database.submit([*(each for each in writes if each.rows), *further])
+        wanted = {pin.id for pin in pins}
+        keys = {pin.key for pin in pins}
+        found = await self.open(key=next(iter(keys))) if len(keys) == 1 else await self.open()
+        return [each for each in found if each.id in wanted]
 
-    async def end(self, pins: Iterable[Pin], *, by: str, at: int) -> None:
-        """Note that pins ended, and what ended them."""
+    async def end(self, pins: Iterable[Pin], *further: Write, by: str, at: int) -> None:
+        """Note that pins ended, and what ended them; `further` is written in the same step."""
         rows = [(at, by, pin.id) for pin in pins]
         if rows:
-            await self._database.submit([Write(_END, rows)])
+            await self._database.submit([Write(_END, rows), *further])
+
+    async def note_revert(self, pin: Pin, state: str, changeset: str | None = None) -> None:
+        """Note what became of the revert that a rollback asks for."""
+        row = (state, changeset or pin.changeset_id, pin.id)
+        await self._database.submit([Write(_REVERT, [row])])
+
+
+def _of(key: FlowKey) -> list[Any]:
+    columns = (_PIN.c.tenant, _PIN.c.namespace, _PIN.c.flow_id)
+    return [column == value for column, value in zip(columns, key, strict=True)]
+
+
+def _row(pin: Pin) -> tuple[Any, ...]:
+    return (
+        pin.id,
+        *pin.key,
+        pin.revision,
+        pin.commit,
+        pin.blob,
+        *pin.key,
+        pin.until,
+        pin.until_at,
+        pin.reason,
+        pin.actor,
+        pin.created_at,
+        pin.scope,
+        pin.group_id,
+        pin.revert,
+    )
 
 
 def _pin(row: Row) -> Pin:
@@ -89,4 +120,8 @@ def _pin(row: Row) -> Pin:
         created_at=row.created_at,
         ended_at=row.ended_at,
         ended_by=row.ended_by,
+        scope=row.scope,
+        group_id=row.group_id,
+        changeset_id=row.changeset_id,
+        revert=row.revert,
     )

@@ -12,13 +12,15 @@ from app.db.sources import SourceStore
 from app.flows.typenames import Types
 from app.git.identity import identify
 from app.ports import Clock, FlowRevision
+from app.sync.approvals import Approvals
 from app.sync.differences import unified
 from app.sync.inbox import Inbox
 from app.sync.model import Actor, Delivery, FlowWrite
 from app.sync.origin import Home
 from app.sync.reporting import Reporter
-from app.sync.rollback import Rollback
+from app.sync.rollback import Order, Rollback
 from app.sync.routing import RoutedFiles
+from app.sync.scope_pins import ScopePins
 from app.sync.sources import MAIN, SourceSet
 from app.sync.timing import Timing
 from app.sync.webhook import Webhook
@@ -60,7 +62,9 @@ class SyncService:
         self.inbox = Inbox(sources.deliveries, clock)
         self.timing = Timing(_HOUR)
         self._stack = AsyncExitStack()
-        self._rollback = Rollback(flows, sources.pins, clock, self._announce)
+        self.pinning = Rollback(flows, sources.pins, clock, self._announce)
+        self.scopes = ScopePins(self.pinning)
+        self.approvals = Approvals(self.workers, sources, clock)
         self._webhook = Webhook(
             self.workers, settings.webhooks, sources.deliveries, self.inbox, clock
         )
@@ -68,7 +72,7 @@ class SyncService:
     async def start(self) -> None:
         """Follow all sources; one of which nothing was ever active is awaited."""
         self.timing.start()
-        await self._rollback.end_expired()
+        await self.pinning.end_expired()
         self.timing.hourly("deliveries", self._webhook.forget_old)
         group = await self._stack.enter_async_context(asyncio.TaskGroup())
         await self.reporter.start(group)
@@ -87,7 +91,7 @@ class SyncService:
         if pin.until_at is not None:
             # Our own clock may be a little behind the one of the machine.
             seconds = (pin.until_at - self._clock.now()) / 1_000_000 + 0.01
-            self.timing.after(seconds, f"pin {pin.id}", self._rollback.end_expired)
+            self.timing.after(seconds, f"pin {pin.id}", self.pinning.end_expired)
 
     # -- status ----------------------------------------------------------------------------------
 
@@ -241,20 +245,18 @@ class SyncService:
         Raises:
             NotFound, Gone: when there is no such flow or revision.
             Conflict: when that revision is invalid, redacted or a deletion.
+            ConfirmationNeeded: when its triggers, inputs or secrets do not fit the present.
             BadRequest: when `until`, or which revision is meant, cannot be read.
         """
-        return await self._rollback.pin(
-            (tenant, namespace, flow_id),
-            revision=revision,
-            commit=commit,
-            reason=reason,
-            actor=actor,
-            until=until,
-        )
+        order = Order(actor, reason, until)
+        key = (tenant, namespace, flow_id)
+        return await self.pinning.pin(key, order, revision=revision, commit=commit)
 
-    async def unpin(self, tenant: str, namespace: str, flow_id: str, actor: Actor) -> None:
+    async def unpin(
+        self, tenant: str, namespace: str, flow_id: str, actor: Actor, reason: str = ""
+    ) -> None:
         """End the pin of a flow; raises `NotFound` when there is none."""
-        await self._rollback.unpin((tenant, namespace, flow_id), actor)
+        await self.pinning.unpin((tenant, namespace, flow_id), actor, reason)
 
     async def pins(self, tenant: str | None = None) -> list[Pin]:
         """Return the pins that hold, oldest first."""
@@ -273,11 +275,11 @@ class SyncService:
     ) -> Pin:
         """Pin a flow to an earlier revision: by number, by commit, or the valid one before this.
 
-        What is active now is quarantined. Raises as `pin`.
+        What is active now is quarantined. Git follows, where a pull request can be opened: it takes
+        the flow back there, too, and the pin ends when that is merged. Raises as `pin`.
         """
-        return await self._rollback.rollback(
-            (tenant, namespace, flow_id), to=to, reason=reason, actor=actor, until=until
-        )
+        order = Order(actor, reason, until, action="flow.rollback", revert=True)
+        return await self.pinning.rollback((tenant, namespace, flow_id), order, to=to)
 
     # -- webhooks --------------------------------------------------------------------------------
 

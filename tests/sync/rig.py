@@ -58,6 +58,7 @@ class Rig:
         self.database: Database
         self.flows: FlowStore
         self.store: SourceStore
+        self.audit: AuditStore
         self.sync: SyncService
 
     @property
@@ -74,8 +75,10 @@ class Rig:
         self.flows = FlowStore(self.database, REGISTRY)
         await self.flows.open()
         self.store = SourceStore(self.database)
-        audit = AuditStore(self.database)
-        self.sync = SyncService(self.settings, self.store, self.flows, audit, REGISTRY, self.clock)
+        self.audit = AuditStore(self.database)
+        self.sync = SyncService(
+            self.settings, self.store, self.flows, self.audit, REGISTRY, self.clock
+        )
 
     async def start(self) -> None:
         await self.open()

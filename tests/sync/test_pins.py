@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.errors import BadRequest, Conflict, Gone, NotFound
+from app.errors import BadRequest, ConfirmationNeeded, Conflict, Gone, NotFound
+from app.sync.rollback import Order
 from tests.git.scratch import Scratch
 from tests.sync.rig import ANN, BROKEN, Rig, flow, path, until
 
@@ -183,3 +184,172 @@ async def test_requests_that_are_refused(
     with pytest.raises(NotFound):
         await rig.sync.pin("main", "shop", "none", revision=1, reason="", actor=ANN)
     assert rig.runs("a").revision == 3
+
+
+# -- namespaces and sources ----------------------------------------------------------------------
+
+
+async def namespace_of(rig: Rig, scratch: Scratch) -> list[str]:
+    commits = [
+        scratch.commit({path("a"): flow("a", "1"), path("b"): flow("b", "1")}),
+        scratch.commit({path("a"): flow("a", "2"), path("x", "other"): flow("x", "1")}),
+        scratch.commit({path("a"): flow("a", "3"), path("x", "other"): flow("x", "2")}),
+    ]
+    await rig.outcome()
+    return commits
+
+
+async def test_a_namespace_goes_back_to_a_commit(rig: Rig, scratch: Scratch) -> None:
+    commits = await namespace_of(rig, scratch)
+    order = Order(ANN, "all of it", until="manual")
+    made = await rig.sync.scopes.pin_namespace("main", "shop", commits[0][:10], order)
+    assert {(each.flow_id, each.revision, each.commit) for each in made} == {
+        ("a", 1, commits[0]),
+        ("b", 1, commits[0]),
+    }
+    assert len({each.group_id for each in made}) == 1
+    assert (rig.runs("a").revision, rig.runs("a").snapshot) == (1, commits[0])
+    assert rig.runs("x", "other").revision == 2
+    entry = (await rig.audit.find(target="namespace/shop"))[0]
+    assert (entry.action, entry.actor, entry.reason) == ("namespace.pin", "Ann", "all of it")
+    scratch.commit({path("b"): flow("b", "2")})
+    await rig.outcome()
+    assert rig.runs("b").revision == 1
+    await rig.sync.scopes.unpin_namespace("main", "shop", ANN)
+    assert (rig.runs("a").revision, rig.runs("b").revision) == (3, 2)
+    with pytest.raises(NotFound, match="not pinned"):
+        await rig.sync.scopes.unpin_namespace("main", "shop", ANN)
+
+
+async def test_only_what_differs_is_pinned_until_it_changes(rig: Rig, scratch: Scratch) -> None:
+    commits = await namespace_of(rig, scratch)
+    made = await rig.sync.scopes.pin_namespace("main", "shop", commits[1], Order(ANN))
+    assert [(each.flow_id, each.revision) for each in made] == [("a", 2)]
+    with pytest.raises(Conflict, match="until=manual"):
+        await rig.sync.scopes.pin_namespace("main", "shop", commits[1], Order(ANN))
+
+
+async def test_a_source_goes_back_to_a_commit(rig: Rig, scratch: Scratch) -> None:
+    commits = await namespace_of(rig, scratch)
+    with pytest.raises(ConfirmationNeeded, match="other.x is not there") as refused:
+        await rig.sync.scopes.pin_source("main", commits[0], Order(ANN))
+    plan = refused.value.details["plan"]
+    assert [each["flowId"] for each in plan["left"]] == ["x"]
+    assert [(each["flowId"], each["from"], each["to"]) for each in plan["flows"]] == [("a", 3, 1)]
+    assert rig.runs("a").revision == 3
+    await rig.sync.scopes.pin_source("main", commits[0], Order(ANN, confirm=True))
+    assert (rig.runs("a").revision, rig.runs("x", "other").revision) == (1, 2)
+    await rig.sync.scopes.unpin_source("main", ANN)
+    assert rig.runs("a").revision == 3
+    with pytest.raises(NotFound):
+        await rig.sync.scopes.pin_source("main", "feedfeed", Order(ANN))
+    with pytest.raises(NotFound):
+        await rig.sync.scopes.pin_source("none", commits[0], Order(ANN))
+
+
+async def test_a_namespace_with_an_invalid_flow_is_refused_whole(
+    rig: Rig, scratch: Scratch
+) -> None:
+    broken = scratch.commit({path("a"): flow("a"), path("b"): BROKEN.replace(b"broken", b"b")})
+    scratch.commit({path("a"): flow("a", "2"), path("b"): flow("b")})
+    await rig.outcome()
+    with pytest.raises(Conflict, match=r"revision 1 of shop\.b"):
+        await rig.sync.scopes.pin_namespace("main", "shop", broken, Order(ANN, confirm=True))
+    assert await rig.sync.pins() == []
+
+
+# -- what has to be confirmed --------------------------------------------------------------------
+
+HEAD = b"id: a\ntasks:\n  - id: say\n    type: io.kestra.plugin.core.log.Log\n    message: "
+HOOK = b"triggers:\n  - id: t\n    type: io.kestra.plugin.core.trigger.Webhook\n    key: %s\n"
+DAILY = (
+    b"triggers:\n  - id: t\n    type: io.kestra.plugin.core.trigger.Schedule\n"
+    b'    cron: "0 0 * * *"\n'
+)
+INPUT = b"inputs:\n  - id: who\n    type: STRING\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        (HEAD + b"1\n", HEAD + b"2\n", None),
+        (HEAD + b"1\n" + DAILY, HEAD + b"2\n" + DAILY.replace(b"0 0", b"0 5"), None),
+        (HEAD + b"1\n" + DAILY, HEAD + b"2\n", "TRIGGER_RETURNS"),
+        (HEAD + b"1\n", HEAD + b"2\n" + DAILY, "TRIGGER_ENDS"),
+        (HEAD + b"1\n" + HOOK % b"abc", HEAD + b"1\n" + HOOK % b"def", "TRIGGER_CHANGES"),
+        (HEAD + b"1\n" + DAILY, HEAD + b"1\n" + HOOK % b"def", "TRIGGER_CHANGES"),
+        (HEAD + b"\"{{ secret('OLD') }}\"\n", HEAD + b"2\n", "SECRET_OLD"),
+        (HEAD + b"1\n" + INPUT, HEAD + b"2\n", "INPUT_NEEDED"),
+        (HEAD + b"1\n" + INPUT + b"    defaults: you\n", HEAD + b"2\n", None),
+    ],
+)
+async def test_what_does_not_fit_the_present_is_confirmed(
+    rig: Rig, scratch: Scratch, old: bytes, new: bytes, code: str | None
+) -> None:
+    scratch.commit({path("a"): old})
+    scratch.commit({path("a"): new})
+    await rig.outcome()
+    if code is not None:
+        with pytest.raises(ConfirmationNeeded, match="confirm=true") as refused:
+            await rig.sync.pinning.pin(A, Order(ANN), revision=1, commit=None)
+        (planned,) = refused.value.details["plan"]["flows"]
+        assert [each["code"] for each in planned["concerns"]] == [code]
+        assert await rig.sync.pins() == []
+    await rig.sync.pinning.pin(A, Order(ANN, confirm=True), revision=1, commit=None)
+    assert rig.runs("a").revision == 1
+    (entry,) = await rig.audit.find(target="flow/shop.a")
+    assert ("plan" in entry.detail) == (code is not None)
+
+
+# -- who did what --------------------------------------------------------------------------------
+
+
+async def test_everything_is_noted(rig: Rig, scratch: Scratch) -> None:
+    await three(rig, scratch)
+    pin = await rig.sync.pin(*A, revision=1, reason="look", actor=ANN)
+    await rig.sync.unpin(*A, ANN, "seen")
+    await rig.sync.rollback(*A, reason="bad", actor=ANN)
+    fixed = scratch.commit({path("a"): flow("a", "4")})
+    await rig.outcome()
+    await rig.sync.rollback(*A, to=2, reason="bad, too", actor=ANN)
+    reverted = scratch.commit({path("a"): flow("a", "2")})
+    await rig.outcome()
+    entries = (await rig.audit.find("main", "flow/shop.a"))[::-1]
+    assert [(each.action, each.actor, each.reason) for each in entries] == [
+        ("flow.pin", "Ann", "look"),
+        ("flow.unpin", "Ann", "seen"),
+        ("flow.rollback", "Ann", "bad"),
+        ("pin.ended", "system", f"commit {fixed}"),
+        ("flow.rollback", "Ann", "bad, too"),
+        ("pin.reconciled", "system", f"reconciled by commit {reverted}"),
+    ]
+    assert entries[0].detail["pins"][0]["id"] == pin.id
+    pins = await rig.store.pins.of_flow(A)
+    assert [each.ended_by for each in pins] == [
+        "Ann",
+        f"commit {fixed}",
+        f"reconciled by commit {reverted}",
+    ]
+
+
+async def test_a_manual_pin_ends_when_its_revert_is_active(rig: Rig, scratch: Scratch) -> None:
+    await three(rig, scratch)
+    pin = await rig.sync.rollback(*A, reason="", actor=ANN, until="manual")
+    await rig.store.pins.note_revert(pin, "asked", "changeset")
+    scratch.commit({path("a"): flow("a", "4")})
+    await rig.outcome()
+    assert rig.runs("a").revision == 2
+    scratch.commit({path("a"): flow("a", "2")})
+    await rig.outcome()
+    assert await rig.sync.pins() == []
+    assert rig.runs("a").revision == 5
+
+
+async def test_a_commit_is_pinned_with_its_files(rig: Rig, scratch: Scratch) -> None:
+    commits = [scratch.commit({path("a"): flow("a", "1")}), scratch.commit({"README": b"hi"})]
+    scratch.commit({path("a"): flow("a", "2")})
+    await rig.outcome()
+    pin = await rig.sync.pin(*A, commit=commits[1][:8], reason="", actor=ANN)
+    assert (pin.revision, pin.commit) == (1, commits[1])
+    running = rig.runs("a")
+    assert (running.commit, running.snapshot) == (commits[0], commits[1])
