@@ -1,17 +1,13 @@
 """The contents of flow files: read from Git, packed for the database, asked for their identity."""
 
-import re
 from collections.abc import Generator, Iterable, Iterator
 from typing import NamedTuple
 
 from app.db.flows import packed
-from app.flows.parse import parse_flow
 from app.flows.typenames import Types
-from app.flows.yaml import YamlError, decode, load
-from app.git.identity import identify
 from app.git.objects import ObjectReader
+from app.sync.identities import flow_id_in
 
-_FLOW_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}\Z")
 _REMEMBERED = 200_000
 
 
@@ -42,7 +38,7 @@ class Contents:
     def read(self, objects: ObjectReader, oids: Iterable[str]) -> Generator[Content, None, None]:
         """Read blobs (blocking), learn their identities and yield them packed."""
         for oid, source in self.sources(objects, oids):
-            self._ids[oid] = self._identity(source)
+            self._ids[oid] = flow_id_in(source, self._types)
             yield Content(oid, packed(source))
 
     def sources(self, objects: ObjectReader, oids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
@@ -57,20 +53,3 @@ class Contents:
             else:
                 readable.append(oid)
         yield from objects.read_many(readable)
-
-    def _identity(self, source: bytes) -> str | None:
-        found = identify(source)
-        name = found.flow_id if found else self._parsed(source)
-        return name if name and _FLOW_ID.match(name) else None
-
-    def _parsed(self, source: bytes) -> str | None:
-        """Ask the parser, where the lines alone do not tell."""
-        parsed = parse_flow(source, types=self._types, namespace="x")
-        if parsed.flow is not None:
-            return parsed.flow.id
-        try:
-            document = load(decode(source)).value
-        except YamlError:
-            return None
-        name = document.get("id") if isinstance(document, dict) else None
-        return name if isinstance(name, str) else None

@@ -1,0 +1,166 @@
+"""`TreeView`: the flows of one tree, whatever it comes from. Blocking: use it in threads."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import NamedTuple, Self
+
+from app.flows.parse import Parsed, parse_flow
+from app.flows.references import NONE, References
+from app.git.ignore import Ignored
+from app.git.layout import Kind, Layout, Place
+from app.git.objects import ObjectReader
+from app.git.process import Launcher
+from app.git.survey import SizeLimits, Survey, shown, survey
+from app.git.trees import Entry
+from app.sync.planning.files import CommitFiles, Files
+from app.sync.planning.memory import ANALYSER, Brief, Memory
+
+FlowKey = tuple[str, str, str]
+"""Tenant, namespace, id."""
+
+IGNORE_FILE = ".headwaterignore"
+_MOST_RULES = 1 << 16
+
+
+class FlowFile(NamedTuple):
+    """A flow in a tree: where it lies, and the object id of its document."""
+
+    place: Place
+    oid: str
+    flow_id: str | None
+    """None where the document tells none."""
+
+    @property
+    def path(self) -> str:
+        """The path in the repository."""
+        return self.place.path
+
+    @property
+    def key(self) -> FlowKey:
+        """The identity of the flow; an empty id where there is none."""
+        return self.place.tenant, self.place.namespace, self.flow_id or ""
+
+
+class TreeView:
+    """A tree, seen by the layout. Everything is read when it is first asked for, and once."""
+
+    def __init__(
+        self,
+        files: Files,
+        layout: Layout,
+        memory: Memory,
+        *,
+        label: str = "",
+        limits: SizeLimits | None = None,
+    ) -> None:
+        """See `files` by the rules of a `layout`; `label` is how the tree is named to people."""
+        self.files = files
+        self.layout = layout
+        self.memory = memory
+        self.label = label
+        self.limits = limits or SizeLimits()
+
+    @classmethod
+    def of_commit(
+        cls,
+        launcher: Launcher,
+        objects: ObjectReader,
+        commit: str,
+        layout: Layout,
+        memory: Memory,
+        *,
+        limits: SizeLimits | None = None,
+    ) -> Self:
+        """Return the view of a commit or a tree, by its full id."""
+        files = CommitFiles(launcher, objects, commit, layout.root)
+        return cls(files, layout, memory, label=commit, limits=limits)
+
+    @cached_property
+    def entries(self) -> Mapping[str, Entry]:
+        """Path -> entry, for every file below the root."""
+        return {entry.path: entry for entry in self.files.entries()}
+
+    @cached_property
+    def survey(self) -> Survey:
+        """The files that count, and what is wrong before any is read."""
+        return survey(
+            self.entries.values(), self.layout, limits=self.limits, ignored=self._is_ignored
+        )
+
+    @cached_property
+    def flow_files(self) -> Mapping[str, FlowFile]:
+        """Path -> flow file, in the order of the paths."""
+        located = sorted(self.survey.of(Kind.FLOW), key=lambda each: each.place.path)
+        briefs = self.memory.briefs(self.files, (each.entry.oid for each in located))
+        return {
+            each.place.path: FlowFile(each.place, each.entry.oid, briefs[each.entry.oid].flow_id)
+            for each in located
+        }
+
+    @cached_property
+    def claims(self) -> Mapping[FlowKey, list[FlowFile]]:
+        """Flow -> the files that claim to be it; more than one is an error."""
+        found: dict[FlowKey, list[FlowFile]] = {}
+        for file in self.flow_files.values():
+            if file.flow_id is not None:
+                found.setdefault(file.key, []).append(file)
+        return found
+
+    def flows(self, owners: Mapping[FlowKey, FlowFile] | None = None) -> dict[FlowKey, FlowFile]:
+        """Return flow -> its file; of several the one that it had in `owners`, or the first."""
+        chosen: dict[FlowKey, FlowFile] = {}
+        for key, files in self.claims.items():
+            old = (owners or {}).get(key)
+            same = [file for file in files if old is not None and file.path == old.path]
+            chosen[key] = (same or files)[0]
+        return chosen
+
+    def brief(self, file: FlowFile) -> Brief:
+        """Return what the lines of a file tell."""
+        return self.memory.briefs(self.files, [file.oid])[file.oid]
+
+    def references(self, files: Iterable[FlowFile]) -> dict[FlowKey, References]:
+        """Return flow -> what it refers to, for some of the files."""
+        wanted = {file.key: (file.oid, file.place.namespace) for file in files}
+        found = self.memory.references(self.files, wanted.values())
+        return {key: found.get(name, NONE) for key, name in wanted.items()}
+
+    def sources(self, files: Iterable[FlowFile]) -> Iterator[tuple[FlowFile, bytes]]:
+        """Yield files with their documents."""
+        by_oid: dict[str, list[FlowFile]] = {}
+        for file in files:
+            by_oid.setdefault(file.oid, []).append(file)
+        for oid, source in self.files.read_many(by_oid):
+            yield from ((file, source) for file in by_oid[oid])
+
+    def parse(self, file: FlowFile, source: bytes) -> Parsed:
+        """Return what a document is parsed to, as the validation of a sync does."""
+        place = file.place
+        return parse_flow(
+            source,
+            types=self.memory.types,
+            tenant=place.tenant,
+            namespace=place.namespace,
+            path=shown(place.path),
+            check=ANALYSER,
+        )
+
+    def read(self, path: str) -> bytes | None:
+        """Return a file's bytes, None when the tree has no such file."""
+        entry = self.entries.get(path)
+        if entry is None or entry.kind != "blob":
+            return None
+        return next(iter(self.files.read_many([entry.oid])))[1]
+
+    def _is_ignored(self, path: str) -> bool:
+        inside = self.layout.inside(path)
+        return inside is not None and self._ignored(inside)
+
+    @cached_property
+    def _ignored(self) -> Ignored:
+        root = self.layout.root
+        path = f"{root}/{IGNORE_FILE}" if root else IGNORE_FILE
+        entry = self.entries.get(path)
+        if entry is None or (entry.size or 0) > _MOST_RULES:
+            return Ignored("")
+        return Ignored((self.read(path) or b"").decode("utf-8", "replace"))
