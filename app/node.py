@@ -49,6 +49,7 @@ from app.engine.suspects import Suspects
 from app.engine.worker import Worker
 from app.errors import Unavailable
 from app.flows.encryption import Cipher
+from app.forges import Forges
 from app.plugins.http import http_client
 from app.plugins.registry import Registry
 from app.ports import HttpClient
@@ -99,6 +100,7 @@ class Node:
         self.flows = FlowStore(self.database, self.registry)
         self.sources = SourceStore(self.database)
         self.audit = AuditStore(self.database)
+        self.forges = Forges(self.clock)
         self.logs = SqlLogs(self.database)
         self.statistics = Statistics(self.database)
         self.metrics = SqlMetrics(self.database)
@@ -145,7 +147,13 @@ class Node:
         self.executions = SqlExecutions(self.database, self.journal)
         self.sink = LogSink(self.journal)
         self.sync = SyncService(
-            self.settings, self.sources, self.flows, self.audit, self.registry, self.clock
+            self.settings,
+            self.sources,
+            self.flows,
+            self.audit,
+            self.registry,
+            self.clock,
+            self.forges.of,
         )
         actions = Actions(
             archive=SqlArchive(self.database),
@@ -224,6 +232,7 @@ class Node:
         if hasattr(self, "executor"):
             await self.executor.stop(self.settings.engine.drain_seconds)
             await self.http.close()
+            await self.forges.close()
             await self.jq.close()
             self.suspects.close()
         await self.database.close()

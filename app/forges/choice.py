@@ -1,0 +1,89 @@
+"""Which client speaks to a source's forge."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from app.config import SourceSettings
+from app.errors import BadRequest
+from app.forges.calls import Access, Api, Headers
+from app.forges.github import AppAccess, GitHub
+from app.forges.repositories import repository_of
+from app.plugins.http import AddressPolicy, LateClient, Limits
+from app.ports import Clock, Forge
+
+_PER_HOST = 8
+_GITHUB = "https://api.github.com"
+_GITHUB_HEADERS = (
+    ("accept", "application/vnd.github+json"),
+    ("x-github-api-version", "2022-11-28"),
+)
+_MOST_BYTES = 16 << 20
+
+
+class Forges:
+    """The clients of all forges of a node, over connections of their own.
+
+    They may call whatever `forge_url` names, also on this machine: an administrator set it. Tasks,
+    which anybody writes, keep their own client with its stricter rules.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        """Nothing is connected yet."""
+        self._clock = clock
+        self.http = LateClient(
+            AddressPolicy(allow_loopback=True, allow_private=True),
+            per_host=_PER_HOST,
+            inline_bytes=_MOST_BYTES,
+            limits=Limits(total=60.0, body_bytes=_MOST_BYTES),
+        )
+
+    def of(self, spec: SourceSettings) -> Forge | None:
+        """Return what speaks to the forge of a source, None where it has none.
+
+        Raises:
+            BadRequest: when the source's settings do not suffice.
+        """
+        if spec.forge is None:
+            return None
+        if spec.forge == "github":
+            return self._github(spec)
+        raise BadRequest(f"forge {spec.forge} is not known")
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.http.close()
+
+    def _github(self, spec: SourceSettings) -> GitHub:
+        url = spec.forge_url or _GITHUB
+        repository = repository_of(spec.repo or "", url)
+        if spec.forge_app_id is None or spec.forge_key_file is None:
+            return GitHub(self._api("GitHub", url, _bearer(spec), _GITHUB_HEADERS), repository)
+        return self._github_app(spec, url, repository, spec.forge_app_id, spec.forge_key_file)
+
+    def _github_app(
+        self, spec: SourceSettings, url: str, repository: str, app_id: str, key_file: Path
+    ) -> GitHub:
+        # Its library takes 0.3 s to load, and most nodes are no App.
+        from app.forges.github_app import AppKey, AppTokens  # noqa: PLC0415 - see above
+
+        key = AppKey(app_id, key_file, self._clock)
+        own = Access("GitHub", url, key.headers, headers=_GITHUB_HEADERS)
+        as_app = Api(self.http, own, self._clock)
+        tokens = AppTokens(as_app, repository, self._clock, spec.forge_installation)
+        access = Access("GitHub", url, tokens.headers, tokens.forget, _GITHUB_HEADERS)
+        return GitHub(Api(self.http, access, self._clock), repository, AppAccess(tokens, as_app))
+
+    def _api(self, name: str, url: str, headers: Headers, more: Headers = ()) -> Api:
+        if urlsplit(url).scheme not in ("http", "https"):
+            message = f"forge_url {url} is no address of an API"
+            raise BadRequest(message)
+
+        async def authorize() -> Headers:
+            return headers
+
+        return Api(self.http, Access(name, url, authorize, headers=more), self._clock)
+
+
+def _bearer(spec: SourceSettings) -> Headers:
+    token = spec.forge_token or spec.token
+    return [("authorization", f"Bearer {token.get_secret_value()}")] if token else []
