@@ -5,11 +5,14 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from app.cli.client import Client
+from app.cli.gates import approve, reject
 from app.cli.options import DEFAULTS, Options
 from app.cli.outcome import FAILED, OK
 from app.cli.printing import Table, moment, progress, show
 
 app = App(name="git", help="The repository that flows come from.")
+app.command(approve)
+app.command(reject)
 
 SOURCE = "main"
 _SOURCES = "/api/v1/sources"

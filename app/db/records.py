@@ -41,6 +41,13 @@ class Source:
     last_applied: str | None = None
     """The commit that is active, wherever its namespaces were valid."""
     last_sync_at: int | None = None
+    spec: str = "{}"
+    """JSON: its settings, without secrets and files."""
+    origin: str = "config"
+    """config | api | repository"""
+    parent: str | None = None
+    """The source whose repository delegates to this one."""
+    suspended_at: int | None = None
     last_passed: str | None = None
     """`ref@commit`: the newest commit that the gate let through."""
 

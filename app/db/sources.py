@@ -8,9 +8,11 @@ import orjson
 from sqlalchemy import select
 
 from app.db.activation import ActivationStore
+from app.db.audit import AuditEntry, audit_write
 from app.db.database import Database
 from app.db.deliveries import DeliveryStore
 from app.db.gates import GateStore
+from app.db.keeping import KeepingStore
 from app.db.pins import PinStore
 from app.db.records import Condition, Source, StoredFinding, SyncRun
 from app.db.revisions import RevisionStore
@@ -23,13 +25,17 @@ _RUN: Any = SyncRunRow.__table__  # type: ignore[attr-defined]  # as above
 _FINDING: Any = FindingRow.__table__  # type: ignore[attr-defined]  # as above
 
 _REGISTER = (
-    "INSERT INTO source (id, tenant, url, ref, root, layout, edit_mode, atomic, conditions)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, '[]') ON CONFLICT (id) DO UPDATE SET"
-    " tenant = excluded.tenant, url = excluded.url, ref = excluded.ref, root = excluded.root,"
+    "INSERT INTO source (id, tenant, url, ref, root, layout, edit_mode, atomic, spec, origin,"
+    " parent, conditions) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '[]')"
+    " ON CONFLICT (id) DO UPDATE SET spec = excluded.spec, origin = excluded.origin,"
+    " parent = excluded.parent, removed_at = NULL, tenant = excluded.tenant,"
+    " url = excluded.url, ref = excluded.ref, root = excluded.root,"
     " layout = excluded.layout, edit_mode = excluded.edit_mode, atomic = excluded.atomic"
 )
 _STATUS = "UPDATE source SET conditions = ?, last_seen = ?, last_sync_at = ? WHERE id = ?"
 _CONDITIONS = "UPDATE source SET conditions = ? WHERE id = ?"
+_SUSPEND = "UPDATE source SET suspended_at = ? WHERE id = ?"
+_REMOVE = "UPDATE source SET removed_at = ? WHERE id = ?"
 _RUN_SAVE = (
     "INSERT INTO sync_run (id, source_id, cause, outcome, reason, old_commit, new_commit,"
     " started_at, ended_at, phases, counts, hold) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -40,8 +46,7 @@ _RUN_SAVE = (
 )
 # What somebody decided about a commit holds as long as the commit does.
 _RUN_FORGET = (
-    "DELETE FROM sync_run WHERE source_id = ? AND id < ? AND ended_at IS NOT NULL"
-    " AND decision = ''"
+    "DELETE FROM sync_run WHERE source_id = ? AND id < ? AND ended_at IS NOT NULL AND decision = ''"
 )
 
 
@@ -56,6 +61,7 @@ class SourceStore:
         self.pins = PinStore(database)
         self.deliveries = DeliveryStore(database)
         self.gates = GateStore(database)
+        self.keeping = KeepingStore(database)
 
     async def register(self, source: Source) -> Source:
         """Store how a source is set up, keep what is known of it, and return it."""
@@ -68,6 +74,9 @@ class SourceStore:
             source.layout,
             source.edit_mode,
             source.atomic,
+            source.spec,
+            source.origin,
+            source.parent,
         )
         await self._database.submit([Write(_REGISTER, [row])])
         return await self.get(source.id)
@@ -81,9 +90,23 @@ class SourceStore:
         return _source(rows[0])
 
     async def all(self) -> list[Source]:
-        """Return all sources, in order of id."""
-        rows = await self._database.fetch(select(_SOURCE).order_by(_SOURCE.c.id))
-        return [_source(row) for row in rows]
+        """Return all sources that were not removed, in order of id."""
+        query = select(_SOURCE).where(_SOURCE.c.removed_at.is_(None)).order_by(_SOURCE.c.id)
+        return [_source(row) for row in await self._database.fetch(query)]
+
+    async def spec(self, source_id: str) -> str | None:
+        """Return the stored settings of a source, None when it is new here."""
+        query = select(_SOURCE.c.spec).where(_SOURCE.c.id == source_id)
+        rows = await self._database.fetch(query)
+        return rows[0].spec if rows else None
+
+    async def suspend(self, source_id: str, at: int | None, audit: AuditEntry) -> None:
+        """Suspend a source since `at` µs, or resume it (None)."""
+        await self._database.submit([Write(_SUSPEND, [(at, source_id)]), audit_write(audit)])
+
+    async def remove(self, source_id: str, at: int, audit: AuditEntry) -> None:
+        """Mark a source as removed: its commits, revisions and runs stay readable."""
+        await self._database.submit([Write(_REMOVE, [(at, source_id)]), audit_write(audit)])
 
     async def save_status(
         self, source_id: str, conditions: Sequence[Condition], *, seen: str | None, at: int
@@ -178,6 +201,10 @@ def _source(row: Row) -> Source:
         last_attempted=row.last_attempted,
         last_applied=row.last_applied,
         last_sync_at=row.last_sync_at,
+        spec=row.spec,
+        origin=row.origin,
+        parent=row.parent,
+        suspended_at=row.suspended_at,
         last_passed=row.last_passed,
     )
 

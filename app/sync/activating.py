@@ -2,8 +2,9 @@
 
 from app.db.activation import Activation
 from app.db.records import StoredFinding
+from app.sync.claiming import note
 from app.sync.findings import difference
-from app.sync.gate import refusal
+from app.sync.gate import hold_of
 from app.sync.passes import Parts, Pass, Settled
 from app.sync.plan import Basis, Plan, make_plan
 
@@ -25,20 +26,16 @@ async def plan(parts: Parts, now: Pass) -> None:
 
 
 async def gate(parts: Parts, now: Pass) -> None:
-    """Hold a commit that takes too much away, until somebody approves it."""
-    tip = now.tip or ""
-    if now.cause == "manual" and parts.held == tip:
-        parts.approved.append(tip)
-    if now.plan is None or now.plan.deleted == 0 or tip in parts.approved:
-        parts.held = None
+    """Hold a commit that may not become active yet, or not without somebody's word."""
+    parts.opens_at = None
+    hold = await hold_of(parts, now)
+    parts.held = now.tip if hold else None
+    if hold is None:
         return
-    active = sum(each.source_id == now.source.id for each in parts.flows.active())
-    why = refusal(now.plan, active=active, root_missing=now.root_missing)
-    parts.held = tip if why else None
-    if why:
+    if now.plan is not None:
         await parts.sources.activation.activate(_held(now.plan))
-        parts.done = now.seen, tip
-        raise Settled("HELD", f"PRUNE_LIMIT: {why}; sync again by hand to let it pass")
+    parts.done = now.seen, now.tip or ""
+    raise Settled("HELD", hold.message, hold.code)
 
 
 async def activate(parts: Parts, now: Pass) -> None:
@@ -48,7 +45,11 @@ async def activate(parts: Parts, now: Pass) -> None:
     new = now.plan.activation
     if not new.stayed and now.tip is not None:
         new.applied = now.tip
+    let_through = f"{parts.spec.ref}@{now.tip}"
+    if now.tip is not None and now.source.last_passed != let_through:
+        new.passed = let_through
     await parts.sources.activation.activate(new)
+    note(parts, new.moved)
     await parts.flows.refresh(now.plan.keys)
     parts.done = now.seen, now.tip or ""
     parts.base = now.tip

@@ -60,19 +60,20 @@ def failure_of(error: Exception) -> Failure:
 
 
 def after_success(
-    before: Sequence[Condition], outcome: str, message: str, at: int
+    before: Sequence[Condition], outcome: str, message: str, at: int, hold: str = ""
 ) -> tuple[Condition, ...]:
-    """Return the conditions after a run that reached its end."""
-    held = outcome == "HELD"
+    """Return the conditions after a run that reached its end; `hold`: why (some of) it waits."""
+    held = outcome == "HELD" or bool(hold)
     partial = outcome in ("PARTIAL", "REJECTED")
-    ready = "InvalidFlows" if partial else "Held" if held else "Synced"
+    ready = "Held" if held else "InvalidFlows" if partial else "Synced"
     return _changed(
         before,
         (
             Condition("Ready", not (partial or held), ready, message, at),
             Condition("Reconciling", False, "Idle", "", at),
             Condition("Stalled", False, "Synced", "", at),
-            Condition("Held", held, "PruneLimit" if held else "Free", message if held else "", at),
+            Condition("Held", held, _named(hold), message if held else "", at),
+            *(each for each in before if each.type == "Verified"),
         ),
     )
 
@@ -93,9 +94,14 @@ def after_failure(before: Sequence[Condition], failure: Failure, at: int) -> tup
             Condition("Ready", False, failure.reason, failure.message, at),
             Condition("Reconciling", not stalled, "Retrying" if not stalled else "Idle", "", at),
             Condition("Stalled", stalled, failure.reason, failure.message if stalled else "", at),
-            *(each for each in before if each.type == "Held"),
+            *(each for each in before if each.type in ("Held", "Verified")),
         ),
     )
+
+
+def _named(hold: str) -> str:
+    """Return a hold as conditions name reasons: PRUNE_LIMIT is PruneLimit."""
+    return "".join(part.capitalize() for part in hold.split("_")) if hold else "Free"
 
 
 def _changed(before: Sequence[Condition], after: Sequence[Condition]) -> tuple[Condition, ...]:

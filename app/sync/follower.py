@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, suppress
 from app.db.records import Source, SyncRun
 from app.errors import BadRequest, Unavailable
 from app.sync.conditions import Next
+from app.sync.findings import FOREIGN
 from app.sync.loop import SyncLoop
 from app.sync.origin import locate
 from app.sync.passes import Parts
@@ -40,9 +41,10 @@ class Follower:
         A source of which nothing was ever active is awaited; otherwise what was active goes on, and
         a remote that does not answer holds up nothing.
         """
+        before = await self._parts.sources.spec(self.source.id)
         source = await self._parts.sources.register(self.source)
         self._reconciler.source = source
-        if source.last_applied is not None:
+        if source.last_applied is not None and await self._is_unchanged(source, before):
             self._parts.done = source.last_applied, source.last_applied
             self._parts.base = source.last_applied
         self._parts.delivered = await self._parts.sources.deliveries.unfinished(source.id) > 0
@@ -54,6 +56,17 @@ class Follower:
         self.timing.hourly("maintenance", self._maintain)
         seconds = _LATER_SECONDS if source.last_applied else _FIRST_SECONDS
         await asyncio.wait([self._loop.wake("start")], timeout=seconds)
+
+    async def _is_unchanged(self, source: Source, before: str | None) -> bool:
+        """Return whether what was applied is what the settings of now would make of it.
+
+        Not so after a change of settings, nor where a namespace is another source's: that one may
+        be gone.
+        """
+        if before != source.spec:
+            return False
+        found = await self._parts.sources.findings(source.id)
+        return not any(each.code in FOREIGN for each in found)
 
     async def stop(self) -> None:
         """End the loop and the processes that read the repository."""
@@ -92,7 +105,21 @@ class Follower:
             self.timing.succeeded()
         elif failure.next is Next.RETRY:
             self.timing.retry(self._poll)
+        if self._parts.opens_at is not None:
+            # Our own clock may be a little behind the one of the machine.
+            seconds = (self._parts.opens_at - self._parts.clock.now()) / 1_000_000 + 0.01
+            self.timing.after(seconds, "window", self._opened)
         return run
+
+    async def _opened(self) -> None:
+        """Look again at what waited for a window."""
+        self._parts.again = True
+        self._loop.wake("window")
+
+    def decided(self) -> asyncio.Future[SyncRun]:
+        """Look again at a commit about which somebody decided; shield the future."""
+        self._parts.again = True
+        return self._loop.wake("decision")
 
     async def _poll(self) -> None:
         self._loop.wake("poll")

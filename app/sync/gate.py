@@ -1,21 +1,198 @@
-"""The gate: a plan that takes too much away waits for somebody's word."""
+"""The gate: what a commit that is valid may still have to wait for.
 
+Rewritten history, redacted contents, a plan that takes too much away, and closed windows. Somebody
+may approve a commit, which lets it pass that gate, or reject it: then only a newer one passes.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection
+from typing import NamedTuple
+
+from app.db.activation import Activation
+from app.db.gates import Decision
+from app.db.records import FlowKey
+from app.errors import Conflict
+from app.sync.passes import Parts, Pass
 from app.sync.plan import Plan
+from app.sync.windows import Closed, NamespaceKey, Windows
+from app.sync.withholding import withhold
+
+PRUNE_LIMIT, WINDOW, FORCE_PUSH = "PRUNE_LIMIT", "WINDOW", "FORCE_PUSH"
+SIGNATURE, REDACTED = "SIGNATURE", "REDACTED"
 
 _ALWAYS = 10
 _SHARE = 0.2
+_SHOWN = 5
 
 
-def refusal(plan: Plan, *, active: int, root_missing: bool) -> str | None:
+class Hold(NamedTuple):
+    """Why a commit has to wait, and what lets it pass."""
+
+    code: str
+    why: str
+    way_out: str
+
+    @property
+    def message(self) -> str:
+        """What people are told."""
+        return f"{self.code}: {self.why}; {self.way_out}"
+
+
+def refusal(plan: Plan, *, active: Collection[FlowKey], root_missing: bool) -> str | None:
     """Return why a plan is held, None when it may go on.
 
-    Held is what deletes more than ten flows and a fifth of all `active` ones, and what deletes any
-    because the folder that the source reads is gone.
+    Held is what deletes more than ten flows and a fifth of all `active` ones, what leaves a tenant
+    none of several, and what deletes any because the folder that the source reads is gone.
     """
     if plan.deleted == 0:
         return None
     if root_missing:
         return f"the source's folder is gone, {plan.deleted} flows with it"
-    if plan.deleted > max(_ALWAYS, _SHARE * active):
-        return f"it deletes {plan.deleted} of {active} flows"
+    if plan.deleted > max(_ALWAYS, _SHARE * len(active)):
+        return f"it deletes {plan.deleted} of {len(active)} flows"
+    before = Counter(tenant for tenant, _, _ in active)
+    after = Counter(tenant for tenant, _, _ in _left(plan, active))
+    for tenant, count in sorted(before.items()):
+        if count > 1 and not after[tenant]:
+            return f"it leaves tenant {tenant} none of its {count} flows"
     return None
+
+
+def _left(plan: Plan, active: Collection[FlowKey]) -> set[FlowKey]:
+    """Return the flows that there are after the plan."""
+    left = set(active)
+    for flow in plan.activation.flows:
+        (left.discard if flow.deleted else left.add)(flow.key)
+    return left
+
+
+async def hold_of(parts: Parts, now: Pass) -> Hold | None:
+    """Return why the tip has to wait, None when it may become active (perhaps not all of it)."""
+    decisions = await parts.sources.gates.decisions(now.source.id, now.tip or "")
+    if decisions and decisions[0].word == "rejected":
+        return _rejected(decisions[0])
+    approved = {each.hold for each in decisions if each.word == "approved"}
+    for check in (_rewritten, _redacted, _pruning, _window):
+        hold = await check(parts, now, approved)
+        if hold is not None:
+            return hold
+    return None
+
+
+def _rejected(decision: Decision) -> Hold:
+    return Hold(decision.hold, f"{decision.by} rejected it", "push a newer commit")
+
+
+async def _rewritten(parts: Parts, now: Pass, approved: set[str]) -> Hold | None:
+    policy = parts.spec.rewrites
+    if not now.rewritten or policy == "follow":
+        return None
+    why = f"history was rewritten, {(now.passed or '')[:12]} is no ancestor of it"
+    if policy == "deny":
+        return Hold(FORCE_PUSH, why, "put the old history back: on_force_push is deny")
+    return None if FORCE_PUSH in approved else Hold(FORCE_PUSH, why, _by_approval(now))
+
+
+async def _redacted(parts: Parts, now: Pass, _: set[str]) -> Hold | None:
+    flows = now.plan.activation.flows if now.plan else ()
+    blobs = {each.blob: each.path for each in flows if not each.deleted}
+    found = await parts.sources.keeping.redacted_of(blobs)
+    if not found:
+        return None
+    paths = ", ".join(sorted(blobs[oid] for oid in found)[:_SHOWN])
+    return Hold(REDACTED, f"what {paths} holds was redacted", "push a commit without it")
+
+
+async def _pruning(parts: Parts, now: Pass, approved: set[str]) -> Hold | None:
+    if now.plan is None or now.plan.deleted == 0 or PRUNE_LIMIT in approved:
+        return None
+    active = {
+        (each.tenant, each.namespace, each.flow_id)
+        for each in parts.flows.active()
+        if each.source_id == now.source.id
+    }
+    why = refusal(now.plan, active=active, root_missing=now.root_missing)
+    if why is None or await _is_made_here(parts, now):
+        return None
+    return Hold(PRUNE_LIMIT, why, _by_approval(now))
+
+
+async def _is_made_here(parts: Parts, now: Pass) -> bool:
+    """Return whether every new commit is an edit by this node: somebody wanted just that."""
+    tip = now.tip or ""
+    if tip not in parts.approved:
+        return False
+    mirror = parts.repository.mirror
+    if now.passed is None or not mirror.has(now.passed):
+        return True
+    new = await asyncio.to_thread(first_parents, parts, now.passed, tip)
+    return set(new) <= set(parts.approved)
+
+
+def first_parents(parts: Parts, old: str | None, new: str) -> list[str]:
+    """Return the first-parent commits of `new` that `old` does not reach (blocking)."""
+    git = parts.repository.mirror.repository.git
+    exclude = (f"^{old}",) if old else ()
+    text: str = git.rev_list("--first-parent", new, *exclude).text
+    return text.split()
+
+
+async def _window(parts: Parts, now: Pass, approved: set[str]) -> Hold | None:
+    windows = Windows.of(parts.spec.windows)
+    if not windows or now.plan is None or WINDOW in approved:
+        return None
+    at = parts.clock.now()
+    closed = _closed(windows, now, now.plan.activation, at)
+    if not closed:
+        return None
+    parts.opens_at = windows.opens(closed, at)
+    why = next(iter(closed.values())).why
+    hold = Hold(WINDOW, f"closed by window {why}", _until(parts.opens_at, now))
+    moving = {each[:2] for each in now.plan.activation.moved}
+    if moving <= closed.keys() or now.source.atomic == "commit":
+        return hold
+    withhold(now.plan, set(closed), now.snapshots, now.active)
+    now.hold = WINDOW
+    now.notes.append(hold.message)
+    return None
+
+
+def _closed(
+    windows: Windows, now: Pass, activation: Activation, at: int
+) -> dict[NamespaceKey, Closed]:
+    """Return the namespaces that would move and may not."""
+    found: dict[NamespaceKey, Closed] = {}
+    for each in activation.moved:
+        key = each.tenant, each.namespace
+        why = windows.closed(key, at)
+        if why is not None and not (why.by_hand and now.cause == "manual"):
+            found[key] = why
+    return found
+
+
+def _until(opens_at: int | None, now: Pass) -> str:
+    if opens_at is None:
+        return _by_approval(now)
+    return f"it passes when the window lets it; {_by_approval(now)}"
+
+
+def _by_approval(now: Pass) -> str:
+    return f"`headwater git approve {now.id}` lets it pass"
+
+
+def refuse_unapprovable(hold: str, rewrites: str) -> None:
+    """Refuse to approve what only a commit or the settings can mend.
+
+    Raises:
+        Conflict: saying what to do instead.
+    """
+    ways = {
+        SIGNATURE: "sign a commit with a key that is listed, or list the key",
+        REDACTED: "push a commit without the redacted content",
+    }
+    if hold == FORCE_PUSH and rewrites == "deny":
+        ways[FORCE_PUSH] = "put the old history back, or set on_force_push to hold"
+    if hold in ways:
+        message = f"{hold} cannot be approved: {ways[hold]}"
+        raise Conflict(message)

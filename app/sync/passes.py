@@ -17,6 +17,7 @@ from app.sync.contents import Contents
 from app.sync.findings import Found, NamespaceKey
 from app.sync.indexing import Indexer
 from app.sync.origin import Home, Origin
+from app.sync.ownership import Claims, Refusal
 from app.sync.plan import Plan, Tree
 from app.sync.reporting import Reporter
 from app.sync.validation import Facts
@@ -25,11 +26,12 @@ from app.sync.validation import Facts
 class Settled(Exception):
     """The run needs no further phase."""
 
-    def __init__(self, outcome: str, reason: str = "") -> None:
-        """End with an outcome and the reason for it."""
+    def __init__(self, outcome: str, reason: str = "", hold: str = "") -> None:
+        """End with an outcome and the reason for it; `hold`: what a HELD commit waits for."""
         super().__init__(outcome)
         self.outcome = outcome
         self.reason = reason
+        self.hold = hold
 
 
 @dataclass(slots=True)
@@ -45,6 +47,8 @@ class Parts:
     contents: Contents
     indexer: Indexer
     reporter: Reporter
+    claims: Claims = field(default_factory=Claims)
+    """Which source each namespace comes from."""
     forge: Forge | None = None
     """The repository at its forge, if there is one."""
     origin: Origin | None = None
@@ -55,10 +59,18 @@ class Parts:
     """The commit up to which every namespace is active, or known not to be."""
     held: str | None = None
     """The commit that the gate holds."""
+    again: bool = False
+    """Whether what was seen through is to be looked at again: a window opened, or a decision."""
+    opens_at: int | None = None
+    """When (µs) the window opens that keeps something waiting."""
+    refused: dict[NamespaceKey, Refusal] | None = None
+    """Namespaces of the tip that are not the source's, and why; None before the first run."""
+    is_dry: bool = False
+    """Whether nothing is to come of a run: it is only asked what would."""
     delivered: bool = False
     """Whether webhook deliveries wait for a run."""
     approved: deque[str] = field(default_factory=lambda: deque(maxlen=1_000))
-    """Commits that pass the gate: made here, or wanted by somebody."""
+    """Commits that were made here, by an edit."""
 
     @property
     def repository(self) -> Origin:
@@ -76,12 +88,20 @@ class Pass:
     source: Source
     started_at: int
     id: str = field(default_factory=execution_id)
+    again: bool = False
+    """Whether it was asked for because of a window or a decision."""
     seen: str = ""
     """The object id that the followed ref has at the remote."""
     tip: str | None = None
     moved: TipChange | None = None
     root_missing: bool = False
     """Whether the tip does not have the folder that the source reads."""
+    passed: str | None = None
+    """The commit of the same ref that the gate let through last."""
+    rewritten: bool = False
+    """Whether `passed` is no ancestor of the tip."""
+    hold: str = ""
+    """Why a part of the commit waits."""
     revisions: list[NewRevision] = field(default_factory=list)
     open_findings: list[StoredFinding] = field(default_factory=list)
     """What was wrong before this run."""

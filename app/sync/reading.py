@@ -6,11 +6,13 @@ from app.errors import ObjectMissing
 from app.git.layout import Kind
 from app.git.survey import Located, shown
 from app.git.trees import Entry, tree_of
+from app.sync.claiming import claim
 from app.sync.drawing import Drawing
 from app.sync.findings import Found, of_layout, of_rival
 from app.sync.loading import load_tip
 from app.sync.origin import Origin
 from app.sync.passes import Parts, Pass, Settled
+from app.sync.rewriting import judge
 from app.sync.validation import Verdict, validate
 
 _BATCH = 32
@@ -19,12 +21,16 @@ _BATCH = 32
 
 async def resolve(parts: Parts, now: Pass) -> None:
     """Ask the repository where the followed ref is."""
+    if now.source.suspended_at is not None:
+        now.tip = now.source.last_attempted
+        raise Settled("NOOP", "the source is suspended; resume it to go on")
     if parts.origin is None:
         parts.origin = await asyncio.to_thread(Origin, parts.spec, parts.home, parts.clock.now)
     seen = await asyncio.to_thread(parts.origin.look)
     if seen is None:
         raise Settled("NOOP", "the repository has no commit yet")
     now.seen = seen
+    now.again, parts.again = parts.again, False
     if parts.done == (seen, now.source.last_attempted) and not await _wanted(parts, now):
         now.tip = now.source.last_attempted
         raise Settled("NOOP")
@@ -32,7 +38,7 @@ async def resolve(parts: Parts, now: Pass) -> None:
 
 async def _wanted(parts: Parts, now: Pass) -> bool:
     """Return whether a commit that was seen through is to be looked at again."""
-    if parts.held is not None and parts.held in parts.approved:
+    if now.again:
         return True
     if now.cause != "manual":
         return False
@@ -43,14 +49,12 @@ async def _wanted(parts: Parts, now: Pass) -> bool:
 async def fetch(parts: Parts, now: Pass) -> None:
     """Bring our copy up to date; a tip that was forced away is kept."""
     now.tip, now.moved = await asyncio.to_thread(parts.repository.fetch, now.seen)
-    if now.moved is not None and now.moved.forced:
-        old, kept = (now.moved.old or "")[:12], now.moved.kept
-        now.notes.append(f"history was rewritten: {old} was forced away and is kept as {kept}")
 
 
 async def verify(parts: Parts, now: Pass) -> None:
     """Look at the tip: a commit that cannot be read fails here, before anything is written."""
     origin = parts.repository
+    await judge(parts, now)
     now.root_missing = await asyncio.to_thread(_is_root_missing, origin, now.tip or "")
     if await asyncio.to_thread(origin.follow_rules, now.tip or ""):
         parts.indexer.forget()
@@ -69,6 +73,7 @@ def _is_root_missing(origin: Origin, tip: str) -> bool:
 
 async def diff(parts: Parts, now: Pass) -> None:
     """Count the revisions that the new commits make."""
+    await claim(parts, now)
     now.revisions = await parts.indexer.bring_up_to(
         now.source, parts.repository, now.tip or "", parts.clock.now()
     )

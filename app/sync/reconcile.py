@@ -50,8 +50,8 @@ class Reconciler:
         self.parts = parts
         self.failure: Failure | None = None
         """Why the last run failed, None when it did not."""
-        self._standing: tuple[str, str] | None = None
-        """Outcome and reason of the last run that found something new."""
+        self._standing: tuple[str, str, str] | None = None
+        """Outcome, reason and hold of the last run that found something new."""
 
     async def run(self, cause: str) -> SyncRun:
         """Make one run and return what became of it: a failure is an outcome, too."""
@@ -66,8 +66,10 @@ class Reconciler:
             outcome, reason = _outcome(now)
         except Settled as settled:
             outcome, reason = settled.outcome, settled.reason
+            now.hold = settled.hold
         except Exception as error:  # noqa: BLE001 - whatever it was, the run must tell
             self.failure = failure_of(error)
+            self.parts.again |= now.again
             outcome, reason = "FAILED", f"{self.failure.reason}: {self.failure.message}"
             if not isinstance(error, HeadwaterError):
                 _LOG.exception("sync failed", source=self.source.id)
@@ -103,8 +105,9 @@ class Reconciler:
             ended_at=at,
             phases=now.phases,
             counts=_counts(now),
+            hold=now.hold,
         )
-        conditions = await self._conditions(outcome, reason, at)
+        conditions = await self._conditions(outcome, reason, at, now.hold)
         if outcome != "NOOP" or now.cause != "poll" or conditions != self.source.conditions:
             await self.parts.sources.save_run(run)
             await self.parts.sources.forget_runs(self.source.id, keep=_KEPT_RUNS)
@@ -128,20 +131,22 @@ class Reconciler:
         state = "failed" if outcome == "FAILED" else "done"
         await self.parts.sources.deliveries.settle(self.source.id, state, until=now.started_at)
 
-    async def _conditions(self, outcome: str, reason: str, at: int) -> tuple[Condition, ...]:
+    async def _conditions(
+        self, outcome: str, reason: str, at: int, hold: str
+    ) -> tuple[Condition, ...]:
         before = self.source.conditions
         if self.failure is not None:
             return after_failure(before, self.failure, at)
         if outcome == "NOOP":
-            outcome, reason = self._standing or await self._stored_standing()
-        self._standing = outcome, reason
-        return after_success(before, outcome, reason, at)
+            outcome, reason, hold = self._standing or await self._stored_standing()
+        self._standing = outcome, reason, hold
+        return after_success(before, outcome, reason, at, hold)
 
-    async def _stored_standing(self) -> tuple[str, str]:
+    async def _stored_standing(self) -> tuple[str, str, str]:
         """Return what the last run of an earlier process found, as far as it still matters."""
         found = await self.parts.sources.findings(self.source.id)
         errors = sum(each.severity == "error" for each in found)
-        return ("PARTIAL", f"{errors} errors") if errors else ("SYNCED", "")
+        return ("PARTIAL", f"{errors} errors", "") if errors else ("SYNCED", "", "")
 
 
 def _outcome(now: Pass) -> tuple[str, str]:
@@ -150,6 +155,8 @@ def _outcome(now: Pass) -> tuple[str, str]:
     if plan is None:
         return "NOOP", ""
     new = plan.activation
+    if not plan.invalid and now.hold:
+        return "PARTIAL", ""
     if new.stayed or plan.invalid:
         names = ", ".join(f"{each.tenant}/{each.namespace}" for each in new.stayed[:5])
         held = f"; not moved: {names}" if names else ""

@@ -48,7 +48,11 @@ class SyncService:
         self.flows = flows
         self.reporter = Reporter()
         self.shared = Shared(
-            home=Home(settings.data_dir / "git", settings.server.mode == "dev"),
+            home=Home(
+                settings.data_dir / "git",
+                settings.server.mode == "dev",
+                {MAIN: settings.git, **settings.sources},
+            ),
             sources=sources,
             flows=flows,
             audit=audit,

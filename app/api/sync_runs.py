@@ -1,0 +1,51 @@
+"""Runs of sync loops that hold a commit: it is approved, or rejected."""
+
+from typing import Annotated
+
+from fastapi import Depends
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from app.api.actors import ACTOR
+from app.api.answers import Json
+from app.api.documents import problems_of
+from app.api.paths import PREFIX, RunId
+from app.api.query import known_keys
+from app.api.records import record_json
+from app.api.routing import Router
+from app.api.services import Node
+
+router = Router(
+    prefix=f"{PREFIX}/sync-runs",
+    tags=["Git"],
+    dependencies=[Depends(known_keys)],
+    responses=problems_of(404, 409, 422),
+)
+
+
+class Word(BaseModel):
+    """Why somebody decided so."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, Field(max_length=1_000, description="For those who come after.")] = ""
+
+
+@router.get("/{run_id}", summary="A sync, by its id alone")
+async def get(run_id: RunId, node: Node) -> Response:
+    """Answer with one sync: its outcome, what it holds, and what was decided about it."""
+    return Json(record_json(await node.sync.run(run_id)))
+
+
+@router.post("/{run_id}/approve", summary="Let a held commit pass")
+async def approve(run_id: RunId, node: Node, word: Word | None = None) -> Response:
+    """Let this one commit pass what this sync told of; answer with the sync after it."""
+    reason = word.reason if word else ""
+    return Json(record_json(await node.sync.approvals.approve(run_id, ACTOR, reason)))
+
+
+@router.post("/{run_id}/reject", summary="Never let a held commit pass")
+async def reject(run_id: RunId, node: Node, word: Word | None = None) -> Response:
+    """Keep this commit from becoming active, whatever changes; a newer one may pass."""
+    reason = word.reason if word else ""
+    return Json(record_json(await node.sync.approvals.reject(run_id, ACTOR, reason)))
