@@ -40,6 +40,7 @@ from app.engine.commands import Commands
 from app.engine.deletion import Deletion
 from app.engine.evaluation import Evaluations
 from app.engine.executor import Executor
+from app.engine.flow_tests import SuiteRunner
 from app.engine.host import environment_for
 from app.engine.limits import Limits, LogLimits
 from app.engine.logs import LogSink
@@ -107,6 +108,7 @@ class Node:
         self.key_values = SqlKeyValues(self.database, self.clock)
         self.http: HttpClient
         self.jq: JqChildren
+        self.flow_tests: SuiteRunner
         self.journal: SqlJournal
         self.executions: SqlExecutions
         self.sink: LogSink
@@ -143,6 +145,7 @@ class Node:
     def _assemble(self, epoch: int) -> None:
         self.http = http_client(self.settings.http)
         self.jq = JqChildren()
+        self.flow_tests = SuiteRunner(self.registry, self.jq, self.settings.expressions)
         self.journal = SqlJournal(self.database, epoch)
         self.executions = SqlExecutions(self.database, self.journal)
         self.sink = LogSink(self.journal)

@@ -17,6 +17,7 @@ from app.db.triggers import TriggerStore
 from app.engine.commands import Commands
 from app.engine.evaluation import Evaluations
 from app.engine.executor import Executor
+from app.engine.flow_tests import SuiteRunner
 from app.engine.logs import LogSink
 from app.errors import Unavailable
 from app.flows.typenames import Types
@@ -103,6 +104,11 @@ class Services(Protocol):
     @property
     def sync(self) -> SyncService:
         """Git: sources, commits, writes, pins."""
+        ...
+
+    @property
+    def flow_tests(self) -> SuiteRunner:
+        """Tests of flows, run in memory."""
         ...
 
     @property

@@ -44,6 +44,11 @@ class Reading:
         place = self._places.get(self._merged.origin(path))
         return None if place is None else place.text
 
+    def line(self, path: Path) -> int:
+        """Return the line (from 1) of the value at a path of the merged document, 0 if unknown."""
+        place = self._places.get(self._merged.origin(path))
+        return 0 if place is None else place.line
+
     def problems(self, findings: Iterable[Finding]) -> list[Problem]:
         """Return findings as problems with their places, each once, in the order of the text."""
         unique = dict.fromkeys(map(self._problem, findings))
