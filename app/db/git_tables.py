@@ -28,7 +28,7 @@ class SourceRow(SQLModel, table=True):
     last_applied: str | None = None
     last_sync_at: int | None = Field(default=None, sa_column=big(nullable=True))
     spec: str = text_column("{}")
-    """JSON: the settings of a source that the configuration does not name."""
+    """JSON: the settings of the source, without secrets and files."""
     origin: str = text_column("config")
     """config | api | repository"""
     parent: str | None = None
@@ -36,6 +36,7 @@ class SourceRow(SQLModel, table=True):
     removed_at: int | None = Field(default=None, sa_column=big(nullable=True))
     last_passed: str | None = None
     """`ref@commit`: the newest commit that the gate let through."""
+    suspended_at: int | None = Field(default=None, sa_column=big(nullable=True))
 
 
 class CommitRow(SQLModel, table=True):

@@ -8,10 +8,11 @@ from sqlalchemy import and_, func, select
 from app.db.database import Database
 from app.db.records import CommitRecord, FlowKey, Head, NewRevision
 from app.db.sql import Row, Write
-from app.db.tables import BlobRow, CommitRow, FlowRevisionRow
+from app.db.tables import BlobRow, CommitRow, FlowRevisionRow, SourceRow
 
 _REVISION: Any = FlowRevisionRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _COMMIT: Any = CommitRow.__table__  # type: ignore[attr-defined]  # as above
+_SOURCE: Any = SourceRow.__table__  # type: ignore[attr-defined]  # as above
 _BLOB: Any = BlobRow.__table__  # type: ignore[attr-defined]  # as above
 
 _ADD_BLOB = "INSERT INTO blob (oid, data) VALUES (?, ?) ON CONFLICT (oid) DO NOTHING"
@@ -56,6 +57,16 @@ class RevisionStore:
         )
         rows = await self._database.fetch(select(_REVISION).join(newest, same))
         return {(row.tenant, row.namespace, row.flow_id): _head(row) for row in rows}
+
+    async def heads_elsewhere(self, source_id: str) -> dict[FlowKey, Head]:
+        """Return the newest revisions that other sources made of their flows."""
+        others = select(_SOURCE.c.id).where(_SOURCE.c.id != source_id)
+        found: dict[FlowKey, Head] = {}
+        for row in await self._database.fetch(others):
+            for key, head in (await self.heads(row.id)).items():
+                if key not in found or found[key].revision < head.revision:
+                    found[key] = head
+        return found
 
     async def known_commits(self, source_id: str) -> set[str]:
         """Return the ids of the commits that were processed."""

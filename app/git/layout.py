@@ -6,7 +6,8 @@ lie below a root folder of the repository. A flow's name is in its content, neve
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -81,11 +82,13 @@ class Layout:
     """The rules of one source.
 
     `root` is a folder of the repository ("" its top). `tenant` owns what a `kestra` layout holds.
+    `tenants` names the tenants of folders below `tenants/` that are called otherwise.
     """
 
     style: Style = "native"
     root: str = ""
     tenant: str = "main"
+    tenants: Mapping[str, str] = field(default_factory=dict)
 
     def place(self, path: str) -> Place | None:
         """Return what the file at a repository path is, None when it is nothing to us."""
@@ -111,14 +114,42 @@ class Layout:
                 return self._nested(path, parts, skip, at)
         return None
 
+    def shadowed(self, path: str) -> tuple[str, str] | None:
+        """Return (folder, the one that stands for its tenant) of a file that is hidden by that."""
+        inside = self.inside(path)
+        parts = inside.split("/") if inside is not None else []
+        if self.style != "native" or len(parts) < 3 or parts[0] != "tenants":
+            return None
+        if self._tenant_of(parts[1]) is not None:
+            return None
+        other = self._tenant_folder(parts[1])
+        return self._join(f"tenants/{parts[1]}"), self._join(f"tenants/{other}")
+
     def is_folder_of_ours(self, path: str) -> bool:
         """Return whether a namespace's files would lie below `path` if it were a folder."""
         return any(self.place(f"{path}/{tail}") for tail in _TAILS)
 
     def namespace_folder(self, tenant: str, namespace: str) -> str:
         """Return the repository path of a namespace's folder."""
-        tail = f"tenants/{tenant}/namespaces/{namespace}" if self.style == "native" else namespace
-        return self._join(tail)
+        if self.style == "kestra":
+            return self._join(namespace)
+        return self._join(f"tenants/{self._tenant_folder(tenant)}/namespaces/{namespace}")
+
+    def namespace_at(self, path: str) -> tuple[str, str] | None:
+        """Return (tenant, namespace) of the folder at a path, None when it is no such folder."""
+        inside = self.inside(path)
+        parts = inside.split("/") if inside else []
+        if self.style == "kestra":
+            is_one = len(parts) == 1 and parts[0] not in {"_global", "tenants"}
+            return (self.tenant, parts[0]) if is_one else None
+        if len(parts) != 4 or parts[0] != "tenants" or parts[2] != "namespaces":
+            return None
+        tenant = self._tenant_of(parts[1])
+        return (tenant, parts[3]) if tenant is not None else None
+
+    def below(self, name: str) -> str:
+        """Return the repository path of what lies below the root."""
+        return self._join(name)
 
     def flow_path(self, tenant: str, namespace: str, flow_id: str) -> str:
         """Return where a new flow is written."""
@@ -140,7 +171,9 @@ class Layout:
             return Place(Kind.SOURCE, path, parts[1])
         if parts[0] != "tenants" or len(parts) < 3:
             return None
-        tenant = parts[1]
+        tenant = self._tenant_of(parts[1])
+        if tenant is None:
+            return None
         if len(parts) == 3 and parts[2] == "tenant.yaml":
             return Place(Kind.TENANT, path, "tenant.yaml", tenant)
         if parts[2] != "namespaces" or len(parts) < 5:
@@ -168,6 +201,15 @@ class Layout:
         if place is None or (self.style == "kestra" and place.kind is not Kind.FLOW):
             return None
         return Misplaced(path, folder, fixed)
+
+    def _tenant_of(self, folder: str) -> str | None:
+        """Return the tenant of a folder, None where another folder stands for that tenant."""
+        if folder in self.tenants:
+            return self.tenants[folder]
+        return None if folder in self.tenants.values() else folder
+
+    def _tenant_folder(self, tenant: str) -> str:
+        return next((name for name, each in self.tenants.items() if each == tenant), tenant)
 
     def _join(self, tail: str) -> str:
         return f"{self.root}/{tail}" if self.root else tail

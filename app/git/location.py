@@ -49,6 +49,14 @@ CredentialSource = Callable[[], Credentials | None]
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """What pushes are allowed by, where it is not what reads are; None: the same."""
+
+    credentials: Credentials | None = None
+    ssh_key: SshKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Location:
     """Where a repository is. Make one with `remote`, `local` or `own`."""
 
@@ -68,6 +76,15 @@ class Location:
         """Scheme, host and port: what credentials are bound to."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc}/"
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether the host is, by its name alone, no public one: an inner address, a bare name."""
+        try:
+            return not ipaddress.ip_address(self.host).is_global
+        except ValueError:
+            inner = self.host.endswith((".local", ".internal", ".localhost", ".lan"))
+            return inner or "." not in self.host
 
     def __str__(self) -> str:
         return self.url or "the repository kept here"

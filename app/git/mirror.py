@@ -14,7 +14,7 @@ from typing import Self
 
 from app.errors import Conflict, GitError, MirrorCorrupt, RefNotFound
 from app.git.folder import Folder
-from app.git.location import CredentialSource, Location, SshKey
+from app.git.location import Access, CredentialSource, Location, SshKey
 from app.git.names import check_oid, check_ref_name, is_oid, is_oid_prefix
 from app.git.objects import ObjectReader
 from app.git.process import Limits
@@ -40,6 +40,7 @@ class Mirror:
         *,
         credentials: CredentialSource | None = None,
         ssh_key: SshKey | None = None,
+        push: Access = Access(),  # noqa: B008 - frozen
         limits: Limits = Limits(),  # noqa: B008 - frozen
         readers: int = 4,
         clock: Callable[[], int] = _now,
@@ -57,7 +58,9 @@ class Mirror:
         self.location = location
         self._clock = clock
         self._disk = Folder(folder, location, limits)
-        self.remote = Remote(self._disk, location, credentials=credentials, ssh_key=ssh_key)
+        self.remote = Remote(
+            self._disk, location, credentials=credentials, ssh_key=ssh_key, push=push
+        )
         with self._disk.lock.held():
             self._repository = self._disk.open(self.remote.object_format)
         self.refs = Refs(self._repository, self._disk.lock)

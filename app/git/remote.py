@@ -7,7 +7,7 @@ from app.errors import RemoteUnreachable
 from app.git.environment import hardened
 from app.git.failures import explain_network
 from app.git.folder import Folder
-from app.git.location import Credentials, CredentialSource, Location, SshKey
+from app.git.location import Access, Credentials, CredentialSource, Location, SshKey
 from app.git.names import is_oid
 from app.git.process import Launcher, Outcome
 from app.git.refs import object_format
@@ -24,15 +24,24 @@ class Remote:
         *,
         credentials: CredentialSource | None = None,
         ssh_key: SshKey | None = None,
+        push: Access = Access(),  # noqa: B008 - frozen
     ) -> None:
+        """`push` is what pushes show, where it is not what reads show."""
         self._disk = disk
         self._location = location
         self._credentials = credentials or (lambda: None)
         self._ssh_key = ssh_key
+        self._push = push
 
     def into(self, disk: Folder) -> "Remote":
         """Return the same remote, for another folder."""
-        return Remote(disk, self._location, credentials=self._credentials, ssh_key=self._ssh_key)
+        return Remote(
+            disk,
+            self._location,
+            credentials=self._credentials,
+            ssh_key=self._ssh_key,
+            push=self._push,
+        )
 
     def refs(self) -> dict[str, str]:
         """Return full name -> object id of the remote's branches and tags.
@@ -80,19 +89,20 @@ class Remote:
             RemoteUnreachable, AuthFailed, RefNotFound: naming the host and the reason.
         """
         command = ["push", "--porcelain", "--no-verify", f"--force-with-lease={lease}"]
-        return self._network(command, [refspec], refusals=True)
+        return self._network(command, [refspec], is_push=True)
 
     def _network(
-        self, command: Sequence[str], operands: Sequence[str], *, refusals: bool = False
+        self, command: Sequence[str], operands: Sequence[str], *, is_push: bool = False
     ) -> Outcome:
-        """Run one network command; `refusals`: a listed refusal of a ref is an answer, too."""
+        """Run one network command; a refusal of a ref that a push lists is an answer, too."""
         listing = command[0] == "ls-remote"
         seconds = self._disk.limits.network_seconds / (10 if listing else 1)
-        credentials = self._credentials()
+        credentials = (is_push and self._push.credentials) or self._credentials()
+        ssh_key = (is_push and self._push.ssh_key) or self._ssh_key
         # A listing needs no repository, and must work where ours is damaged or not made yet.
         folder = self._disk.home if listing else self._disk.path
         git = HardenedGit(folder)
-        git.launcher = Launcher(folder, self._environment(credentials), self._disk.limits)
+        git.launcher = Launcher(folder, self._environment(credentials, ssh_key), self._disk.limits)
         git.lock = self._disk.lock
         outcome = git.execute(
             ["git", *command, "--end-of-options", self._location.url, *operands], seconds=seconds
@@ -102,17 +112,19 @@ class Remote:
             raise RemoteUnreachable(
                 f"{host} did not answer within {seconds:g} s for {self._location}"
             )
-        if outcome.code and not (refusals and "\n!\t" in f"\n{outcome.text}"):
+        if outcome.code and not (is_push and "\n!\t" in f"\n{outcome.text}"):
             secrets = credentials.secrets() if credentials else ()
             raise explain_network(outcome.err, self._location, secrets)
         return outcome
 
-    def _environment(self, credentials: Credentials | None) -> dict[str, str]:
+    def _environment(
+        self, credentials: Credentials | None, ssh_key: SshKey | None
+    ) -> dict[str, str]:
         environment = hardened(
             self._disk.home,
             location=self._location,
             credentials=credentials,
-            ssh_key=self._ssh_key,
+            ssh_key=ssh_key,
         )
         if self._location.kind == "file":
             trust = self._disk.trust_file(Path(self._location.url))

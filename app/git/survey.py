@@ -75,13 +75,16 @@ def survey(
     *,
     limits: SizeLimits = SizeLimits(),
     ignored: Callable[[str], bool] = lambda _: False,
+    refused: Callable[[Place], Finding | None] = lambda _: None,
 ) -> Survey:
     """Sort the entries of a tree into places and findings.
 
     A file with an `error` finding is not among the files. Sizes are checked where entries have one.
+    `refused` returns what is wrong with a place that is not ours to read.
     """
     result = Survey()
     folders: set[str] = set()
+    told: set[Finding] = set()
     seen: dict[str, str] = {}
     for entry in entries:
         if ignored(entry.path):
@@ -89,6 +92,11 @@ def survey(
         place = layout.place(entry.path)
         if place is None:
             result.findings += _hidden(entry, layout, folders)
+            continue
+        if foreign := refused(place):
+            if foreign not in told:  # one of many files; it is told of their folder
+                told.add(foreign)
+                result.findings.append(foreign)
             continue
         found = [*_judge(entry, place, limits), *_collision(entry.path, seen)]
         result.findings += found
@@ -169,6 +177,14 @@ def _hidden(entry: Entry, layout: Layout, folders: set[str]) -> Iterator[Finding
         fix = f"git mv {_quoted(nested.folder)} {_quoted(nested.fixed)}"
         severity: Severity = "error" if layout.style == "native" else "warning"
         yield Finding("NESTED_NAMESPACE_DIR", severity, shown(nested.folder), message, fix)
+    shadowed = layout.shadowed(entry.path)
+    if shadowed is not None and shadowed[0] not in folders:
+        folder, other = shadowed
+        folders.add(folder)
+        message = (
+            f"This folder is not read: {shown(other)!r} stands for the tenant of its name"
+        )
+        yield Finding("OVERLAP", "warning", shown(folder), message, "rename one of them")
     if entry.mode in {SYMLINK, SUBMODULE} and layout.is_folder_of_ours(entry.path):
         code = "SYMLINK" if entry.mode == SYMLINK else "SUBMODULE"
         message = "This stands in place of a folder and is not followed"

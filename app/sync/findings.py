@@ -9,11 +9,10 @@ from app.flows.problems import Problem
 from app.git import survey
 from app.git.layout import NAMESPACE_NAME, TENANT_NAME, Layout, Place
 from app.git.survey import shown
-
-NamespaceKey = tuple[str, str]
-"""Tenant, namespace; two empty texts for what lies in none."""
+from app.sync.ownership import NamespaceKey, Refusal
 
 NOWHERE: NamespaceKey = ("", "")
+"""What lies in no namespace."""
 
 
 # What is found without reading a file: in the tree, by its place among the others.
@@ -30,6 +29,10 @@ _OF_TREES = frozenset(
         "TOO_LARGE",
     }
 )
+
+
+FOREIGN = frozenset({"NOT_OWNED", "OVERLAP"})
+"""Codes about whole folders that are not the source's to read: told of no namespace."""
 
 
 class Found(NamedTuple):
@@ -54,7 +57,7 @@ class Found(NamedTuple):
 
 def of_layout(finding: survey.Finding, layout: Layout) -> Found:
     """Return what the layout rules say of a path."""
-    place = layout.place(finding.path)
+    place = layout.place(finding.path) if finding.code not in FOREIGN else None
     namespace = (place.tenant, place.namespace) if place and is_ours(place) else NOWHERE
     return Found(
         namespace,
@@ -71,6 +74,20 @@ def of_layout(finding: survey.Finding, layout: Layout) -> Found:
 def is_ours(place: Place) -> bool:
     """Return whether a place lies in a namespace that there may be."""
     return bool(TENANT_NAME.match(place.tenant) and NAMESPACE_NAME.match(place.namespace))
+
+
+def of_refusal(place: Place, refusal: Refusal, layout: Layout) -> survey.Finding:
+    """Return the finding for a namespace that does not come from the source that has it."""
+    folder = shown(layout.namespace_folder(place.tenant, place.namespace))
+    name = f"Namespace {shown(place.namespace)} of tenant {shown(place.tenant)}"
+    if refusal.code == "OVERLAP":
+        message = f"{name} comes from source {refusal.owner} already, which stays"
+        fix = f"remove it from one of them; {refusal.owner} lets go of it when its folder is gone"
+        return survey.Finding(refusal.code, "error", folder, message, fix)
+    whose = f"it comes from source {refusal.owner}" if refusal.owner else "its patterns name others"
+    message = f"{name} is not owned by this source: {whose}; its files are not read"
+    fix = "add it to the source's namespaces, or move the folder to the repository that owns it"
+    return survey.Finding(refusal.code, "warning", folder, message, fix)
 
 
 def of_problem(problem: Problem, path: str, key: FlowKey) -> Found:

@@ -49,6 +49,13 @@ class FlowIndex:
         self.owners: dict[FlowKey, str] = {}
         self._claims: dict[FlowKey, set[str]] = {}
 
+    def adopt(self, elsewhere: Mapping[FlowKey, Head]) -> None:
+        """Go on counting where another source, which had the same flow, has stopped."""
+        for key, head in elsewhere.items():
+            mine = self.heads.get(key)
+            if mine is None or mine.revision < head.revision:
+                self._set_head(key, head._replace(deleted=True))
+
     def load(self, files: Mapping[str, FlowFile], preferred: Mapping[FlowKey, str]) -> None:
         """Take files as they are, without making revisions; `preferred` owns what it can."""
         self.files = dict(files)

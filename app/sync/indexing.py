@@ -85,6 +85,7 @@ class Indexer:
         """Take up where the database is; files that make a newest revision are not read again."""
         revisions = self._sources.revisions
         index = FlowIndex(await revisions.heads(self.source_id))
+        index.adopt(await revisions.heads_elsewhere(self.source_id))
         commit = source.last_attempted
         if commit is not None and await asyncio.to_thread(origin.mirror.has, commit):
             known = flow_ids(index)

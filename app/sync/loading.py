@@ -10,9 +10,9 @@ from typing import NamedTuple
 from app.db.records import Snapshot
 from app.git.history import Change, changes_between
 from app.git.layout import Place
-from app.git.survey import Survey, survey
+from app.git.survey import Finding, Survey, survey
 from app.git.trees import Entry, ls_tree
-from app.sync.findings import NamespaceKey, is_ours
+from app.sync.findings import NamespaceKey, is_ours, of_refusal
 from app.sync.flowfiles import tree_entries
 from app.sync.origin import IGNORE_FILE, Origin
 from app.sync.plan import Tree
@@ -57,13 +57,19 @@ def load_tip(
 
 def _whole(origin: Origin, tip: str, snapshots: dict[NamespaceKey, Snapshot]) -> Loaded:
     entries = tree_entries(origin, tip)
-    names = _namespaces(entries, origin) | set(snapshots)
+    names = namespaces_of(entries, origin) | set(snapshots)
     changed = _changed(origin, tip, names, snapshots)
     return Loaded(changed, _surveyed(entries, origin))
 
 
 def _surveyed(entries: Sequence[Entry], origin: Origin) -> Survey:
-    return survey(entries, origin.layout, limits=origin.limits, ignored=origin.is_ignored)
+    def refused(place: Place) -> Finding | None:
+        refusal = origin.refusal(place)
+        return of_refusal(place, refusal, origin.layout) if refusal else None
+
+    return survey(
+        entries, origin.layout, limits=origin.limits, ignored=origin.is_ignored, refused=refused
+    )
 
 
 def _touched(origin: Origin, base: str | None, tip: str) -> set[NamespaceKey] | None:
@@ -88,12 +94,17 @@ def _matters(origin: Origin, change: Change, place: Place | None) -> bool:
         change.path.endswith(IGNORE_FILE)
         or place is not None
         or layout.misplaced(change.path) is not None
+        or layout.shadowed(change.path) is not None
     ):
+        return True
+    foreign = layout.place(change.path)
+    if foreign is not None and origin.refusal(foreign):
         return True
     return layout.is_folder_of_ours(change.path)
 
 
-def _namespaces(entries: Sequence[Entry], origin: Origin) -> set[NamespaceKey]:
+def namespaces_of(entries: Sequence[Entry], origin: Origin) -> set[NamespaceKey]:
+    """Return the namespaces of the source that files are in."""
     places = (origin.file_at(entry.path) for entry in entries)
     return {(each.tenant, each.namespace) for each in places if each and is_ours(each)}
 
@@ -110,8 +121,8 @@ def _changed(
     # Where files are ignored, another rule makes another namespace of the same folder.
     rules = f"-{origin.rules}" if origin.rules else ""
     for text, info in origin.mirror.objects.infos(asked):
-        oid = f"{info.oid}{rules}" if info and info.kind == "tree" else ""
-        tree = Tree(asked[text], oid)
+        is_there = info is not None and info.kind == "tree" and not origin.standing(*asked[text])
+        tree = Tree(asked[text], f"{info.oid}{rules}" if info and is_there else "")
         snapshot = snapshots.get(tree.key)
         if snapshot is None or (snapshot.tree, snapshot.state) != (tree.oid, "active"):
             changed.append(tree)

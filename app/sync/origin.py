@@ -5,8 +5,8 @@ Everything here blocks; call it in threads.
 
 import hashlib
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.config import SourceSettings
@@ -14,7 +14,7 @@ from app.errors import BadRequest, RefNotFound
 from app.git.draft import Draft, Person
 from app.git.ignore import Ignored
 from app.git.layout import Layout, Place
-from app.git.location import Credentials, Location, SshKey, local, own, remote
+from app.git.location import Access, Credentials, Location, SshKey, local, own, remote
 from app.git.mirror import Mirror
 from app.git.process import Limits
 from app.git.signing import SigningKey
@@ -24,6 +24,8 @@ from app.git.trees import blob_of
 from app.git.worktree import WorkingFolder
 from app.git.writer import Writer
 from app.sync.folder import write_files
+from app.sync.ownership import Refusal
+from app.sync.specs import check_address, with_credentials
 
 IGNORE_FILE = ".headwaterignore"
 _MOST_RULES = 1 << 16
@@ -46,6 +48,10 @@ class Home:
     folder: Path
     """Where the copies of repositories are kept."""
     is_dev: bool = False
+    configured: Mapping[str, SourceSettings] = field(default_factory=dict)
+    """The sources of the configuration: others may borrow their credentials."""
+    is_foreign: bool = False
+    """Whether it is for a source that the configuration does not name."""
 
 
 def locate(spec: SourceSettings, home: Home) -> Site:
@@ -55,6 +61,8 @@ def locate(spec: SourceSettings, home: Home) -> Site:
         BadRequest: when that is no repository, or a path where paths are not allowed.
     """
     repo, folder = spec.repo, home.folder
+    if home.is_foreign:
+        check_address(spec, home.configured)
     if repo is None:
         return Site(own(spec.ref_kind[1]), folder / "flows.git")
     if "://" in repo and not repo.startswith("file://"):
@@ -85,6 +93,11 @@ def _name(address: str) -> str:
     return f"{hashlib.sha256(address.encode()).hexdigest()[:16]}.git"
 
 
+def layout_of(spec: SourceSettings) -> Layout:
+    """Return how the settings say that the repository is laid out."""
+    return Layout(spec.layout, spec.root.strip("/"), spec.tenant, spec.tenants)
+
+
 class Origin:
     """The repository of a source, opened."""
 
@@ -95,14 +108,18 @@ class Origin:
             GitError: when a remote that is new here does not answer.
         """
         self.site = locate(spec, home)
+        known = with_credentials(spec, home.configured)
         self.ref = spec.ref_kind[1]
-        self.layout = Layout(spec.layout, spec.root.strip("/"), spec.tenant)
+        self.layout = layout_of(spec)
+        self.standing: Callable[[str, str], Refusal | None] = lambda *_: None
+        """Why a namespace is not the source's; set by each run that has several to choose from."""
         self.limits = SizeLimits(spec.max_flow_bytes, spec.max_file_bytes)
         self.mirror = Mirror(
             self.site.mirror,
             self.site.location,
-            credentials=lambda: _credentials(spec),
-            ssh_key=_ssh_key(spec),
+            credentials=lambda: _credentials(known),
+            ssh_key=_ssh_key(known),
+            push=Access(_push_credentials(known), _push_key(known)),
             limits=Limits(network_seconds=spec.fetch_timeout_seconds),
             clock=clock,
         )
@@ -141,7 +158,13 @@ class Origin:
     def file_at(self, path: str) -> Place | None:
         """Return what the file at a path is, None when it is nothing to us."""
         place = self.layout.place(path)
-        return None if place is None or self.is_ignored(path) else place
+        if place is None or self.is_ignored(path) or self.refusal(place):
+            return None
+        return place
+
+    def refusal(self, place: Place) -> Refusal | None:
+        """Return why a place is not the source's, None when it is."""
+        return self.standing(place.tenant, place.namespace) if place.namespace else None
 
     def look(self) -> str | None:
         """Return the object id of the followed ref as the repository has it now, fetching nothing.
@@ -210,6 +233,20 @@ def _credentials(spec: SourceSettings) -> Credentials | None:
     if spec.token is None:
         return None
     return Credentials(spec.token.get_secret_value(), spec.username or "x-access-token")
+
+
+def _push_credentials(spec: SourceSettings) -> Credentials | None:
+    """Return what only pushes are shown, None when it is what reads are shown."""
+    if spec.push_token is None:
+        return None
+    name = spec.push_username or spec.username or "x-access-token"
+    return Credentials(spec.push_token.get_secret_value(), name)
+
+
+def _push_key(spec: SourceSettings) -> SshKey | None:
+    if spec.push_ssh_key_file is None or spec.known_hosts_file is None:
+        return None
+    return SshKey(spec.push_ssh_key_file, spec.known_hosts_file)
 
 
 def _ssh_key(spec: SourceSettings) -> SshKey | None:

@@ -3,12 +3,20 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 
+import orjson
+
 from app.config import SourceSettings
-from app.errors import NotFound
+from app.db.records import Source
+from app.errors import HeadwaterError, NotFound
+from app.sync.ownership import Ownership
+from app.sync.specs import read_spec
 from app.sync.worker import Shared, SourceWorker, described
+from app.telemetry import get_logger
 
 MAIN = "main"
 """The id of the source that the section `git` of the settings describes."""
+
+_LOG = get_logger(__name__)
 
 
 class SourceSet:
@@ -17,12 +25,17 @@ class SourceSet:
     def __init__(self, specs: Mapping[str, SourceSettings], shared: Shared) -> None:
         """Make the sources that the settings describe, the main one first."""
         self.shared = shared
+        self.configured = dict(specs)
         self._workers: dict[str, SourceWorker] = {}
+        shared.claims.released = self._wake_others
         for source_id, spec in specs.items():
-            self._workers[source_id] = SourceWorker(described(source_id, spec), spec, shared)
+            self.put(described(source_id, spec), spec)
 
     def __iter__(self) -> Iterator[SourceWorker]:
         return iter(list(self._workers.values()))
+
+    def __contains__(self, source_id: str) -> bool:
+        return source_id in self._workers
 
     def get(self, source_id: str) -> SourceWorker:
         """Return a source; raises `NotFound`."""
@@ -33,28 +46,36 @@ class SourceSet:
             raise NotFound(message)
         return worker
 
+    def put(self, source: Source, spec: SourceSettings) -> SourceWorker:
+        """Make a source, in place of one with the same id; it is not started yet."""
+        parent = self._workers.get(source.parent) if source.parent else None
+        within = parent.ownership if parent else None
+        ownership = Ownership.of(spec, within)
+        worker = SourceWorker(source, spec, self.shared, ownership)
+        self._workers[source.id] = worker
+        self.shared.claims.add(source.id, ownership, source.parent)
+        return worker
+
+    def drop(self, source_id: str) -> None:
+        """Forget a source, which is stopped; what it held is free."""
+        self._workers.pop(source_id, None)
+        self.shared.claims.remove(source_id)
+
     async def owner(self, tenant: str, namespace: str) -> SourceWorker:
         """Return the source that a namespace comes from, or would come from.
 
         Raises:
             NotFound: when no source may hold it.
         """
-        if len(self._workers) == 1:
-            return next(iter(self._workers.values()))
-        holder = await self.shared.sources.activation.holder(tenant, namespace)
-        if holder in self._workers:
-            return self._workers[holder]
-        for worker in self:  # what names the namespace goes before what takes any
-            if worker.ownership.names(tenant, namespace):
-                return worker
-        for worker in self:
-            if worker.ownership.is_open:
-                return worker
+        owner = self.shared.claims.owner(tenant, namespace)
+        if owner is not None:
+            return self._workers[owner]
         message = f"no source holds namespace {namespace} of tenant {tenant}"
         raise NotFound(message)
 
     async def start(self) -> None:
-        """Follow all of them."""
+        """Follow all of them, also those that the API or a repository has added."""
+        await self._load()
         async with asyncio.TaskGroup() as group:
             for worker in self:
                 group.create_task(worker.start())
@@ -64,3 +85,25 @@ class SourceSet:
         async with asyncio.TaskGroup() as group:
             for worker in self:
                 group.create_task(worker.stop())
+
+    async def _load(self) -> None:
+        """Add the stored sources, and learn what each one holds."""
+        store = self.shared.sources
+        stored = await store.all()
+        for source in sorted(stored, key=lambda each: each.parent is not None):
+            if source.origin == "config" or source.id in self._workers:
+                continue
+            try:
+                self.put(source, read_spec(orjson.loads(source.spec)))
+            except HeadwaterError as error:
+                _LOG.error("source not followed", source=source.id, reason=error.message)
+        for worker in self:
+            held = await store.activation.snapshots(worker.id)
+            self.shared.claims.hold(worker.id, [key for key, each in held.items() if each.tree])
+
+    def _wake_others(self, source_id: str) -> None:
+        """Let the other sources look again at what one of them has let go of."""
+        for worker in self:
+            if worker.id != source_id and worker.parts.refused:
+                worker.parts.done = worker.parts.base = None
+                worker.follower.wake("poll")

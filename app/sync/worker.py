@@ -1,7 +1,7 @@
 """One source at work: its loop, what is written to it, its files."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from app.config import SourceSettings
@@ -9,6 +9,7 @@ from app.db.audit import AuditStore
 from app.db.flows import FlowStore
 from app.db.records import Source
 from app.db.sources import SourceStore
+from app.errors import BadRequest
 from app.flows.typenames import Types
 from app.ports import Clock, Forge
 from app.sync.contents import Contents
@@ -16,10 +17,11 @@ from app.sync.files import SourceFiles
 from app.sync.follower import Follower
 from app.sync.indexing import Indexer
 from app.sync.origin import Home
-from app.sync.ownership import Ownership
+from app.sync.ownership import Claims, Ownership
 from app.sync.passes import Parts
 from app.sync.publishing import Publisher
 from app.sync.reporting import Reporter
+from app.sync.specs import public_spec, with_credentials
 from app.sync.writes import Writes
 
 ForgeOf = Callable[[SourceSettings], Forge | None]
@@ -38,19 +40,26 @@ class Shared:
     clock: Clock
     reporter: Reporter
     forge_of: ForgeOf
+    claims: Claims = field(default_factory=Claims)
 
 
 class SourceWorker:
     """Follows one repository, and writes to it."""
 
-    def __init__(self, source: Source, spec: SourceSettings, shared: Shared) -> None:
+    def __init__(
+        self,
+        source: Source,
+        spec: SourceSettings,
+        shared: Shared,
+        ownership: Ownership | None = None,
+    ) -> None:
         """`source` as `spec` describes it; nothing is opened yet."""
         self.spec = spec
-        self.ownership = Ownership.of(spec)
+        self.ownership = ownership or Ownership.of(spec)
         contents = Contents(shared.types, spec.max_flow_bytes)
         self.parts = Parts(
             spec=spec,
-            home=shared.home,
+            home=replace(shared.home, is_foreign=source.origin != "config"),
             sources=shared.sources,
             flows=shared.flows,
             types=shared.types,
@@ -58,7 +67,8 @@ class SourceWorker:
             contents=contents,
             indexer=Indexer(source.id, shared.sources, contents),
             reporter=shared.reporter,
-            forge=shared.forge_of(spec),
+            claims=shared.claims,
+            forge=shared.forge_of(_lent(spec, shared.home)),
         )
         self.follower = Follower(source, self.parts)
         self.publisher = Publisher(self.parts, partial(self.follower.synced))
@@ -84,8 +94,18 @@ class SourceWorker:
         await self.follower.stop()
 
 
-def described(source_id: str, spec: SourceSettings) -> Source:
-    """Return the source that settings describe."""
+def _lent(spec: SourceSettings, home: Home) -> SourceSettings:
+    """Return settings with the credentials that they name; every run tells if they cannot be."""
+    try:
+        return with_credentials(spec, home.configured)
+    except BadRequest:
+        return spec
+
+
+def described(
+    source_id: str, spec: SourceSettings, origin: str = "config", parent: str | None = None
+) -> Source:
+    """Return the source that settings describe; `origin`: config | api | repository."""
     return Source(
         id=source_id,
         tenant=spec.tenant,
@@ -95,4 +115,7 @@ def described(source_id: str, spec: SourceSettings) -> Source:
         layout=spec.layout,
         edit_mode=spec.edits,
         atomic=spec.atomic,
+        spec=public_spec(spec),
+        origin=origin,
+        parent=parent,
     )

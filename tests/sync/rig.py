@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from app.config import GitSettings, ServerSettings, Settings
+from app.config import GitSettings, ServerSettings, Settings, SourceSettings
 from app.db.audit import AuditStore
 from app.db.database import Database
 from app.db.flows import FlowStore
@@ -51,6 +51,7 @@ class Rig:
         self.folder = folder
         self.url = url
         self.mode = git.pop("mode", "production")
+        self.sources: dict[str, SourceSettings] = git.pop("sources", {})
         git.setdefault("poll_seconds", 3600.0)
         git.setdefault("allow_file_protocol", True)
         self.git = git
@@ -66,6 +67,7 @@ class Rig:
         return Settings(
             data_dir=self.folder,
             git=GitSettings(**self.git),
+            sources=self.sources,
             server=ServerSettings(mode=self.mode),
         )
 

@@ -13,6 +13,7 @@ _ADDED = (
     ("source", sa.Column("parent", sa.String(), nullable=True)),
     ("source", sa.Column("removed_at", sa.BigInteger(), nullable=True)),
     ("source", sa.Column("last_passed", sa.String(), nullable=True)),
+    ("source", sa.Column("suspended_at", sa.BigInteger(), nullable=True)),
     ("git_commit", sa.Column("signature", sa.Text(), nullable=False, server_default="")),
     ("git_commit", sa.Column("signer", sa.Text(), nullable=False, server_default="")),
     ("git_commit", sa.Column("pull_number", sa.Integer(), nullable=True)),
