@@ -1,19 +1,20 @@
 """Pins: which revision of a flow runs whatever Git says, and the rollback that makes one."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Depends
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from app.api.actors import ACTOR
 from app.api.answers import Json, nothing
 from app.api.documents import problems_of
-from app.api.paths import COMMIT_RULE, PREFIX, FlowId, Namespace, Tenant
+from app.api.paths import COMMIT_RULE, PREFIX, FlowId, Namespace, SourceId, Tenant
 from app.api.query import known_keys
 from app.api.records import record_json
 from app.api.routing import Router
 from app.api.services import Node
+from app.sync.rollback import Order
 
 router = Router(
     prefix=f"{PREFIX}/{{tenant}}/flows",
@@ -25,26 +26,36 @@ router = Router(
 Revision = Annotated[int, Field(ge=1, le=2**31 - 1, description="The number of a revision.")]
 Commit = Annotated[str, Field(pattern=COMMIT_RULE, description="What this commit says.")]
 Target = Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
-Until = Annotated[
-    str,
-    Field(
+Why = Annotated[str, Query(max_length=1_000, description="Why, for those who come after.")]
+
+
+class Wish(BaseModel):
+    """Why flows are held, how long, and how sure one is of it."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    reason: str = Field("", max_length=1_000, description="Why, for those who come after.")
+    until: str = Field(
+        "changed",
         max_length=64,
         description="`changed`: until a commit changes the flow; `manual`: until it is ended; or"
         " a time (RFC 3339).",
-    ),
-]
-Reason = Annotated[str, Field(max_length=1_000, description="Why, for those who come after.")]
+    )
+    confirm: bool = Field(
+        False, description="Go on although triggers, inputs or secrets do not fit the present."
+    )
+    dry_run: bool = Field(False, alias="dryRun", description="Only answer what it would do.")
+
+    def order(self, **more: Any) -> Order:
+        """Return it as an order of the caller."""
+        return Order(ACTOR, self.reason, self.until, self.confirm, **more)
 
 
-class NewPin(BaseModel):
+class NewPin(Wish):
     """What a flow is pinned to, and until when."""
-
-    model_config = ConfigDict(extra="forbid")
 
     revision: Revision | None = None
     commit: Commit | None = None
-    reason: Reason = ""
-    until: Until = "changed"
 
     @model_validator(mode="after")
     def _one_target(self) -> "NewPin":
@@ -53,14 +64,21 @@ class NewPin(BaseModel):
         return self
 
 
-class Rollback(BaseModel):
+class ScopePin(Wish):
+    """The commit that a namespace or a source goes back to."""
+
+    commit: Commit
+
+
+class Rollback(Wish):
     """Where a flow is rolled back to; without `to`, to the last valid revision before."""
 
-    model_config = ConfigDict(extra="forbid")
-
     to: Target | Revision | None = Field(None, description="A commit or a revision number.")
-    reason: Reason = ""
-    until: Until = "changed"
+    pull_request: bool = Field(
+        True,
+        alias="pullRequest",
+        description="Open a pull request that takes Git back, too, where there is a forge.",
+    )
 
 
 @router.post("/{namespace}/{flow_id}/pin", summary="Pin a flow to a revision")
@@ -68,23 +86,19 @@ async def pin(
     tenant: Tenant, namespace: Namespace, flow_id: FlowId, wanted: NewPin, node: Node
 ) -> Response:
     """Let new executions run one revision until the pin ends. Nothing is written to Git."""
-    made = await node.sync.pin(
-        tenant,
-        namespace,
-        flow_id,
-        revision=wanted.revision,
-        commit=wanted.commit,
-        reason=wanted.reason,
-        actor=ACTOR,
-        until=wanted.until,
-    )
-    return Json(record_json(made))
+    key, pinning = (tenant, namespace, flow_id), node.sync.pinning
+    target = await pinning.aim(key, wanted.revision, wanted.commit)
+    if wanted.dry_run:
+        return Json((await pinning.plan(key, target)).to_json())
+    return Json(record_json(await pinning.hold_one(key, target, wanted.order())))
 
 
 @router.delete("/{namespace}/{flow_id}/pin", status_code=204, summary="End the pin of a flow")
-async def unpin(tenant: Tenant, namespace: Namespace, flow_id: FlowId, node: Node) -> Response:
+async def unpin(
+    tenant: Tenant, namespace: Namespace, flow_id: FlowId, node: Node, reason: Why = ""
+) -> Response:
     """Let new executions run again what Git says."""
-    await node.sync.unpin(tenant, namespace, flow_id, ACTOR)
+    await node.sync.unpin(tenant, namespace, flow_id, ACTOR, reason)
     return nothing()
 
 
@@ -96,18 +110,25 @@ async def rollback(
     node: Node,
     wanted: Rollback | None = None,
 ) -> Response:
-    """Pin a flow to an earlier revision, at once, and set aside what it ran until now."""
-    asked = wanted or Rollback()
-    made = await node.sync.rollback(
-        tenant,
-        namespace,
-        flow_id,
-        to=asked.to,
-        reason=asked.reason,
-        actor=ACTOR,
-        until=asked.until,
-    )
-    return Json(record_json(made))
+    """Pin a flow to an earlier revision, at once, and set aside what it ran until now.
+
+    Where there is a forge, a pull request follows that takes Git back, too; once it is merged, the
+    pin ends by itself.
+    """
+    asked = wanted or Rollback.model_construct()
+    key, pinning = (tenant, namespace, flow_id), node.sync.pinning
+    target = await pinning.aim_back(key, asked.to)
+    if asked.dry_run:
+        return Json((await pinning.plan(key, target)).to_json())
+    order = asked.order(action="flow.rollback", revert=asked.pull_request)
+    return Json(record_json(await pinning.hold_one(key, target, order)))
+
+
+@router.get("/{namespace}/{flow_id}/pins", summary="Pins that a flow has or had")
+async def of_flow(tenant: Tenant, namespace: Namespace, flow_id: FlowId, node: Node) -> Response:
+    """List every pin of a flow, oldest first, and what ended it."""
+    found = await node.sync.pinning.pins.of_flow((tenant, namespace, flow_id))
+    return Json([record_json(each) for each in found])
 
 
 pins = Router(
@@ -122,3 +143,54 @@ pins = Router(
 async def listed(tenant: Tenant, node: Node) -> Response:
     """List the pins that hold."""
     return Json([record_json(each) for each in await node.sync.pins(tenant)])
+
+
+scopes = Router(
+    prefix=PREFIX,
+    tags=["Rollback"],
+    dependencies=[Depends(known_keys)],
+    responses=problems_of(404, 409, 422),
+)
+
+
+@scopes.post("/{tenant}/namespaces/{namespace}/pin", summary="Pin a namespace to a commit")
+async def pin_namespace(
+    tenant: Tenant, namespace: Namespace, wanted: ScopePin, node: Node
+) -> Response:
+    """Let new executions of all flows of a namespace run what one commit says."""
+    verbs = node.sync.scopes
+    if wanted.dry_run:
+        plan = await verbs.plan_namespace(tenant, namespace, wanted.commit)
+        return Json(plan.to_json())
+    made = await verbs.pin_namespace(tenant, namespace, wanted.commit, wanted.order())
+    return Json([record_json(each) for each in made])
+
+
+@scopes.delete(
+    "/{tenant}/namespaces/{namespace}/pin", status_code=204, summary="End the pin of a namespace"
+)
+async def unpin_namespace(
+    tenant: Tenant, namespace: Namespace, node: Node, reason: Why = ""
+) -> Response:
+    """Let new executions run again what Git says; pins of single flows stay."""
+    await node.sync.scopes.unpin_namespace(tenant, namespace, ACTOR, reason)
+    return nothing()
+
+
+@scopes.post("/sources/{source_id}/pin", summary="Pin a source to a commit")
+async def pin_source(source_id: SourceId, wanted: ScopePin, node: Node) -> Response:
+    """Let new executions of all flows of a source run what one commit says."""
+    node.sync.workers.get(source_id)
+    verbs = node.sync.scopes
+    if wanted.dry_run:
+        return Json((await verbs.plan_source(source_id, wanted.commit)).to_json())
+    made = await verbs.pin_source(source_id, wanted.commit, wanted.order())
+    return Json([record_json(each) for each in made])
+
+
+@scopes.delete("/sources/{source_id}/pin", status_code=204, summary="End the pin of a source")
+async def unpin_source(source_id: SourceId, node: Node, reason: Why = "") -> Response:
+    """Let new executions run again what Git says; pins of flows and namespaces stay."""
+    node.sync.workers.get(source_id)
+    await node.sync.scopes.unpin_source(source_id, ACTOR, reason)
+    return nothing()

@@ -62,10 +62,9 @@ class PinStore:
         ended = [(pin.created_at, f"replaced by {pin.actor}", *pin.key) for pin in pins]
         writes = [Write(_END_FLOW, ended), Write(_ADD, [_row(pin) for pin in pins])]
         await self._database.submit([*(each for each in writes if each.rows), *further])
-        wanted = {pin.id for pin in pins}
-        keys = {pin.key for pin in pins}
-        found = await self.open(key=next(iter(keys))) if len(keys) == 1 else await self.open()
-        return [each for each in found if each.id in wanted]
+        only = pins[0].key if len(pins) == 1 else None
+        stored = {each.id: each for each in await self.open(key=only)}
+        return [stored[pin.id] for pin in pins if pin.id in stored]
 
     async def end(self, pins: Iterable[Pin], *further: Write, by: str, at: int) -> None:
         """Note that pins ended, and what ended them; `further` is written in the same step."""

@@ -2,7 +2,7 @@
 
 from app.executions.events import Event, Kind
 from app.executions.execution import Execution, Label
-from app.executions.ids import execution_id, task_run_id
+from app.executions.ids import execution_id, first_id, task_run_id
 from app.executions.paths import ROOT, TaskRunPath, child_path
 from app.executions.states import State
 from app.executions.task_runs import TaskRun
@@ -18,5 +18,6 @@ __all__ = [
     "TaskRunPath",
     "child_path",
     "execution_id",
+    "first_id",
     "task_run_id",
 ]

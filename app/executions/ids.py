@@ -32,6 +32,11 @@ def following_id(execution: str, at: int) -> str:
     return _base62((at // 1000 << 80) | int.from_bytes(digest, "big"))
 
 
+def first_id(at: int) -> str:
+    """Return what sorts before every id that was made since a time (µs)."""
+    return _base62(at // 1000 << 80)
+
+
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _BASE = len(_PAIRS)
 _FOUR = _BASE**2

@@ -72,21 +72,26 @@ class Rollback:
         self, key: FlowKey, order: Order, *, revision: int | None, commit: str | None
     ) -> Pin:
         """Hold a flow at a revision (see `SyncService.pin`)."""
+        return await self.hold_one(key, await self.aim(key, revision, commit), order)
+
+    async def rollback(self, key: FlowKey, order: Order, *, to: str | int | None) -> Pin:
+        """Hold a flow at an earlier revision (see `SyncService.rollback`)."""
+        return await self.hold_one(key, await self.aim_back(key, to), order)
+
+    async def aim(self, key: FlowKey, revision: int | None, commit: str | None) -> FlowRevision:
+        """Return the revision that is meant; raises `BadRequest`, `NotFound`, `Gone`."""
         if (revision is None) == (commit is None):
             message = "name either a revision or a commit to pin the flow to"
             raise BadRequest(message)
         self.flows.effective(*key)  # raises NotFound or Gone
-        target = await self.flows.find(*key, revision=revision, commit=commit)
-        return await self._one(key, target, order)
+        return await self.flows.find(*key, revision=revision, commit=commit)
 
-    async def rollback(self, key: FlowKey, order: Order, *, to: str | int | None) -> Pin:
-        """Hold a flow at an earlier revision (see `SyncService.rollback`)."""
+    async def aim_back(self, key: FlowKey, to: str | int | None) -> FlowRevision:
+        """Return the revision to roll back to: a named one, else the valid one before this."""
         current = self.flows.effective(*key)
         if to is None:
-            target = await self._previous(key, current)
-        else:
-            target = await find_revision(self.flows, key, str(to))
-        return await self._one(key, target, order)
+            return await self._previous(key, current)
+        return await find_revision(self.flows, key, str(to))
 
     async def plan(self, key: FlowKey, target: FlowRevision) -> PinPlan:
         """Return what pinning a flow would do.
@@ -125,7 +130,8 @@ class Rollback:
             order = Order(Actor("system"), pin.until, action="pin.ended", target=_target(pin.key))
             await self.end([pin], order, by="its time is over")
 
-    async def _one(self, key: FlowKey, target: FlowRevision, order: Order) -> Pin:
+    async def hold_one(self, key: FlowKey, target: FlowRevision, order: Order) -> Pin:
+        """Pin one flow to a revision; raises as `hold` and `plan`."""
         plan = await self.plan(key, target)
         order = replace(order, target=_target(key))
         (made,) = await self.hold([target], order, plan)

@@ -30,32 +30,52 @@ class ScopePins:
             NotFound: when it has no flows, or the commit is not known.
             Conflict: when a flow is not valid there; `ConfirmationNeeded` as for flows.
         """
-        flows = [each for each in self._flows.active(tenant) if each.namespace == namespace]
-        if not flows:
-            message = f"there are no flows in namespace {namespace} of tenant {tenant}"
-            raise NotFound(message)
         place = replace(order, scope="namespace", target=f"namespace/{namespace}")
+        flows = self._of_namespace(tenant, namespace)
         return await self._pin(flows, commit, replace(place, action="namespace.pin"))
 
     async def pin_source(self, source_id: str, commit: str, order: Order) -> list[Pin]:
         """Hold every flow of a source at what a commit says; raises as `pin_namespace`."""
+        place = replace(order, scope="source", target=f"source/{source_id}")
+        flows = self._of_source(source_id)
+        return await self._pin(flows, commit, replace(place, action="source.pin"))
+
+    async def plan_namespace(self, tenant: str, namespace: str, commit: str) -> PinPlan:
+        """Return what pinning a namespace would do; raises as `pin_namespace`."""
+        flows = self._of_namespace(tenant, namespace)
+        return await self._plan(flows, await self._targets(flows, commit))
+
+    async def plan_source(self, source_id: str, commit: str) -> PinPlan:
+        """Return what pinning a source would do; raises as `pin_namespace`."""
+        flows = self._of_source(source_id)
+        return await self._plan(flows, await self._targets(flows, commit))
+
+    def _of_namespace(self, tenant: str, namespace: str) -> list[FlowRevision]:
+        flows = [each for each in self._flows.active(tenant) if each.namespace == namespace]
+        if not flows:
+            message = f"there are no flows in namespace {namespace} of tenant {tenant}"
+            raise NotFound(message)
+        return flows
+
+    def _of_source(self, source_id: str) -> list[FlowRevision]:
         flows = [each for each in self._flows.active() if each.source_id == source_id]
         if not flows:
             message = f"no flow is active of source {source_id}"
             raise NotFound(message)
-        place = replace(order, scope="source", target=f"source/{source_id}")
-        return await self._pin(flows, commit, replace(place, action="source.pin"))
+        return flows
 
-    async def unpin_namespace(self, tenant: str, namespace: str, actor: Actor) -> None:
+    async def unpin_namespace(
+        self, tenant: str, namespace: str, actor: Actor, reason: str = ""
+    ) -> None:
         """End the pins that an order for a namespace made; raises `NotFound`."""
         pins = [
             each
             for each in await self._rollback.pins.open(tenant)
             if each.scope == "namespace" and each.namespace == namespace
         ]
-        await self._unpin(pins, actor, "namespace", namespace)
+        await self._unpin(pins, Order(actor, reason), "namespace", namespace)
 
-    async def unpin_source(self, source_id: str, actor: Actor) -> None:
+    async def unpin_source(self, source_id: str, actor: Actor, reason: str = "") -> None:
         """End the pins that an order for a source made; raises `NotFound`."""
         of_source = {_key(each) for each in self._flows.active() if each.source_id == source_id}
         pins = [
@@ -63,21 +83,17 @@ class ScopePins:
             for each in await self._rollback.pins.open()
             if each.scope == "source" and each.key in of_source
         ]
-        await self._unpin(pins, actor, "source", source_id)
+        await self._unpin(pins, Order(actor, reason), "source", source_id)
 
-    async def _unpin(self, pins: Sequence[Pin], actor: Actor, scope: str, name: str) -> None:
+    async def _unpin(self, pins: Sequence[Pin], order: Order, scope: str, name: str) -> None:
         if not pins:
             message = f"{scope} {name} is not pinned"
             raise NotFound(message)
-        order = Order(actor, action=f"{scope}.unpin", target=f"{scope}/{name}")
-        await self._rollback.end(pins, order, by=actor.name)
+        done = replace(order, action=f"{scope}.unpin", target=f"{scope}/{name}")
+        await self._rollback.end(pins, done, by=order.actor.name)
 
     async def _pin(self, flows: Sequence[FlowRevision], commit: str, order: Order) -> list[Pin]:
-        there = await self._flows.at_commit(commit, [_key(each) for each in flows])
-        targets = {_key(each): each for each in there if each.kind != "delete"}
-        if not targets:
-            message = f"commit {commit} says nothing of these flows"
-            raise NotFound(message)
+        targets = await self._targets(flows, commit)
         plan = await self._plan(flows, targets)
         # A pin that ends at the next change holds nothing of a flow that is the same.
         wanted = [
@@ -90,6 +106,16 @@ class ScopePins:
             message = f"all runs as {commit} says; pin it with until=manual to hold it there"
             raise Conflict(message)
         return await self._rollback.hold(wanted, order, plan)
+
+    async def _targets(
+        self, flows: Sequence[FlowRevision], commit: str
+    ) -> dict[FlowKey, FlowRevision]:
+        there = await self._flows.at_commit(commit, [_key(each) for each in flows])
+        targets = {_key(each): each for each in there if each.kind != "delete"}
+        if not targets:
+            message = f"commit {commit} says nothing of these flows"
+            raise NotFound(message)
+        return targets
 
     async def _plan(
         self, flows: Sequence[FlowRevision], targets: dict[FlowKey, FlowRevision]
