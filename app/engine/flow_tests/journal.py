@@ -176,8 +176,9 @@ class MemoryJournal:
             if execution is None:
                 continue
             trigger = (execution.trigger or {}).get("id")
-            place = (execution.tenant, execution.namespace, execution.flow_id, trigger)
-            line = LogLine(seq, *place, *entry)
+            line = LogLine(
+                seq, execution.tenant, execution.namespace, execution.flow_id, trigger, *entry
+            )
             if _of(query, execution, line) and _wanted(query, line):
                 found.append(line)
         return found

@@ -124,7 +124,7 @@ def _replaced_in(model: M, fixtures: Mapping[str, Sequence[TaskFixture]]) -> M:
 
 def _mock(stand: Stand) -> Task:
     task = stand.task
-    kind: type[Task] = MockedTask
+    kind: type[MockedTask | MockedFlowable] = MockedTask
     if isinstance(task, Flowable):
         kind = MockedCall if task.attempts else MockedFlowable
     common = {name: getattr(task, name) for name in Task.model_fields}

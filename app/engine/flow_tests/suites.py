@@ -17,7 +17,8 @@ from app.expressions import Budget
 from app.flows.encryption import Cipher
 from app.flows.problems import Problem
 from app.flows.typenames import Types
-from app.flows.unit_tests import ParsedSuite, Suite, parse_suite
+from app.flows.unit_test_documents import ParsedSuite, parse_suite
+from app.flows.unit_tests import Suite
 from app.ports import CaseResult, FlowTree, Jq, LoadedFlow, SuiteResult, SuiteSource
 from app.ports.flow_tests import Verdict
 
