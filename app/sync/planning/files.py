@@ -12,6 +12,7 @@ from app.git.objects import ObjectReader
 from app.git.process import Launcher
 from app.git.trees import Entry, ls_tree
 
+_SMALL = 1024**2
 _SKIPPED = frozenset({"node_modules", "__pycache__"})
 
 
@@ -24,6 +25,13 @@ class Files(Protocol):
 
     def read_many(self, oids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Yield (id, bytes) for each id, in order."""
+        ...
+
+    def read_at(self, path: str) -> bytes | None:
+        """Return a small file of the repository, also outside of the root; None if it is not there.
+
+        Links are not followed, and what is larger than 1 MiB is not read.
+        """
         ...
 
 
@@ -45,6 +53,13 @@ class CommitFiles(NamedTuple):
         """Yield the blobs."""
         return self.objects.read_many(oids)
 
+    def read_at(self, path: str) -> bytes | None:
+        """Return a file."""
+        found = self.objects.info(f"{self.commit}:{path}")
+        if found is None or found.kind != "blob" or found.size > _SMALL:
+            return None
+        return self.objects.read(found.oid)
+
 
 class GivenFiles:
     """Files in memory, with the object ids that Git would give them."""
@@ -65,6 +80,13 @@ class GivenFiles:
         """Yield the contents."""
         return ((oid, self._blobs[oid]) for oid in oids)
 
+    def read_at(self, path: str) -> bytes | None:
+        """Return a file."""
+        found = next((each for each in self._entries if each.path == path), None)
+        if found is None or (found.size or 0) > _SMALL:
+            return None
+        return self._blobs[found.oid]
+
 
 class FolderFiles:
     """The files of a working folder as they are on disk; hidden folders are left out."""
@@ -84,6 +106,13 @@ class FolderFiles:
     def read_many(self, oids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Yield the contents."""
         return ((oid, self._places[oid].read_bytes()) for oid in oids)
+
+    def read_at(self, path: str) -> bytes | None:
+        """Return a file."""
+        place = self._folder / path
+        if place.is_symlink() or not place.is_file() or place.stat().st_size > _SMALL:
+            return None
+        return place.read_bytes()
 
     def _entry(self, path: Path) -> Entry:
         about = path.lstat()

@@ -16,6 +16,7 @@ ANALYSER: Final = Analyser(check, is_known)
 _CALLS = re.compile(rb"flowId|[Ss]ubflow|ForEachItem|tasks\.flows\.")
 _LISTENS = re.compile(rb"\.Flow\b")
 _SECRETS = re.compile(rb"\bsecret\s*\(")
+_TYPES = re.compile(rb"""\btype['"]?:[ \t]*['"]?([a-z][\w$]*(?:\.[\w$]+)+)""")
 _REMEMBERED: Final = 200_000
 
 
@@ -29,6 +30,8 @@ class Brief(NamedTuple):
     """Whether it may listen to other flows."""
     secrets: bool = False
     """Whether it may use secrets."""
+    types: frozenset[str] = frozenset()
+    """What it calls types, as it is written."""
 
 
 class Memory:
@@ -39,6 +42,7 @@ class Memory:
         self.types = types
         self._briefs: dict[str, Brief] = {}
         self._references: dict[tuple[str, str], References] = {}
+        self._types: dict[frozenset[bytes], frozenset[str]] = {}
 
     def briefs(self, files: Files, oids: Iterable[str]) -> dict[str, Brief]:
         """Return what the files of these ids are, reading those that are new."""
@@ -64,17 +68,36 @@ class Memory:
                 found[oid, namespace] = self._refer(oid, namespace, source)
         return found
 
+    def full_name(self, name: str) -> str:
+        """Return the full name of a type, however it is written; itself when it is unknown."""
+        types = self.types
+        found = (
+            types.task(name) or types.trigger(name) or types.condition(name) or types.runner(name)
+        )
+        return found.type_name if found else name
+
     def _learn(self, oid: str, source: bytes) -> Brief:
         if len(self._briefs) > _REMEMBERED:
             self._briefs.clear()
+            self._types.clear()
         brief = Brief(
             flow_id_in(source, self.types),
             _CALLS.search(source) is not None,
             _LISTENS.search(source) is not None,
             _SECRETS.search(source) is not None,
+            self._written_types(source),
         )
         self._briefs[oid] = brief
         return brief
+
+    def _written_types(self, source: bytes) -> frozenset[str]:
+        """Return the types; flows use few combinations of them, each is kept once."""
+        found = frozenset(_TYPES.findall(source))
+        known = self._types.get(found)
+        if known is None:
+            known = frozenset(each.decode("ascii", "replace") for each in found)
+            self._types[found] = known
+        return known
 
     def _refer(self, oid: str, namespace: str, source: bytes) -> References:
         if len(self._references) > _REMEMBERED:

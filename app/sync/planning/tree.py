@@ -9,6 +9,7 @@ from app.flows.references import NONE, References
 from app.git.ignore import Ignored
 from app.git.layout import Kind, Layout, Place
 from app.git.objects import ObjectReader
+from app.git.owners import PLACES, Owners
 from app.git.process import Launcher
 from app.git.survey import SizeLimits, Survey, shown, survey
 from app.git.trees import Entry
@@ -151,6 +152,25 @@ class TreeView:
         if entry is None or entry.kind != "blob":
             return None
         return next(iter(self.files.read_many([entry.oid])))[1]
+
+    def content(self, entry: Entry) -> bytes:
+        """Return the bytes of a file of the tree."""
+        return next(iter(self.files.read_many([entry.oid])))[1]
+
+    @cached_property
+    def written_types(self) -> frozenset[str]:
+        """What all flows of the tree call their types, as it is written."""
+        briefs = self.memory.briefs(self.files, (file.oid for file in self.flow_files.values()))
+        return frozenset(name for brief in briefs.values() for name in brief.types)
+
+    @cached_property
+    def owners(self) -> Owners:
+        """Who answers for which path, by the first CODEOWNERS of the repository."""
+        for path in PLACES:
+            data = self.files.read_at(path)
+            if data is not None:
+                return Owners(data.decode("utf-8", "replace"))
+        return Owners()
 
     def _is_ignored(self, path: str) -> bool:
         inside = self.layout.inside(path)

@@ -1,0 +1,222 @@
+"""What is wrong with what changed, and what the change makes wrong elsewhere."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property, partial
+
+from app.flows.interfaces import breaking_changes
+from app.flows.keyvalues import lineage
+from app.flows.references import NONE, Call, References, missing_calls, subflow_cycles
+from app.flows.secret_files import SecretFile, read_secret_file
+from app.flows.topology import Name
+from app.git.layout import Kind
+from app.git.survey import lfs_finding
+from app.sync.findings import Found, of_layout, of_problem, of_rival
+from app.sync.planning import consequences
+from app.sync.planning.comparing import Comparison
+from app.sync.planning.flow_changes import breaks_call
+from app.sync.planning.tree import FlowFile, FlowKey, TreeView
+
+
+def judge(base: TreeView | None, head: TreeView, compared: Comparison) -> list[Found]:
+    """Return the findings of a comparison, each once, in the order of paths and places."""
+    judging = _Judging(base, head, compared)
+    found = dict.fromkeys(judging.findings())
+    return sorted(found, key=lambda each: (each.path, each.line, each.column, each.code))
+
+
+class _Judging:
+    """One comparison that is judged."""
+
+    def __init__(self, base: TreeView | None, head: TreeView, compared: Comparison) -> None:
+        self._base = base
+        self._head = head
+        self._compared = compared
+
+    def findings(self) -> Iterator[Found]:
+        """Yield everything, in no special order."""
+        yield from self._of_trees()
+        yield from self._of_documents()
+        yield from self._of_rivals()
+        yield from self._of_secret_files()
+        yield from self._of_calls()
+        yield from self._of_circles()
+        yield from self._of_secrets()
+        yield from self._of_names()
+
+    def _of_trees(self) -> Iterator[Found]:
+        known = set(self._base.survey.findings) if self._base else set()
+        for finding in self._head.survey.findings:
+            if finding not in known:
+                yield of_layout(finding, self._head.layout)
+
+    def _of_documents(self) -> Iterator[Found]:
+        for path, side in self._compared.after.items():
+            pointer = lfs_finding(side.file.place, side.source)
+            if pointer is not None:
+                yield of_layout(pointer, self._head.layout)
+                continue
+            flow = side.parsed.flow
+            key = (*side.file.key[:2], flow.id if flow else side.file.flow_id or "")
+            yield from (of_problem(each, path, key) for each in side.parsed.problems)
+
+    def _of_rivals(self) -> Iterator[Found]:
+        """Yield the files that claim to be a flow that is another file's."""
+        known = self._base.claims if self._base else {}
+        for key, files in self._head.claims.items():
+            if len(files) == 1 or [*map(_spot, known.get(key, ()))] == [*map(_spot, files)]:
+                continue
+            owner = self._compared.new[key]
+            yield from (of_rival(each.path, owner.path, key) for each in files if each != owner)
+
+    def _of_secret_files(self) -> Iterator[Found]:
+        for _, after in self._compared.surroundings.changed:
+            if after is None or after.place.kind not in (Kind.SECRETS, Kind.PREVIEW_SECRETS):
+                continue
+            place, source = after.place, self._head.content(after.entry)
+            pointer = lfs_finding(place, source)
+            if pointer is not None:
+                yield of_layout(pointer, self._head.layout)
+                continue
+            problems = read_secret_file(source).problems
+            yield from (
+                of_problem(each, place.path, (place.tenant, place.namespace, ""))
+                for each in problems
+            )
+
+    def _of_calls(self) -> Iterator[Found]:
+        """Yield calls that find no flow, or not what it needs."""
+        for key, references in self._concerned.items():
+            file = self._compared.new[key]
+            is_new = file.path in self._compared.after
+            for call in missing_calls(references, partial(self._has, key)):
+                if is_new or (key[0], *call.target) in self._compared.old:
+                    known = [Name(*each[1:]) for each in self._compared.new if each[0] == key[0]]
+                    yield consequences.missing(file, self._source(file), call, known)
+            for call in references.calls:
+                yield from self._of_call(file, call, is_new=is_new)
+
+    def _of_call(self, file: FlowFile, call: Call, *, is_new: bool) -> Iterator[Found]:
+        target = (file.place.tenant, *call.target)
+        if target not in self._compared.new or call.revision is not None:
+            return
+        if not is_new and self._compared.new[target].path not in self._compared.after:
+            return  # neither of both has changed
+        names = self._references(target).interface.lacking(call.inputs)
+        if names:
+            yield consequences.lacking(file, self._source(file), call, names)
+
+    def _of_circles(self) -> Iterator[Found]:
+        for tenant, flows in self._compared.dependents.references.items():
+            changed = {
+                Name(*side.file.key[1:])
+                for side in self._compared.after.values()
+                if side.file.place.tenant == tenant
+            }
+            trails = subflow_cycles(flows, changed & flows.keys())
+            for name, trail in consequences.circles_of(trails):
+                file = self._compared.new[tenant, *name]
+                if file.path in self._compared.after:
+                    calls = flows[name].calls
+                    call = next((each for each in calls if each.target == trail[1]), None)
+                    yield consequences.circle(file, self._source(file), trail, call)
+
+    def _of_secrets(self) -> Iterator[Found]:
+        """Yield secrets that are used and are not there, where a tenant has secrets in Git."""
+        for key, references in self._with_secrets.items():
+            tenant, namespace, _ = key
+            if not any(each[0] == tenant for each in self._secret_files):
+                continue
+            chain = [(tenant, each) for each in lineage(namespace)]
+            known = {
+                name for each in chain for name in self._secret_files.get(each, _NO_FILE).secrets
+            }
+            file = self._compared.new[key]
+            for name in sorted(references.secrets - known):
+                source = self._source(file)
+                yield consequences.unknown_secret(file, source, name, sorted(known))
+
+    def _of_names(self) -> Iterator[Found]:
+        for pair in self._compared.pairs:
+            if pair.is_renamed and not pair.carries and pair.old and pair.new:
+                yield consequences.renamed(pair.new, self._source(pair.new), pair.old)
+            yield from self._of_interface(pair.old, pair.new)
+
+    def _of_interface(self, old: FlowFile | None, new: FlowFile | None) -> Iterator[Found]:
+        """Yield changes of a flow's interface, with the flows that may fail by them."""
+        before = self._compared.before.get(old.path) if old else None
+        after = self._compared.after.get(new.path) if new else None
+        if before is None or after is None or new is None:
+            return
+        calls = self._compared.dependents.callers(new.key)
+        for change in breaking_changes(before.references.interface, after.references.interface):
+            names = sorted({name for name, call in calls if breaks_call(change, call)})
+            yield consequences.breaking(new, after.source, change, names)
+
+    @cached_property
+    def _concerned(self) -> Mapping[FlowKey, References]:
+        """The flows that changed, and those that call one which changed or is gone."""
+        found = {side.file.key: side.references for side in self._compared.after.values()}
+        gone = [pair.old.key for pair in self._compared.pairs if pair.old]
+        for key in [*found, *gone]:
+            for name, _ in self._compared.dependents.callers(key):
+                caller = (key[0], *name)
+                if caller not in found:
+                    known = self._compared.dependents.references.get(key[0], {})
+                    found[caller] = known.get(name, NONE)
+        return {key: each for key, each in found.items() if key in self._compared.new}
+
+    @cached_property
+    def _with_secrets(self) -> Mapping[FlowKey, References]:
+        """The flows whose secrets are looked at: all, where a file of secrets has changed."""
+        changed = {
+            (located.place.tenant, located.place.namespace)
+            for sides in self._compared.surroundings.changed
+            for located in sides
+            if located is not None and located.place.kind is Kind.SECRETS
+        }
+        found = {
+            side.file.key: side.references
+            for side in self._compared.after.values()
+            if side.file.key in self._compared.new
+        }
+        if changed and self._base is not None:
+            files = [
+                file
+                for key, file in self._compared.new.items()
+                if key not in found and _is_below(key, changed) and self._head.brief(file).secrets
+            ]
+            found |= self._head.references(files)
+        return found
+
+    @cached_property
+    def _secret_files(self) -> Mapping[tuple[str, str], SecretFile]:
+        located = list(self._head.survey.of(Kind.SECRETS))
+        return {
+            (each.place.tenant, each.place.namespace): read_secret_file(
+                self._head.content(each.entry)
+            )
+            for each in located
+        }
+
+    def _has(self, caller: FlowKey, name: Name) -> bool:
+        return (caller[0], *name) in self._compared.new
+
+    def _references(self, key: FlowKey) -> References:
+        return self._head.references([self._compared.new[key]])[key]
+
+    def _source(self, file: FlowFile) -> bytes:
+        side = self._compared.after.get(file.path)
+        if side is not None:
+            return side.source
+        return next(iter(self._head.sources([file])))[1]
+
+
+_NO_FILE = SecretFile()
+
+
+def _spot(file: FlowFile) -> tuple[str, str]:
+    return file.path, file.oid
+
+
+def _is_below(key: FlowKey, namespaces: Iterable[tuple[str, str]]) -> bool:
+    return any((key[0], each) in namespaces for each in lineage(key[1]))
