@@ -1,6 +1,6 @@
 """Changesets on SQL: edits that become one commit, and what has become of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -66,10 +66,14 @@ class ChangesetStore:
     def __init__(self, database: Database) -> None:
         """Read from and write to `database`."""
         self._database = database
+        self.heard: list[Callable[[Changeset], None]] = []
+        """Who hears of every change of a changeset."""
 
     async def save(self, changeset: Changeset) -> Changeset:
         """Store a changeset as it is now, and return it."""
         await self._database.submit([changeset_write(changeset)])
+        for hear in self.heard:
+            hear(changeset)
         return changeset
 
     async def get(self, changeset_id: str) -> Changeset:

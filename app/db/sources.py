@@ -8,9 +8,11 @@ import orjson
 from sqlalchemy import select
 
 from app.db.activation import ActivationStore
+from app.db.changesets import ChangesetStore
 from app.db.audit import AuditEntry, audit_write
 from app.db.database import Database
 from app.db.deliveries import DeliveryStore
+from app.db.drafts import DraftStore
 from app.db.gates import GateStore
 from app.db.keeping import KeepingStore
 from app.db.pins import PinStore
@@ -60,6 +62,8 @@ class SourceStore:
         self.activation = ActivationStore(database)
         self.pins = PinStore(database)
         self.deliveries = DeliveryStore(database)
+        self.changesets = ChangesetStore(database)
+        self.drafts = DraftStore(database)
         self.gates = GateStore(database)
         self.keeping = KeepingStore(database)
 

@@ -13,6 +13,8 @@ from app.flows.typenames import Types
 from app.git.identity import identify
 from app.ports import Clock, FlowRevision
 from app.sync.approvals import Approvals
+from app.sync.changesets.reverts import Reverts
+from app.sync.changesets.service import Changesets
 from app.sync.differences import unified
 from app.sync.inbox import Inbox
 from app.sync.model import Actor, Delivery, FlowWrite
@@ -65,6 +67,10 @@ class SyncService:
         self.files = RoutedFiles(self.workers)
         self.inbox = Inbox(sources.deliveries, clock)
         self.timing = Timing(_HOUR)
+        self.changesets = Changesets(self.workers, self.timing)
+        self.reverts = Reverts(self.workers)
+        self.reporter.heard.append(self.changesets.reported)
+        self.inbox.heard.append(self.changesets.hinted)
         self._stack = AsyncExitStack()
         self.pinning = Rollback(flows, sources.pins, clock, self._announce)
         self.scopes = ScopePins(self.pinning)
@@ -81,6 +87,7 @@ class SyncService:
         group = await self._stack.enter_async_context(asyncio.TaskGroup())
         await self.reporter.start(group)
         await self.workers.start()
+        await self.changesets.start()
         await self.inbox.start(group)
 
     async def stop(self) -> None:

@@ -12,6 +12,8 @@ from app.db.sources import SourceStore
 from app.errors import BadRequest
 from app.flows.typenames import Types
 from app.ports import Clock, Forge
+from app.sync.changesets.following import Progress
+from app.sync.changesets.proposing import Proposer
 from app.sync.contents import Contents
 from app.sync.files import SourceFiles
 from app.sync.follower import Follower
@@ -72,6 +74,9 @@ class SourceWorker:
         )
         self.follower = Follower(source, self.parts)
         self.publisher = Publisher(self.parts, partial(self.follower.synced))
+        self.proposer = Proposer(self.parts, self.publisher, shared.audit)
+        self.publisher.proposes = self.proposer.propose
+        self.progress = Progress(self.parts, self.publisher, self.proposer)
         self.writes = Writes(self.parts, self.publisher)
         self.files = SourceFiles(self.parts, self.publisher)
 

@@ -1,0 +1,1 @@
+"""Write back: edits and reverts become commits and pull requests, followed until active."""

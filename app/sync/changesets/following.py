@@ -1,0 +1,223 @@
+"""Where a changeset stands: asked of the forge, of the branch, and of what is active.
+
+What is true is looked up whenever something hints at it, so that a lost or repeated hint changes
+nothing. A commit is known to be ours by its id, never by its message.
+"""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+
+from app.db.changesets import Changeset
+from app.errors import Conflict, GitError, HeadwaterError
+from app.git.history import changes_between
+from app.git.refs import RefUpdate
+from app.git.revert import merge
+from app.git.trees import tree_of
+from app.ports import PullRequest
+from app.sync.changesets.names import PREFIX
+from app.sync.changesets.proposing import Proposer
+from app.sync.findings import NamespaceKey
+from app.sync.origin import Origin
+from app.sync.passes import Parts
+from app.sync.publishing import Publisher
+from app.telemetry import get_logger
+
+_LOG = get_logger(__name__)
+_ENDED = {"closed": "CLOSED", "merged": "MERGED"}
+_VERDICTS = {"failure": "CHECKS_FAILED", "success": "CHECKS_PASSED", "neutral": "CHECKS_PASSED"}
+_SHOWN = 5
+
+
+class Progress:
+    """Follows the changesets of one source."""
+
+    def __init__(self, parts: Parts, publisher: Publisher, proposer: Proposer) -> None:
+        """`proposer` takes up what was not finished."""
+        self._parts = parts
+        self._publisher = publisher
+        self._proposer = proposer
+        self._store = parts.sources.changesets
+
+    async def look(self, changeset: Changeset) -> Changeset:
+        """Return a changeset as it stands now; what has changed is stored.
+
+        A forge or remote that does not answer leaves it as it was.
+        """
+        if not changeset.is_open:
+            return changeset
+        try:
+            now = await self._proposer.bring(changeset)
+            pull = await self._pull(now)
+            now = await self._judged(now, pull)
+            if now.state in ("MERGED", "ACTIVE", "CLOSED"):
+                await self._tidied(now, pull)
+        except HeadwaterError as error:
+            _LOG.info("changeset not looked at", changeset=changeset.id, reason=error.message)
+            return await self._store.get(changeset.id)
+        return now
+
+    async def _pull(self, changeset: Changeset) -> PullRequest | None:
+        if changeset.pull_number is None or self._parts.forge is None:
+            return None
+        return await self._parts.forge.pull(changeset.pull_number)
+
+    async def _judged(self, changeset: Changeset, pull: PullRequest | None) -> Changeset:
+        """Return the changeset in the state that forge, branch and activation put it in."""
+        origin = await self._publisher.opened()
+        merged = changeset.merged_sha or (pull.merged_sha if pull else None)
+        now = replace(changeset, merged_sha=merged)
+        where = await asyncio.to_thread(_landed, origin, now)
+        if where is not None:
+            active = await self._is_active(origin, where)
+            return await self._in_state(now, "ACTIVE" if active else "MERGED")
+        if pull is not None and pull.state in _ENDED:
+            return await self._in_state(now, _ENDED[pull.state])
+        if await self._lost_its_branch(origin, now):
+            return await self._in_state(now, "CLOSED", f"the branch {now.branch} was deleted")
+        return await self._open(origin, now, pull)
+
+    async def _lost_its_branch(self, origin: Origin, changeset: Changeset) -> bool:
+        """Whether somebody deleted the branch of a changeset that has no pull request."""
+        if changeset.pull_number is not None or changeset.state in ("COMMITTED", "MERGED"):
+            return False
+        return await asyncio.to_thread(_is_gone, origin, changeset)
+
+    async def _open(
+        self, origin: Origin, changeset: Changeset, pull: PullRequest | None
+    ) -> Changeset:
+        """Return an open changeset with its conflicts, or the verdict of its checks."""
+        if changeset.state in ("COMMITTED", "MERGED"):
+            return changeset
+        head = pull.head_sha if pull else changeset.commit_sha or ""
+        paths = await asyncio.to_thread(_conflicts, origin, changeset, head)
+        if paths:
+            return await self._in_state(changeset, "CONFLICT", f"conflicts in {paths}")
+        if pull is None:
+            return await self._in_state(changeset, "PUSHED", _kept(changeset))
+        verdict = await self._store.verdict(changeset.source_id, pull.number, head)
+        return await self._in_state(changeset, _VERDICTS.get(verdict or "", "PR_OPEN"))
+
+    async def _in_state(self, changeset: Changeset, state: str, error: str = "") -> Changeset:
+        now = replace(changeset, state=state, error=error)
+        stored = await self._store.get(changeset.id)
+        if replace(stored, updated_at=now.updated_at) == now:
+            return stored
+        return await self._store.save(replace(now, updated_at=self._parts.clock.now()))
+
+    # -- what is active --------------------------------------------------------------------------
+
+    async def _is_active(self, origin: Origin, commit: str) -> bool:
+        """Whether every namespace that a commit changed has taken it up."""
+        source_id = self._parts.indexer.source_id
+        places = await asyncio.to_thread(_places, origin, commit)
+        applied = (await self._parts.sources.get(source_id)).last_applied
+        tip = await asyncio.to_thread(_tip, origin)
+        for place in places:
+            snapshot = await self._parts.sources.activation.snapshot(source_id, *place)
+            at = (snapshot.commit if snapshot else None) or applied
+            tree = snapshot.tree if snapshot else None
+            if not await asyncio.to_thread(_holds, origin, (at, commit), (tip, tree), place):
+                return False
+        if places:
+            return True
+        return applied is not None and await asyncio.to_thread(
+            origin.mirror.is_ancestor, commit, applied
+        )
+
+    async def _tidied(self, changeset: Changeset, pull: PullRequest | None) -> None:
+        """Delete the branch that is merged, and the drafts that are in Git."""
+        if changeset.state == "CLOSED":
+            await self._parts.sources.drafts.release(changeset.id)
+            return
+        await self._parts.sources.drafts.remove_of(changeset.id)
+        if changeset.branch and changeset.branch.startswith(PREFIX):
+            head = pull.head_sha if pull else changeset.commit_sha or ""
+            origin = await self._publisher.opened()
+            with suppress(Conflict):  # somebody pushed more to it: it is theirs now
+                await asyncio.to_thread(delete_branch, origin, changeset.branch, head)
+            await self._store.save(replace(changeset, branch=None))
+
+
+def delete_branch(origin: Origin, branch: str, head: str) -> None:
+    """Delete a branch of ours if it is still at `head` (blocking); one that is gone is fine.
+
+    Raises:
+        Conflict: when the branch is elsewhere. AuthFailed, RemoteUnreachable: by the remote.
+    """
+    mirror = origin.mirror
+    there = mirror.ls_remote().get(f"refs/heads/{branch}")
+    if there is None:
+        return
+    if there != head:
+        raise Conflict(f"the branch {branch!r} is at {there[:12]}, not at {head[:12]}")
+    if mirror.location.is_own:
+        mirror.refs.update([RefUpdate(mirror.branch_prefix + branch, None, head)])
+    else:
+        origin.writer().push(branch, None, expected=head)
+
+
+def _kept(changeset: Changeset) -> str:
+    """Return the error of a changeset that waits for its forge; one about conflicts is over."""
+    return changeset.error if changeset.state == "PUSHED" else ""
+
+
+def _tip(origin: Origin) -> str | None:
+    try:
+        return origin.mirror.tip(f"refs/heads/{origin.ref}")
+    except GitError:
+        return None
+
+
+def _landed(origin: Origin, changeset: Changeset) -> str | None:
+    """Return the commit of the followed branch that has the changeset, if one has (blocking)."""
+    tip, mirror = _tip(origin), origin.mirror
+    for sha in (changeset.commit_sha, changeset.merged_sha):
+        if tip and sha and mirror.has(sha) and mirror.is_ancestor(sha, tip):
+            return sha
+    return None
+
+
+def _is_gone(origin: Origin, changeset: Changeset) -> bool:
+    """Whether the branch was deleted by somebody else (blocking)."""
+    return f"refs/heads/{changeset.branch}" not in origin.mirror.ls_remote()
+
+
+def _conflicts(origin: Origin, changeset: Changeset, head: str) -> str:
+    """Return the paths in which a changeset conflicts with the branch, "" for none (blocking)."""
+    tip, mirror = _tip(origin), origin.mirror
+    sha = head if mirror.has(head) else changeset.commit_sha
+    if tip is None or sha is None or tip == changeset.base_commit or not mirror.has(sha):
+        return ""
+    clashes = merge(mirror, tip, sha).clashes
+    more = f" and {len(clashes) - _SHOWN} more" if len(clashes) > _SHOWN else ""
+    return ", ".join(clash.path for clash in clashes[:_SHOWN]) + more
+
+
+def _places(origin: Origin, commit: str) -> set[NamespaceKey]:
+    """Return the namespaces that a commit changed against its first parent (blocking)."""
+    launcher, mirror = origin.mirror.disk.launcher, origin.mirror
+    parent = mirror.objects.info(f"{commit}^1^{{commit}}")
+    if parent is None:
+        return set()
+    changes = changes_between(launcher, parent.oid, commit)
+    found = [origin.layout.place(each.path) for each in changes]
+    return {(each.tenant, each.namespace) for each in found if each and each.namespace}
+
+
+def _holds(
+    origin: Origin,
+    commits: tuple[str | None, str],
+    trees: tuple[str | None, str | None],
+    place: NamespaceKey,
+) -> bool:
+    """Whether what is active at a place holds a commit, or says what the tip says (blocking)."""
+    active, commit = commits
+    if active is None:
+        return False
+    if active == commit or origin.mirror.is_ancestor(commit, active):
+        return True
+    tip, tree = trees
+    folder = origin.layout.namespace_folder(*place)
+    # What was taken out again before anybody looked is active where nothing is left of it.
+    return tip is not None and (tree_of(origin.mirror.objects, tip, folder) or "") == (tree or "")

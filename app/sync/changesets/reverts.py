@@ -1,0 +1,212 @@
+"""Reverts: commits taken out again, and flows put back as they were, without a work tree.
+
+A revert is a merge and may conflict; putting files back never does, and takes along whatever came
+after in the same files. Either goes onto the branch or, where that takes no push, becomes a pull
+request.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from app.db.audit import AuditEntry
+from app.db.changesets import Changeset
+from app.db.records import FlowKey
+from app.errors import Conflict, Invalid, PushRefused
+from app.executions import execution_id
+from app.ports import FlowRevision
+from app.sync.changesets.bodies import quoted
+from app.sync.changesets.model import Mode, Trial, Wish
+from app.sync.changesets.names import revert_branch
+from app.sync.changesets.restoring import put_back, revisions_back
+from app.sync.changesets.undoing import Undo, undo
+from app.sync.model import Actor
+from app.sync.sources import SourceSet
+from app.sync.worker import SourceWorker
+
+MOST_COMMITS = 50
+"""Commits that one revert takes out."""
+
+
+class Told(NamedTuple):
+    """What a revert says besides its reason: Markdown for its pull request, such as a plan."""
+
+    title: str = ""
+    notes: Sequence[str] = ()
+
+
+class Reverts:
+    """Reverts of every source."""
+
+    def __init__(self, sources: SourceSet) -> None:
+        """Revert in `sources`."""
+        self._sources = sources
+
+    async def open(
+        self,
+        source_id: str,
+        *,
+        commits: Sequence[str] = (),
+        restore: Mapping[FlowKey, FlowRevision] | None = None,
+        reason: str,
+        actor: Actor,
+        mode: Mode | None = None,
+        told: Told = Told(),  # noqa: B008 - frozen
+    ) -> Changeset:
+        """Take commits out again, or put flows back as revisions have them; return the changeset.
+
+        `commits`: ids, or how they begin; in any order. `restore`: flow -> the revision whose text
+        it gets back (exactly one of the two is given). `mode`: `push` (onto the followed branch; a
+        protected one gets a pull request) or `pr`; without it what the source does with edits. A
+        remote or forge that does not answer delays a pull request and raises nothing: `state` and
+        `error` tell, and it goes on by itself.
+
+        Raises:
+            NotFound: no such source. BadRequest: a commit is not in the history of the branch.
+            MergeConflict: with `conflicts`, when later changes stand in the way of a revert.
+            Conflict: when nothing would change, or the source is read-only.
+        """
+        worker = self._sources.get(source_id)
+        worker.publisher.refuse_read_only()
+        undo_of = await self._undo(worker, commits, restore)
+        wish = _wish(worker, undo_of, reason, actor, told)
+        made = await self._made(worker, wish, _mode(worker, mode))
+        await self._note(worker, made, reason, actor)
+        return made
+
+    async def put_back(
+        self,
+        source_id: str,
+        *,
+        commits: Sequence[str],
+        reason: str,
+        actor: Actor,
+        mode: Mode | None = None,
+    ) -> Changeset:
+        """Put every file that commits changed back as it was before the first of them.
+
+        This is what is left where `open` conflicts: it cannot, but later changes of the same files
+        are lost, too. Raises as `open`.
+        """
+        worker = self._sources.get(source_id)
+        worker.publisher.refuse_read_only()
+        origin = await worker.publisher.opened()
+        undo_of = await asyncio.to_thread(put_back, origin, _some(commits))
+        wish = _wish(worker, undo_of, reason, actor, Told())
+        made = await self._made(worker, wish, _mode(worker, mode))
+        await self._note(worker, made, reason, actor)
+        return made
+
+    async def trial(
+        self,
+        source_id: str,
+        *,
+        commits: Sequence[str] = (),
+        restore: Mapping[FlowKey, FlowRevision] | None = None,
+        as_they_were: bool = False,
+        mode: Mode | None = None,
+    ) -> Trial:
+        """Return what `open` (`as_they_were`: `put_back`) would do; raises as it would."""
+        worker = self._sources.get(source_id)
+        worker.publisher.refuse_read_only()
+        origin = await worker.publisher.opened()
+        if as_they_were:
+            undo_of = await asyncio.to_thread(put_back, origin, _some(commits))
+        else:
+            undo_of = await self._undo(worker, commits, restore)
+        wish = _wish(worker, undo_of, "", Actor("Headwater"), Told())
+        return await asyncio.to_thread(undo_of.tried, origin, wish.build, _mode(worker, mode))
+
+    # -- private ---------------------------------------------------------------------------------
+
+    async def _undo(
+        self,
+        worker: SourceWorker,
+        commits: Sequence[str],
+        restore: Mapping[FlowKey, FlowRevision] | None,
+    ) -> Undo:
+        if bool(commits) == bool(restore):
+            message = "give the commits to revert, or the flows to restore"
+            raise Invalid(message)
+        origin = await worker.publisher.opened()
+        if restore:
+            return await revisions_back(worker.parts, restore)
+        return await asyncio.to_thread(undo, origin, _some(commits))
+
+    async def _made(self, worker: SourceWorker, wish: Wish, mode: Mode) -> Changeset:
+        if mode == "push":
+            try:
+                return await self._pushed(worker, wish)
+            except PushRefused:
+                pass  # the branch is protected: somebody has to agree
+        made = await worker.proposer.propose(wish)
+        if made is None:
+            raise Conflict("nothing would change: the branch says that already")
+        return made
+
+    async def _pushed(self, worker: SourceWorker, wish: Wish) -> Changeset:
+        now = worker.parts.clock.now()
+        before = worker.source.last_applied
+        sha = await worker.publisher.land(wish.build)
+        if sha == before:
+            raise Conflict("nothing would change: the branch says that already")
+        made = Changeset(
+            id=wish.id,
+            source_id=wish.source_id,
+            tenant=wish.tenant,
+            title=wish.title,
+            owner=wish.actor.name,
+            description=wish.description,
+            owner_email=wish.actor.email,
+            kind=wish.kind,
+            state="MERGED",
+            base_commit=before,
+            commit_sha=sha,
+            created_at=now,
+            updated_at=worker.parts.clock.now(),
+        )
+        await worker.parts.sources.changesets.save(made)
+        return await worker.progress.look(made)
+
+    async def _note(self, worker: SourceWorker, made: Changeset, reason: str, actor: Actor) -> None:
+        entry = AuditEntry(
+            tenant=made.tenant,
+            at=worker.parts.clock.now(),
+            actor=actor.name,
+            action="source.revert",
+            target=f"source/{worker.id}",
+            reason=reason,
+            detail={"changeset": made.id, "commit": made.commit_sha, "title": made.title},
+        )
+        await self._sources.shared.audit.add(entry)
+
+
+def _wish(worker: SourceWorker, undo_of: Undo, reason: str, actor: Actor, told: Told) -> Wish:
+    """Return an undo as a wish."""
+    changeset_id = execution_id()
+    title = told.title or undo_of.title
+    parts = [quoted(reason), *undo_of.notes, *told.notes]
+    return Wish(
+        id=changeset_id,
+        source_id=worker.id,
+        tenant=undo_of.tenant or worker.spec.tenant,
+        title=title,
+        actor=actor,
+        build=undo_of.built(title, reason, actor, changeset_id),
+        description="\n\n".join(part for part in parts if part),
+        kind="revert",
+        branch=revert_branch(undo_of.bad, undo_of.flow_id),
+    )
+
+
+def _mode(worker: SourceWorker, asked: Mode | None) -> Mode:
+    """Return how a revert is published; a source that takes pull requests only stays one."""
+    allowed = worker.publisher.mode
+    return "pr" if allowed == "pr" or asked == "pr" else "push"
+
+
+def _some(commits: Sequence[str]) -> Sequence[str]:
+    if not commits or len(commits) > MOST_COMMITS:
+        message = f"name 1 to {MOST_COMMITS} commits"
+        raise Invalid(message)
+    return list(dict.fromkeys(commits))

@@ -1,0 +1,145 @@
+"""Changesets of every source: made, submitted, followed to the end, given up."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from app.db.audit import AuditEntry
+from app.db.changesets import OPEN, Changeset, ChangesetStore
+from app.errors import Conflict, HeadwaterError, NotFound
+from app.sync.changesets.following import delete_branch
+from app.sync.model import Actor, HookEvent
+from app.sync.reporting import Report
+from app.sync.sources import SourceSet
+from app.sync.timing import Timing
+from app.telemetry import get_logger
+
+_LOG = get_logger(__name__)
+_AGAIN_SECONDS = 60.0
+_MOST = 200
+_DELAYED = ("COMMITTED", "PUSHED")
+_OF_PULLS = frozenset({"pull", "check", "suite", "review"})
+
+
+class Changesets:
+    """Changesets by id, whatever source they are of."""
+
+    def __init__(self, sources: SourceSet, timing: Timing) -> None:
+        """Work on `sources`; what is delayed is tried again by `timing`."""
+        self._sources = sources
+        self._timing = timing
+        self._shared = sources.shared
+
+    @property
+    def store(self) -> ChangesetStore:
+        """Where they are kept."""
+        return self._shared.sources.changesets
+
+    async def start(self) -> None:
+        """Begin to follow: what a crash interrupted is taken up soon."""
+        self.store.heard.append(self._changed)
+        self._timing.after(1.0, "changesets at start", self.sweep)
+        self._timing.hourly("changesets", self.sweep)
+
+    async def find(
+        self,
+        tenant: str,
+        *,
+        source_id: str | None = None,
+        states: Sequence[str] = (),
+        limit: int = 100,
+    ) -> list[Changeset]:
+        """Return the newest changesets of a tenant, newest first."""
+        return await self.store.find(tenant=tenant, source_id=source_id, states=states, limit=limit)
+
+    async def get(self, tenant: str, changeset_id: str) -> Changeset:
+        """Return a changeset as it stands now; raises `NotFound`."""
+        changeset = await self.store.get(changeset_id)
+        if changeset.tenant != tenant:
+            message = f"there is no changeset {changeset_id} in tenant {tenant}"
+            raise NotFound(message)
+        return await self._looked_at(changeset)
+
+    async def abandon(
+        self, tenant: str, changeset_id: str, *, actor: Actor, reason: str
+    ) -> Changeset:
+        """Give a changeset up: its pull request is closed, its branch deleted, its drafts freed.
+
+        Raises:
+            NotFound: when there is none. Conflict: when it is merged, or ended already.
+        """
+        changeset = await self.get(tenant, changeset_id)
+        if changeset.state != "DRAFT" and (not changeset.is_open or changeset.state == "MERGED"):
+            message = f"changeset {changeset_id} is {changeset.state}; it cannot be given up"
+            raise Conflict(message)
+        await self._withdraw(changeset)
+        now = self._shared.clock.now()
+        made = replace(changeset, state="ABANDONED", error="", updated_at=now)
+        await self.store.save(made)
+        await self._shared.sources.drafts.release(made.id)
+        await self._shared.audit.add(
+            AuditEntry(
+                tenant=tenant,
+                at=now,
+                actor=actor.name,
+                action="changeset.abandon",
+                target=f"changeset/{made.id}",
+                reason=reason,
+            )
+        )
+        return made
+
+    async def _withdraw(self, changeset: Changeset) -> None:
+        """Take a changeset back from the forge and the remote."""
+        worker = self._sources.get(changeset.source_id)
+        if changeset.pull_number is not None and worker.parts.forge is not None:
+            await worker.parts.forge.close_pull(changeset.pull_number)
+        if changeset.branch and changeset.commit_sha and changeset.state != "COMMITTED":
+            origin = await worker.publisher.opened()
+            with suppress(Conflict):  # somebody pushed more to it: it is theirs now
+                await asyncio.to_thread(
+                    delete_branch, origin, changeset.branch, changeset.commit_sha
+                )
+
+    # -- following -------------------------------------------------------------------------------
+
+    async def reported(self, report: Report) -> None:
+        """Hear of a run: what it made active, and what conflicts with it now."""
+        await self._look_at(source_id=report.source.id)
+
+    async def hinted(self, event: HookEvent) -> None:
+        """Hear what a forge hints at."""
+        if event.event not in _OF_PULLS:
+            return
+        for each in await self.store.find(source_id=event.source_id, states=OPEN, limit=_MOST):
+            if event.number in (None, each.pull_number) or event.sha == each.commit_sha:
+                await self._looked_at(each)
+
+    async def sweep(self) -> None:
+        """Look at everything that is on its way: hints get lost."""
+        await self._look_at()
+
+    async def _look_at(self, source_id: str | None = None) -> None:
+        for each in await self.store.find(source_id=source_id, states=OPEN, limit=_MOST):
+            await self._looked_at(each)
+
+    async def _looked_at(self, changeset: Changeset) -> Changeset:
+        try:
+            worker = self._sources.get(changeset.source_id)
+        except NotFound:
+            return changeset  # its source was removed
+        try:
+            return await worker.progress.look(changeset)
+        except HeadwaterError as error:
+            _LOG.info("changeset not looked at", changeset=changeset.id, reason=error.message)
+            return changeset
+
+    def _changed(self, changeset: Changeset) -> None:
+        """Try again soon what a forge or remote that did not answer has delayed."""
+
+        async def again() -> None:
+            await self._looked_at(await self.store.get(changeset.id))
+
+        if changeset.error and changeset.state in _DELAYED:
+            self._timing.after(_AGAIN_SECONDS, f"changeset {changeset.id}", again)
