@@ -10,21 +10,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.config import SourceSettings
-from app.errors import BadRequest, RefNotFound
+from app.errors import BadRequest, Conflict, RefNotFound
 from app.git.draft import Draft, Person
 from app.git.ignore import Ignored
 from app.git.layout import Layout, Place
 from app.git.location import Access, Credentials, Location, SshKey, local, own, remote
+from app.git.manifest import MANIFEST, Manifest, read_manifest
 from app.git.mirror import Mirror
+from app.git.names import check_oid
 from app.git.process import Limits
+from app.git.refs import TAGS
 from app.git.signing import SigningKey
 from app.git.survey import SizeLimits
-from app.git.tips import TipChange
+from app.git.tips import TipChange, local_name
 from app.git.trees import blob_of
 from app.git.worktree import WorkingFolder
 from app.git.writer import Writer
 from app.sync.folder import write_files
 from app.sync.ownership import Refusal
+from app.sync.selecting import missing, select
 from app.sync.specs import check_address, with_credentials
 
 IGNORE_FILE = ".headwaterignore"
@@ -64,6 +68,8 @@ def locate(spec: SourceSettings, home: Home) -> Site:
     if home.is_foreign:
         check_address(spec, home.configured)
     if repo is None:
+        if spec.ref_kind[0] not in ("", "branch"):
+            raise BadRequest("git.ref: a repository of our own has branches only")
         return Site(own(spec.ref_kind[1]), folder / "flows.git")
     if "://" in repo and not repo.startswith("file://"):
         return Site(remote(repo, allow_http=True), folder / _name(repo))
@@ -109,7 +115,9 @@ class Origin:
         """
         self.site = locate(spec, home)
         known = with_credentials(spec, home.configured)
-        self.ref = spec.ref_kind[1]
+        self.kind, self.ref = spec.ref_kind
+        self._followed: str | None = None
+        """The full name of the ref that the last look found."""
         self.layout = layout_of(spec)
         self.standing: Callable[[str, str], Refusal | None] = lambda *_: None
         """Why a namespace is not the source's; set by each run that has several to choose from."""
@@ -126,8 +134,10 @@ class Origin:
         self._folder = self._working_folder()
         self._folder_lock = threading.Lock()
         self._ignored = Ignored("")
+        self.manifest = Manifest()
+        """What the repository says of itself at the tip."""
         self.rules = ""
-        """The blob of `.headwaterignore`, "" for none."""
+        """What identifies `.headwaterignore` and `headwater.yaml`, "" for neither."""
         self.clock = clock
         key = spec.signing_key_file
         self._signing = SigningKey(key) if key is not None else None
@@ -139,16 +149,27 @@ class Origin:
         return WorkingFolder(folder, self.mirror, self.layout, limits=self.limits)
 
     def follow_rules(self, tip: str) -> bool:
-        """Read `.headwaterignore` at the tip; return whether it is another one than before."""
-        root = self.layout.root
-        path = f"{root}/{IGNORE_FILE}" if root else IGNORE_FILE
-        blob = blob_of(self.mirror.objects, tip, path) or ""
-        if blob == self.rules:
+        """Read `.headwaterignore` and `headwater.yaml` at the tip; return whether they changed."""
+        blobs = {name: self._at_root(tip, name) for name in (IGNORE_FILE, MANIFEST)}
+        rules = "-".join(blob for blob in blobs.values() if blob)
+        if rules == self.rules:
             return False
-        text = self.mirror.objects.read(blob, limit=_MOST_RULES) if blob else b""
-        self._ignored = Ignored(text.decode("utf-8", "replace"))
-        self.rules = blob
+        texts = {name: self._small(blob) for name, blob in blobs.items()}
+        path = f"{self.layout.root}/{MANIFEST}".lstrip("/")
+        self.manifest = (
+            read_manifest(path, texts[MANIFEST], self.layout.style) if blobs[MANIFEST] else Manifest()
+        )
+        lines = (texts[IGNORE_FILE].decode("utf-8", "replace"), *self.manifest.ignore)
+        self._ignored = Ignored("\n".join(lines))
+        self.rules = rules
         return True
+
+    def _at_root(self, tip: str, name: str) -> str:
+        path = f"{self.layout.root}/{name}".lstrip("/")
+        return blob_of(self.mirror.objects, tip, path) or ""
+
+    def _small(self, blob: str) -> bytes:
+        return self.mirror.objects.read(blob, limit=_MOST_RULES) if blob else b""
 
     def is_ignored(self, path: str) -> bool:
         """Return whether a path of the repository is nothing to us, by the rules at the tip."""
@@ -172,33 +193,40 @@ class Origin:
         None: a repository of our own that has no commit yet.
 
         Raises:
-            RefNotFound: when the remote has no such branch or tag.
+            RefNotFound: when the remote has no such branch, tag or version.
             RemoteUnreachable, AuthFailed: by the remote.
         """
         if self._folder is not None:
             with self._folder_lock:
                 return self._folder.snapshot()
+        if self.kind == "commit":
+            return check_oid(self.ref)
         listing = self.mirror.ls_remote()
-        for name in (f"refs/heads/{self.ref}", f"refs/tags/{self.ref}", self.ref):
-            if name in listing:
-                return listing[name]
+        self._followed = select(self.kind, self.ref, listing)
+        if self._followed is not None:
+            return listing[self._followed]
         if self.site.location.is_own:
             return None
-        raise RefNotFound(f"{self.site.location} has no branch or tag {self.ref!r}")
+        raise RefNotFound(f"{self.site.location} has {missing(self.kind, self.ref)}")
 
     def fetch(self, seen: str) -> tuple[str, TipChange | None]:
         """Bring our copy up to what was seen; return the tip and, if it moved here, its change."""
         change = None
-        if not self.site.location.is_own and self._local() != seen:
+        if not self.site.location.is_own and not self._is_here(seen):
             changes = self.mirror.fetch()
-            change = next((each for each in changes if each.branch == self.ref), None)
-        return self.mirror.tip(self.ref), change
+            change = next((each for each in changes if each.ref == self._followed), None)
+        if self.kind != "commit":
+            return self.mirror.tip(self._followed or self.ref), change
+        if not self.mirror.has(seen):
+            raise RefNotFound(f"{self.site.location} has {missing(self.kind, self.ref)}")
+        return seen, None
 
-    def _local(self) -> str | None:
-        try:
-            return self.mirror.tip(self.ref)
-        except RefNotFound:
-            return None
+    def _is_here(self, seen: str) -> bool:
+        """Return whether our copy of the followed ref is what the remote has."""
+        if self._followed is None:
+            return self.mirror.has(seen)
+        found = self.mirror.objects.info(local_name(self._followed))
+        return found is not None and found.oid == seen
 
     def write(self, make: Callable[[str | None], Draft]) -> str:
         """Publish a commit on the followed branch; return it, or the tip if nothing changes.
@@ -213,6 +241,11 @@ class Origin:
                 draft = make(self._folder.snapshot()).check()
                 write_files(self.site.working_folder, draft.changes)
                 return self._folder.snapshot() or ""
+        if self.kind not in ("", "branch") or (self._followed or "").startswith(TAGS):
+            message = (
+                f"the source follows {self.kind or 'tag'} {self.ref}: only branches are edited"
+            )
+            raise Conflict(message)
         return self.writer().change(self.ref, make)
 
     def writer(self) -> Writer:

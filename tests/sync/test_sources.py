@@ -1,4 +1,4 @@
-"""Several sources on one node: who owns what, tenants by folder, the layout of Kestra's own tasks."""
+"""Several sources on one node: who owns what, tenants by folder, the layout of Kestra itself."""
 
 from pathlib import Path
 from typing import Any
