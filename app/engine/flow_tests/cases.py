@@ -118,12 +118,10 @@ class CaseRun:
         live = self._engine.executor.make(execution, self._loaded, stored=True)
         renderer = Renderer(self._engine.environment(live), {}, Stepping(None, live))
         results, errors = await judged(Judge(live, renderer), self._case.assertions)
-        state = self._state(execution)
-        if state is not None:
+        if refused := self._engine.refusals.told:  # all else follows from it
+            return results, _failures(execution, refused)
+        if (state := self._state(execution)) is not None:
             results.insert(0, state)
-        refused = self._engine.refusals.told
-        if refused:
-            errors = [*_failures(execution, refused), *errors]
         return results, errors
 
     def _state(self, execution: Execution) -> AssertionResult | None:
