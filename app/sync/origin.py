@@ -137,7 +137,7 @@ class Origin:
         self.manifest = Manifest()
         """What the repository says of itself at the tip."""
         self.rules = ""
-        """What identifies `.headwaterignore` and `headwater.yaml`, "" for neither."""
+        """What identifies the patterns of ignored files, "" for none."""
         self.clock = clock
         key = spec.signing_key_file
         self._signing = SigningKey(key) if key is not None else None
@@ -149,18 +149,23 @@ class Origin:
         return WorkingFolder(folder, self.mirror, self.layout, limits=self.limits)
 
     def follow_rules(self, tip: str) -> bool:
-        """Read `.headwaterignore` and `headwater.yaml` at the tip; return whether they changed."""
+        """Read `.headwaterignore` and `headwater.yaml` at the tip.
+
+        Returns whether other files are ignored than before.
+        """
         blobs = {name: self._at_root(tip, name) for name in (IGNORE_FILE, MANIFEST)}
-        rules = "-".join(blob for blob in blobs.values() if blob)
-        if rules == self.rules:
-            return False
         texts = {name: self._small(blob) for name, blob in blobs.items()}
         path = f"{self.layout.root}/{MANIFEST}".lstrip("/")
-        self.manifest = (
-            read_manifest(path, texts[MANIFEST], self.layout.style) if blobs[MANIFEST] else Manifest()
+        said = read_manifest(path, texts[MANIFEST], self.layout.style) if blobs[MANIFEST] else None
+        self.manifest = said or Manifest()
+        patterns = "\n".join(self.manifest.ignore)
+        rules = blobs[IGNORE_FILE] + (
+            hashlib.sha256(patterns.encode()).hexdigest() if patterns else ""
         )
-        lines = (texts[IGNORE_FILE].decode("utf-8", "replace"), *self.manifest.ignore)
-        self._ignored = Ignored("\n".join(lines))
+        if rules == self.rules:
+            return False
+        lines = texts[IGNORE_FILE].decode("utf-8", "replace")
+        self._ignored = Ignored(f"{lines}\n{patterns}")
         self.rules = rules
         return True
 

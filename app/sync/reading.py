@@ -14,6 +14,7 @@ from app.sync.origin import Origin
 from app.sync.passes import Parts, Pass, Settled
 from app.sync.rewriting import judge
 from app.sync.validation import Verdict, validate
+from app.sync.verifying import is_judged_anew, verify_signatures
 
 _BATCH = 32
 """Flows that are parsed before the thread looks up again."""
@@ -31,8 +32,10 @@ async def resolve(parts: Parts, now: Pass) -> None:
         raise Settled("NOOP", "the repository has no commit yet")
     now.seen = seen
     now.again, parts.again = parts.again, False
-    if parts.done == (seen, now.source.last_attempted) and not await _wanted(parts, now):
-        now.tip = now.source.last_attempted
+    kept_out = not await is_judged_anew(parts, seen)
+    done = kept_out or parts.done == (seen, now.source.last_attempted)
+    if done and not await _wanted(parts, now):
+        now.tip = parts.held if kept_out else now.source.last_attempted
         raise Settled("NOOP")
 
 
@@ -55,6 +58,7 @@ async def verify(parts: Parts, now: Pass) -> None:
     """Look at the tip: a commit that cannot be read fails here, before anything is written."""
     origin = parts.repository
     await judge(parts, now)
+    await verify_signatures(parts, now)
     now.root_missing = await asyncio.to_thread(_is_root_missing, origin, now.tip or "")
     if await asyncio.to_thread(origin.follow_rules, now.tip or ""):
         parts.indexer.forget()
@@ -94,7 +98,8 @@ async def load(parts: Parts, now: Pass) -> None:
     )
     layout = parts.repository.layout
     now.changed, now.survey = loaded
-    now.found = [of_layout(each, layout) for each in now.survey.findings]
+    seen = (*now.survey.findings, *parts.repository.manifest.findings)
+    now.found = [of_layout(each, layout) for each in seen]
     now.active = await activation.flows(now.source.id, {tree.key for tree in now.changed})
 
 
