@@ -44,6 +44,10 @@ _UPDATE = (
     " plan = ?, tests = ?, checks = ?, error = ?, ended_at = ?, scope = ?, touched = ?"
     " WHERE id = ? AND state IN ('queued', 'running')"
 )
+_DROP = (
+    "UPDATE pull_job SET state = 'superseded', ended_at = ? WHERE id = ?"
+    " AND state IN ('queued', 'running')"
+)
 _CHECKS = "UPDATE pull_job SET checks = ? WHERE id = ?"
 _AGAIN = "UPDATE pull_job SET state = 'queued' WHERE source_id = ? AND state = 'running'"
 _FORGET = (
@@ -188,6 +192,10 @@ class PullStore:
         """Note that nobody needs a review, nor others of the same pull request, any more."""
         row = (at, review.source_id, review.number, review.head_sha)
         await self._database.submit([Write(_SUPERSEDE, [row])])
+
+    async def drop(self, review: Review, at: int) -> None:
+        """Note that one review is not needed any more."""
+        await self._database.submit([Write(_DROP, [(at, review.id)])])
 
     async def next(self, source_id: str) -> Review | None:
         """Return the review of a source that waits longest."""

@@ -1,0 +1,84 @@
+"""What merging would do: the plan of the merged tree against the tip of the base (blocking)."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from app.db.records import StoredFinding
+from app.flows.typenames import Types
+from app.sync.findings import Found
+from app.sync.origin import Origin
+from app.sync.planning.memory import Memory
+from app.sync.planning.plan import ChangePlan, make_change_plan
+from app.sync.planning.tree import TreeView
+from app.sync.review.merging import MergeResult
+
+
+class Judgement(NamedTuple):
+    """A plan, and the tree that it is about."""
+
+    plan: ChangePlan
+    tree: TreeView
+
+    @property
+    def touched(self) -> tuple[str, ...]:
+        """`tenant/namespace` of what changes, or becomes wrong by it."""
+        names = {(each.tenant, each.namespace) for each in self.plan.namespaces}
+        names |= {each.namespace for each in self.plan.findings if each.namespace[0]}
+        return tuple(sorted(f"{tenant}/{namespace}" for tenant, namespace in names))
+
+
+class Judge:
+    """Plans merge results. What was read of files is remembered, and the last base of a source."""
+
+    def __init__(self, types: Types) -> None:
+        """Know the types of tasks and triggers."""
+        self._memory = Memory(types)
+        self._bases: dict[str, TreeView] = {}
+
+    def judge(
+        self, source_id: str, origin: Origin, result: MergeResult, now: datetime
+    ) -> Judgement:
+        """Return what the merged tree changes; `now`: triggers fire after it."""
+        base = self._bases.get(source_id)
+        if base is None or base.label != result.sides.base or base.layout != origin.layout:
+            base = self._view(origin, result.sides.base)
+            self._bases[source_id] = base
+        tree = self._view(origin, result.tree)
+        return Judgement(make_change_plan(base, tree, now=now), tree)
+
+    def _view(self, origin: Origin, tree: str) -> TreeView:
+        mirror = origin.mirror
+        return TreeView.of_commit(
+            mirror.disk.launcher,
+            mirror.objects,
+            tree,
+            origin.layout,
+            self._memory,
+            limits=origin.limits,
+        )
+
+
+def standing(stored: Iterable[StoredFinding], judged: Judgement) -> Sequence[Found]:
+    """Return what was wrong before in the namespaces that change, and is not mended by it."""
+    touched = set(judged.touched)
+    told = {(each.path, each.code) for each in judged.plan.findings}
+    mended = {path for flow in judged.plan.flows for path in (flow.path, flow.old_path)}
+    return [
+        Found(
+            (each.tenant, each.namespace),
+            each.path,
+            each.code,
+            each.severity,
+            each.message,
+            each.fix,
+            each.line,
+            each.column,
+            each.pointer,
+            each.flow_id,
+        )
+        for each in stored
+        if f"{each.tenant}/{each.namespace}" in touched
+        and each.path not in mended
+        and (each.path, each.code) not in told
+    ]

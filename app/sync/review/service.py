@@ -1,0 +1,278 @@
+"""Reviews of pull requests: hints and moves of the base come in, checks and comments go out."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack
+from functools import partial
+
+from app.db.audit import AuditStore
+from app.db.pulls import Pull, PullStore, Review
+from app.errors import HeadwaterError, NotFound
+from app.flows.typenames import Types
+from app.git.history import changes_between
+from app.git.mirror import Mirror
+from app.ports import Clock, FlowTests
+from app.sync.inbox import Inbox
+from app.sync.origin import Origin
+from app.sync.planning.plan import ChangePlan
+from app.sync.reporting import Report, Reporter
+from app.sync.review import checks
+from app.sync.review.bench import Bench, concerns, context_suffix, forge_of
+from app.sync.review.intake import Intake
+from app.sync.review.judging import Judge
+from app.sync.review.making import Facts, Maker
+from app.sync.review.merging import forget_head
+from app.sync.review.orders import Orders, PinVerbs
+from app.sync.review.queue import ReviewQueue
+from app.sync.review.telling import Teller, withdraw
+from app.sync.sources import SourceSet
+from app.sync.timing import Timing
+from app.sync.worker import SourceWorker
+from app.telemetry import get_logger
+
+_LOG = get_logger(__name__)
+_DAY = 24 * 3_600_000_000
+_KEPT_DAYS = 30
+_SWEEP_SECONDS = 300.0
+"""How often the open pull requests are looked through: what no webhook told of is found."""
+
+
+async def _no_facts(plan: ChangePlan) -> ChangePlan:
+    return plan
+
+
+class Reviews:
+    """Reviews of all sources that have a forge."""
+
+    def __init__(
+        self,
+        workers: SourceSet,
+        store: PullStore,
+        audit: AuditStore,
+        clock: Clock,
+        types: Types,
+        pins: PinVerbs,
+        *,
+        tests: FlowTests | None = None,
+        facts: Facts = _no_facts,
+    ) -> None:
+        """Nothing happens before `start`."""
+        self._bench = Bench(workers, store, audit, clock, tests)
+        self.orders = Orders(self._bench, pins, self._again)
+        self._intake = Intake(self._bench, self.orders, self._enqueue, self._close)
+        self._maker = Maker(self._bench, Judge(types), facts, self._enqueue)
+        self._queues: dict[str, ReviewQueue] = {}
+        self._timing = Timing(_SWEEP_SECONDS)
+        self._stack = AsyncExitStack()
+        self._group: asyncio.TaskGroup | None = None
+        self._beside: set[asyncio.Task[None]] = set()
+        self._swept = asyncio.Event()
+
+    def listen(self, inbox: Inbox, reporter: Reporter) -> None:
+        """Hear of deliveries and of syncs; before either starts, so that none is missed."""
+        inbox.heard.append(self._intake.hear)
+        reporter.heard.append(self._base_moved)
+
+    async def start(self) -> None:
+        """Take up what an earlier process left, and look for what nobody told of."""
+        self._group = await self._stack.enter_async_context(asyncio.TaskGroup())
+        for worker in self._bench.workers:
+            if worker.parts.forge is not None:
+                self._queue(worker)
+        self._timing.start()
+        self._timing.poll(self.sweep)
+        self._timing.hourly("reviews", self._forget)
+        self._spawn(self.sweep, "pull requests")
+
+    async def stop(self) -> None:
+        """End; what waits is made after the next start."""
+        self._timing.stop()
+        for queue in self._queues.values():
+            queue.stop()
+        self._queues.clear()
+        for task in self._beside:
+            task.cancel()
+        self._group = None
+        await self._stack.aclose()
+
+    # -- what is known ---------------------------------------------------------------------------
+
+    async def pulls(self, source_id: str | None = None, state: str | None = None) -> list[Pull]:
+        """Return pull requests, newest first; raises `NotFound` when there is no such source."""
+        if source_id is not None:
+            self._bench.workers.get(source_id)
+        return await self._bench.store.find(source_id, state=state)
+
+    async def pull(self, source_id: str, number: int) -> Pull:
+        """Return a pull request; raises `NotFound`."""
+        self._bench.workers.get(source_id)
+        found = await self._bench.store.get(source_id, number)
+        if found is None:
+            message = f"source {source_id} has heard of no pull request {number}"
+            raise NotFound(message)
+        return found
+
+    async def reviews(self, source_id: str, number: int, limit: int = 20) -> list[Review]:
+        """Return the reviews of a pull request, newest first; raises `NotFound`."""
+        await self.pull(source_id, number)
+        return await self._bench.store.reviews(source_id, number, limit=limit)
+
+    async def last(self, source_id: str, number: int) -> Review:
+        """Return the newest review that came to an end; raises `NotFound`."""
+        await self.pull(source_id, number)
+        done = await self._bench.store.reviews(source_id, number, states=("done",), limit=1)
+        if not done:
+            message = f"pull request {number} of source {source_id} was not reviewed yet"
+            raise NotFound(message)
+        return done[0]
+
+    async def settled(self) -> None:
+        """Wait until no review waits that can be made now."""
+        await self._swept.wait()
+        for queue in list(self._queues.values()):
+            await queue.settled()
+        if self._beside:
+            await asyncio.wait(set(self._beside))
+
+    # -- what happens ----------------------------------------------------------------------------
+
+    async def sweep(self) -> None:
+        """Review open pull requests whose head has no review, and close what is not open."""
+        for worker in self._bench.workers:
+            if worker.parts.forge is None:
+                continue
+            try:
+                await self._sweep(worker)
+            except HeadwaterError as error:  # the next sweep is soon
+                _LOG.warning("pull requests not read", source=worker.id, error=error.message)
+        self._swept.set()
+
+    async def _sweep(self, worker: SourceWorker) -> None:
+        store = self._bench.store
+        found = await forge_of(worker).pulls()
+        for pull in found:
+            if not concerns(worker, self._bench.workers, pull.base_ref):
+                continue
+            states = ("queued", "running", "done")
+            if not await store.reviews(
+                worker.id, pull.number, head=pull.head_sha, states=states, limit=1
+            ):
+                await self._intake.look(worker, pull.number, "sweep")
+        numbers = {each.number for each in found}
+        for known in await store.find(worker.id, state="open"):
+            if known.number not in numbers:
+                await self._intake.look(worker, known.number, "sweep")
+
+    async def _base_moved(self, report: Report) -> None:
+        """Review anew what touches the namespaces that other commits changed meanwhile."""
+        tip = report.run.new_commit
+        worker = self._worker(report.source.id)
+        if worker is None or tip is None or worker.parts.forge is None:
+            return
+        for pull in await self._bench.store.find(worker.id, state="open"):
+            reviews = await self._bench.store.reviews(
+                worker.id, pull.number, head=pull.head_sha, states=("done",), limit=1
+            )
+            for review in reviews:
+                origin = worker.parts.repository
+                if await asyncio.to_thread(_is_stale, origin, review, tip):
+                    await self._intake.look(worker, pull.number, "base")
+
+    async def _again(self, worker: SourceWorker, number: int, cause: str) -> None:
+        await self._intake.look(worker, number, cause)
+
+    async def _enqueue(self, worker: SourceWorker, review: Review) -> None:
+        """Store a review to make; those that it supersedes end."""
+        queue = self._queue(worker)
+        before = await self._bench.store.enqueue(review)
+        for old in before:
+            if old.checks and old.head_sha != review.head_sha:
+                self._spawn(partial(withdraw, forge_of(worker), old), "superseded checks")
+        if queue.is_busy:
+            self._spawn(partial(self._tell_queued, worker, review), "queued check")
+        queue.wake()
+        queue.supersede(before)  # last: it may be the review that found the newer head
+
+    async def _tell_queued(self, worker: SourceWorker, review: Review) -> None:
+        """Show that a review waits: never as a failure."""
+        suffix = context_suffix(worker, self._bench.workers)
+        teller = Teller(forge_of(worker), self._bench.store, review, suffix)
+        await teller.remember()
+        await teller.tell(checks.VALIDATE, checks.QUEUED)
+
+    async def _close(self, worker: SourceWorker, pull: Pull) -> None:
+        """Let go of a pull request that is over."""
+        store, at = self._bench.store, self._bench.clock.now()
+        if pull.state == "open":
+            await store.close(worker.id, pull.number, at)
+        states = ("queued", "running")
+        for review in await store.reviews(worker.id, pull.number, states=states):
+            await store.drop(review, at)
+            self._queue(worker).supersede([review])
+        if worker.parts.origin is not None:
+            await asyncio.to_thread(forget_head, worker.parts.origin.mirror, pull.number)
+
+    async def _forget(self) -> None:
+        await self._bench.store.forget(self._bench.clock.now() - _KEPT_DAYS * _DAY)
+
+    def _queue(self, worker: SourceWorker) -> ReviewQueue:
+        queue = self._queues.get(worker.id)
+        if queue is None:
+            queue = ReviewQueue(worker.id, self._bench.store, self._maker.make, self._maker.fail)
+            self._queues[worker.id] = queue
+            if self._group is not None:
+                queue.start(self._group)
+        return queue
+
+    def _worker(self, source_id: str) -> SourceWorker | None:
+        try:
+            return self._bench.workers.get(source_id)
+        except NotFound:
+            return None
+
+    def _spawn(self, work: Callable[[], Awaitable[None]], name: str) -> None:
+        """Do something beside; what goes wrong is logged."""
+
+        async def guarded() -> None:
+            try:
+                await work()
+            except HeadwaterError as error:
+                _LOG.info("not told", what=name, error=error.message)
+            except Exception:  # noqa: BLE001 - one failure must not end the group
+                _LOG.exception("not told", what=name)
+
+        if self._group is not None:
+            task = self._group.create_task(guarded(), name=name)
+            self._beside.add(task)
+            task.add_done_callback(self._beside.discard)
+
+
+def _is_stale(origin: Origin, review: Review, tip: str) -> bool:
+    """Return whether what a review says may be wrong on a newer base (blocking)."""
+    if review.base_sha == tip or not review.base_sha:
+        return False
+    changed = _changed(origin, origin.mirror, review.base_sha, tip)
+    if changed is None or "conflicts" in review.plan:
+        return True
+    return not changed.isdisjoint(review.touched)
+
+
+def _changed(origin: Origin, mirror: Mirror, old: str, new: str) -> set[str] | None:
+    """Return `tenant/namespace` of what differs; None when more than namespaces may."""
+    if not (mirror.has(old) and mirror.has(new)):
+        return None
+    root = origin.layout.root
+    paths = [each.path for each in changes_between(mirror.disk.launcher, old, new, root=root)]
+    return _namespaces(origin, paths)
+
+
+def _namespaces(origin: Origin, paths: Iterable[str]) -> set[str] | None:
+    found: set[str] = set()
+    for path in paths:
+        place = origin.layout.place(path)
+        if place is None:
+            continue
+        if not place.namespace:
+            return None  # rules and settings concern everything
+        found.add(f"{place.tenant}/{place.namespace}")
+    return found
