@@ -25,6 +25,7 @@ from app.db.key_values import SqlKeyValues, forget_expired
 from app.db.logs import SqlLogs
 from app.db.metrics import SqlMetrics
 from app.db.nodes import next_epoch
+from app.db.overlays import OverlayStore
 from app.db.purge import SqlArchive
 from app.db.retention import forget_claims
 from app.db.slots import SqlSlots
@@ -58,6 +59,7 @@ from app.runners.choice import NodeRunners
 from app.runners.jq import JqChildren
 from app.storage import LocalStorage
 from app.storage.key_file import key_of
+from app.sync.overlays import Overlays, Stored
 from app.sync.service import SyncService
 from app.triggers.alarm import ScheduledAlarm
 from app.triggers.parts import TriggerParts
@@ -118,6 +120,7 @@ class Node:
         self.trigger_states = TriggerStore(self.database)
         self.triggers: Triggers
         self.trigger_verbs: TriggerVerbs
+        self.overlays: Overlays
         self.webhooks: Webhooks
         self.sync: SyncService
         self.suspects: Suspects
@@ -139,6 +142,7 @@ class Node:
         self.scheduler.add_job(self.tidy, "interval", minutes=5, next_run_time=datetime.now(UTC))
         self.scheduler.start()
         await self.triggers.start()
+        await self.overlays.start()
         settle_memory()
         self.ready = True
 
@@ -195,7 +199,9 @@ class Node:
         )
         self.evaluations = Evaluations(self.executor, environment)
         self._trigger(Previews(self.executor, environment, self.clock), parts)
-        actions.triggers = self.trigger_verbs
+        stored = Stored(OverlayStore(self.database), self.flows)
+        self.overlays = Overlays(stored, self.clock, self.sync.timing, self.trigger_verbs)
+        actions.triggers = self.overlays
         actions.commands, actions.executor = self.commands, self.executor
         self.commands.deletion = Deletion(actions.archive, self.storage, self.executor.finished)
 

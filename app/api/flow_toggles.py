@@ -1,10 +1,9 @@
 """Flows disabled, enabled, deleted by a list or by filters; one task of a flow replaced."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import Body, Depends
+from fastapi import Body, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,10 +21,11 @@ from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.validation import text_of
 from app.errors import Invalid
-from app.flows.edits import with_disabled, with_task
+from app.flows.edits import with_task
 from app.flows.parse import parse_document
 from app.ports import FlowRevision
 from app.sync.model import FlowWrite
+from app.sync.overlays import Word
 
 MAX_FLOWS = 1_000
 
@@ -36,6 +36,7 @@ router = Router(
     responses=problems_of(404, 409, 422, 503),
 )
 
+Why = Annotated[str, Query(max_length=1_000, description="Why, for those who come after.")]
 Names = Annotated[list[FlowName], Body(max_length=MAX_FLOWS)]
 
 _COUNT = answers_with(CountDocument)
@@ -43,33 +44,37 @@ _FOUND = [Depends(plain_filters)]
 
 
 @router.post("/disable/by-ids", summary="Disable several flows", responses=_COUNT)
-async def disable_several(tenant: Tenant, names: Names, node: Node) -> Response:
-    """Set `disabled: true` in the source of each of these flows, in one commit."""
-    return await _toggle(node, tenant, _named(node, tenant, names), disabled=True)
+async def disable_several(tenant: Tenant, names: Names, node: Node, reason: Why = "") -> Response:
+    """Disable each of these flows by an overlay: Git stays as it is."""
+    word = Word(ACTOR, reason)
+    return await _toggle(node, tenant, _named(node, tenant, names), word, disabled=True)
 
 
 @router.post("/enable/by-ids", summary="Enable several flows", responses=_COUNT)
-async def enable_several(tenant: Tenant, names: Names, node: Node) -> Response:
-    """Set `disabled: false` in the source of each of these flows, in one commit."""
-    return await _toggle(node, tenant, _named(node, tenant, names), disabled=False)
+async def enable_several(tenant: Tenant, names: Names, node: Node, reason: Why = "") -> Response:
+    """Enable each of these flows by an overlay: Git stays as it is."""
+    word = Word(ACTOR, reason)
+    return await _toggle(node, tenant, _named(node, tenant, names), word, disabled=False)
 
 
 @router.post(
     "/disable/by-query", summary="Disable all flows found", responses=_COUNT, dependencies=_FOUND
 )
 @takes_filters
-async def disable_found(request: Request, tenant: Tenant, node: Node) -> Response:
-    """Set `disabled: true` in the source of each flow that the filters find."""
-    return await _toggle(node, tenant, await found_by(request, node, tenant), disabled=True)
+async def disable_found(request: Request, tenant: Tenant, node: Node, reason: Why = "") -> Response:
+    """Disable each flow that the filters find by an overlay: Git stays as it is."""
+    found = await found_by(request, node, tenant)
+    return await _toggle(node, tenant, found, Word(ACTOR, reason), disabled=True)
 
 
 @router.post(
     "/enable/by-query", summary="Enable all flows found", responses=_COUNT, dependencies=_FOUND
 )
 @takes_filters
-async def enable_found(request: Request, tenant: Tenant, node: Node) -> Response:
-    """Set `disabled: false` in the source of each flow that the filters find."""
-    return await _toggle(node, tenant, await found_by(request, node, tenant), disabled=False)
+async def enable_found(request: Request, tenant: Tenant, node: Node, reason: Why = "") -> Response:
+    """Enable each flow that the filters find by an overlay: Git stays as it is."""
+    found = await found_by(request, node, tenant)
+    return await _toggle(node, tenant, found, Word(ACTOR, reason), disabled=False)
 
 
 @router.delete(
@@ -140,26 +145,9 @@ def _named(node: Services, tenant: str, names: Sequence[FlowName]) -> list[FlowR
 
 
 async def _toggle(
-    node: Services, tenant: str, flows: Sequence[FlowRevision], *, disabled: bool
+    node: Services, tenant: str, flows: Sequence[FlowRevision], word: Word, *, disabled: bool
 ) -> Response:
-    """Change the sources in one commit; answer how many flows are meant."""
-    sources = await node.flows.sources(flows)
-    changes = await asyncio.to_thread(_changes, flows, sources, disabled)
-    if changes:
-        verb = "Disable" if disabled else "Enable"
-        names = ", ".join(f"{each.namespace}.{each.flow_id}" for each in changes[:3])
-        more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
-        await node.sync.put_flows(tenant, changes, actor=ACTOR, message=f"{verb} {names}{more}")
+    """Override the flows; answer how many are meant."""
+    keys = [(tenant, each.namespace, each.flow_id) for each in flows]
+    await node.overlays.disable_flows(keys, word, disabled=disabled)
     return Json({"count": len(flows)})
-
-
-def _changes(
-    flows: Sequence[FlowRevision], sources: dict[str, str], disabled: bool
-) -> list[FlowWrite]:
-    changes = []
-    for each in flows:
-        source = sources[each.blob]
-        changed = with_disabled(source, disabled=disabled)
-        if changed != source:
-            changes.append(FlowWrite(each.namespace, each.flow_id, changed))
-    return changes

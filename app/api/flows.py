@@ -198,9 +198,17 @@ async def _shown(node: Services, revision: FlowRevision, *, source: bool = False
     except Conflict as error:
         text = await node.flows.source(revision) if source else None
         return unreadable_json(revision, error.message, text)
+    if _runs(node, key, revision):
+        loaded = node.flows.overrides.laid(loaded)
     pin = node.flows.pinned(*key)
     pinned = pin is not None and pin.revision == revision.revision
     return flow_json(loaded, source=source, pinned=pinned)
+
+
+def _runs(node: Services, key: Key, revision: FlowRevision) -> bool:
+    """Whether a revision is the one that runs now."""
+    running = node.flows.pinned(*key) or node.flows.in_git(*key)
+    return running is not None and running.revision == revision.revision
 
 
 async def _deleted(node: Services, key: Key, *, source: bool) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from app.engine.logs import LogSink
 from app.errors import Unavailable
 from app.flows.typenames import Types
 from app.ports import Clock, Storage
+from app.sync.overlays import Overlays
 from app.sync.service import SyncService
 from app.triggers.service import Triggers
 from app.triggers.verbs import TriggerVerbs
@@ -109,6 +110,11 @@ class Services(Protocol):
     @property
     def flow_tests(self) -> SuiteRunner:
         """Tests of flows, run in memory."""
+        ...
+
+    @property
+    def overlays(self) -> Overlays:
+        """What operators override without touching Git."""
         ...
 
     @property

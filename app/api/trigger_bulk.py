@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.actors import ACTOR
 from app.api.answers import Json
 from app.api.documents import answers_with, problems_of
 from app.api.paths import PREFIX, Tenant
@@ -18,7 +19,7 @@ from app.api.services import Node, Services
 from app.api.triggers import PLAIN_FILTERS, TriggerName, triggers_wanted
 from app.db.trigger_records import TriggerKey
 from app.errors import BadRequest, Conflict
-from app.triggers.verbs import TriggerVerbs
+from app.sync.overlays import Word
 
 MAX_TRIGGERS = 1_000
 
@@ -29,19 +30,22 @@ router = Router(
     responses={**problems_of(400, 404, 409), **answers_with(CountDocument)},
 )
 
-_Verb = Callable[[TriggerVerbs, TriggerKey], Awaitable[Any]]
+_Verb = Callable[[Services, TriggerKey], Awaitable[Any]]
 
 _VERBS: dict[str, tuple[str, _Verb]] = {
-    "unlock": ("Unlock triggers", TriggerVerbs.unlock),
+    "unlock": ("Unlock triggers", lambda node, key: node.trigger_verbs.unlock(key)),
     "backfill/pause": (
         "Pause backfills",
-        lambda verbs, key: verbs.pause_backfill(key, paused=True),
+        lambda node, key: node.trigger_verbs.pause_backfill(key, paused=True),
     ),
     "backfill/unpause": (
         "Let backfills go on",
-        lambda verbs, key: verbs.pause_backfill(key, paused=False),
+        lambda node, key: node.trigger_verbs.pause_backfill(key, paused=False),
     ),
-    "backfill/delete": ("End backfills", TriggerVerbs.delete_backfill),
+    "backfill/delete": (
+        "End backfills",
+        lambda node, key: node.trigger_verbs.delete_backfill(key),
+    ),
 }
 
 
@@ -67,7 +71,7 @@ async def _do_all(node: Services, keys: Sequence[TriggerKey], verb: _Verb) -> Re
     count = 0
     for key in keys:
         try:
-            await verb(node.trigger_verbs, key)
+            await verb(node, key)
             count += 1
         except Conflict:
             continue  # nothing to unlock, no backfill
@@ -108,7 +112,8 @@ for _path, (_summary, _verb) in _VERBS.items():
 
 
 def _disabling(*, disabled: bool) -> _Verb:
-    return lambda verbs, key: verbs.disable(key, disabled=disabled)
+    word = Word(ACTOR)
+    return lambda node, key: node.overlays.disable_trigger(key, word, disabled=disabled)
 
 
 @router.post("/set-disabled/by-triggers", summary="Disable or enable triggers")

@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.actors import ACTOR
 from app.api.answers import Json, page
 from app.api.documents import problems_of
 from app.api.filters import Leaf, no_field, read_filters
@@ -25,6 +26,7 @@ from app.db.triggers import SORTABLE
 from app.errors import BadRequest, HeadwaterError
 from app.flows.dump import dump
 from app.flows.labels import Labels, label_map
+from app.sync.overlays import Word
 from app.triggers.reconciling import trigger_of
 
 router = Router(
@@ -171,7 +173,8 @@ async def update(tenant: Tenant, wish: Annotated[TriggerWish, Body()], node: Nod
     key = wish.key(tenant)
     state = await node.trigger_verbs.get(key)
     if wish.disabled is not None:
-        state = await node.trigger_verbs.disable(key, disabled=wish.disabled)
+        word = Word(ACTOR)
+        state = await node.overlays.disable_trigger(key, word, disabled=wish.disabled)
     if wish.backfill is not None:
         wanted = _backfill(wish.backfill, node.clock.now())
         state = await node.trigger_verbs.start_backfill(key, wanted)

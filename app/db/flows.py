@@ -14,6 +14,8 @@ from typing import Any
 from sqlalchemy import Select, and_, func, select
 
 from app.db.database import Database
+from app.db.overlays import COLUMNS, open_query
+from app.db.overrides import Overrides
 from app.db.sql import Row
 from app.db.tables import ActiveFlowRow, BlobRow, CommitRow, FlowRevisionRow, PinRow
 from app.errors import Conflict, Gone, NotFound
@@ -43,6 +45,8 @@ class FlowStore:
         self._active: dict[FlowKey, FlowRevision] = {}
         self._deleted: set[FlowKey] = set()
         self._pins: dict[FlowKey, FlowRevision] = {}
+        self.overrides = Overrides()
+        """What operators override without touching Git."""
         self._loaded: OrderedDict[tuple[Any, ...], LoadedFlow] = OrderedDict()
         self.heard: list[Callable[[set[FlowKey] | None], None]] = []
         """Who hears which flows may be others from now on (None: all of them)."""
@@ -52,22 +56,25 @@ class FlowStore:
         await self.refresh()
 
     async def refresh(self, keys: Iterable[FlowKey] | None = None) -> None:
-        """Read again what is active and pinned: of these flows, or of all.
+        """Read again what is active, pinned and overridden: of these flows, or of all.
 
         They change at once: nobody sees some of them old and some new.
         """
         wanted = None if keys is None else set(keys)
         if wanted is not None and not wanted:
             return
-        active, pins = _active_query(), _pin_query()
+        active, pins, overlays = _active_query(), _pin_query(), open_query()
         for name in ("tenant", "namespace", "flow_id"):
             some = _values(wanted, name)
             if some is not None:
                 active = active.where(_ACTIVE.c[name].in_(some))
                 pins = pins.where(_PIN.c[name].in_(some))
+                overlays = overlays.where(COLUMNS[name].in_(some))
         active_rows = await self._database.fetch(active)
         pin_rows = await self._database.fetch(pins)
+        overlay_rows = await self._database.fetch(overlays)
         self._take(wanted, active_rows, pin_rows)
+        self.overrides.take(wanted, overlay_rows)
         for hear in self.heard:
             hear(wanted)
 
@@ -129,7 +136,11 @@ class FlowStore:
 
     async def current(self, tenant: str, namespace: str, flow_id: str) -> LoadedFlow:
         """Return what runs now (see the port)."""
-        return await self.load(self.effective(tenant, namespace, flow_id))
+        return self.overrides.laid(await self.load(self.effective(tenant, namespace, flow_id)))
+
+    def is_deleted(self, tenant: str, namespace: str, flow_id: str) -> bool:
+        """Return whether a flow was deleted (see the port)."""
+        return (tenant, namespace, flow_id) in self._deleted
 
     async def at(
         self,
@@ -144,10 +155,10 @@ class FlowStore:
         running = self._pins.get((tenant, namespace, flow_id))
         running = running or self._active.get((tenant, namespace, flow_id))
         if running is not None and commit is None and running.revision == revision:
-            return await self.load(running)  # what runs now is known without asking the database
-        return await self.load(
-            await self.find(tenant, namespace, flow_id, revision=revision, commit=commit)
-        )
+            found = running  # what runs now is known without asking the database
+        else:
+            found = await self.find(tenant, namespace, flow_id, revision=revision, commit=commit)
+        return self.overrides.laid(await self.load(found))
 
     async def find(
         self,

@@ -30,6 +30,11 @@ class FlowRevision:
     snapshot: str = ""
     """The commit that is active in the namespace: what a new execution pins."""
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Tenant, namespace and id of the flow."""
+        return self.tenant, self.namespace, self.flow_id
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedFlow:
@@ -69,6 +74,10 @@ class FlowSource(Protocol):
             NotFound: when there is no such flow or revision.
             Conflict: when that revision is invalid or redacted.
         """
+        ...
+
+    def is_deleted(self, tenant: str, namespace: str, flow_id: str) -> bool:
+        """Return whether a flow was deleted; its revisions stay readable."""
         ...
 
 

@@ -6,6 +6,7 @@ A flow is read only if its blob is not the one that was looked at last, and pars
 
 import hashlib
 import json
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +26,9 @@ _LOG = get_logger(__name__)
 _MARK = ("triggers", "\\")
 """Without any of these in its source a flow has no triggers (a backslash may hide the word)."""
 
+_CHUNK = 500
+"""Flows that are read at once."""
+
 
 class Reconciler:
     """Makes the table of triggers what the active flows say."""
@@ -39,10 +43,40 @@ class Reconciler:
         active = {
             (each.tenant, each.namespace, each.flow_id) for each in self._parts.flows.active()
         }
-        changed = {
-            key for key in active if known.get(key) != self._parts.flows.effective(*key).blob
-        }
+        changed = {key for key in active if known.get(key) != self._print(key)}
         return changed | (known.keys() - active)
+
+    def _print(self, flow: FlowKey) -> str:
+        flows = self._parts.flows
+        return flows.overrides.print_of(flow, flows.effective(*flow).blob)
+
+    async def dismissed(self, flows: Collection[FlowKey]) -> set[FlowKey]:
+        """Note of many flows at once that they have no triggers; return those that have none.
+
+        After an import nearly all flows are new, and most of them have none: reading them one by
+        one would hold up everybody else.
+        """
+        having = await self._parts.store.having()
+        there = [each for each in self._parts.flows.active() if each.key in flows]
+        done: set[FlowKey] = set()
+        for start in range(0, len(there), _CHUNK):
+            some = [each.key for each in there[start : start + _CHUNK] if each.key not in having]
+            done |= await self._dismissed(some)
+        return done
+
+    async def _dismissed(self, flows: Sequence[FlowKey]) -> set[FlowKey]:
+        try:
+            seen = {flow: self._parts.flows.effective(*flow) for flow in flows}
+            sources = await self._parts.flows.sources(list(seen.values()))
+        except (NotFound, Gone):
+            return set()  # one of them went just now: they are looked at one by one
+        none = [
+            flow
+            for flow, revision in seen.items()
+            if not any(mark in sources[revision.blob] for mark in _MARK)
+        ]
+        await self._parts.store.note([(flow, self._print(flow)) for flow in none])
+        return set(none)
 
     async def reconcile(self, flow: FlowKey) -> list[TriggerState]:
         """Store the triggers of one flow as it is now, and return them."""
@@ -59,15 +93,16 @@ class Reconciler:
         known = await self._parts.store.of_flow(flow)
         source = await self._parts.flows.source(revision)
         if not any(mark in source for mark in _MARK):
-            await self._parts.store.replace(flow, revision.blob, [], known)
+            await self._parts.store.replace(flow, self._print(flow), [], known)
             return []
-        loaded = await self._parts.flows.load(revision)
+        seen = self._print(flow)
+        loaded = await self._parts.flows.current(*flow)
         before = {state.trigger_id: state for state in known}
         states = [
             await self._state(loaded, trigger, before.pop(trigger.id, None))
             for trigger in loaded.flow.triggers
         ]
-        await self._parts.store.replace(flow, revision.blob, states, list(before.values()))
+        await self._parts.store.replace(flow, seen, states, list(before.values()))
         return states
 
     async def _state(
@@ -83,6 +118,7 @@ class Reconciler:
             trigger.type,
             fingerprint="",
             updated_at=now,
+            disabled=self._is_silenced(loaded, trigger),
         )
         if state.fingerprint == print_:
             return state
@@ -96,6 +132,12 @@ class Reconciler:
             listens=self._listens(loaded, trigger),
             updated_at=max(now, state.updated_at + 1),
         )
+
+    def _is_silenced(self, loaded: LoadedFlow, trigger: Trigger) -> bool:
+        """Whether somebody disabled a trigger that is new here, or came back."""
+        revision = loaded.revision
+        key = (revision.tenant, revision.namespace, revision.flow_id)
+        return trigger.id in self._parts.flows.overrides.of(key).triggers
 
     def _listens(self, loaded: LoadedFlow, trigger: Trigger) -> dict[str, Any] | None:
         if not isinstance(trigger, FlowTrigger) or idle(loaded, trigger):

@@ -12,6 +12,7 @@ from app.config import TriggerSettings
 from app.db.database import Database
 from app.db.executions import ExecutionFilter, SqlExecutions
 from app.db.journal import SqlJournal
+from app.db.overrides import Overrides
 from app.db.slots import SqlSlots
 from app.db.trigger_records import FlowKey, TriggerKey, TriggerState
 from app.db.triggers import TriggerStore
@@ -49,6 +50,7 @@ class RigFlows(MemoryFlows):
     def __init__(self) -> None:
         super().__init__()
         self.heard: list[Callable[[Iterable[FlowKey] | None], None]] = []
+        self.overrides = Overrides()
 
     def put(self, source: str) -> FlowKey:
         loaded = flow(source)

@@ -36,6 +36,15 @@ _ADDED = (
 )
 
 
+# Triggers that somebody disabled before there were overlays: from now on it is told who and why.
+_DISABLED_TRIGGERS = (
+    "INSERT INTO overlay (id, tenant, namespace, flow_id, trigger_id, kind, value, owner, reason,"
+    " created_at) SELECT 'trigger/' || tenant || '/' || namespace || '/' || flow_id || '/'"
+    " || trigger_id, tenant, namespace, flow_id, trigger_id, 'trigger-disabled', '', '',"
+    " 'disabled before reasons were kept', updated_at FROM trigger_state WHERE disabled = 1"
+)
+
+
 def upgrade() -> None:
     """Make the tables and columns."""
     for table, column in _ADDED:
@@ -200,6 +209,7 @@ def _about_changes() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_overlay_flow", "overlay", ["tenant", "namespace", "flow_id"])
+    op.execute(_DISABLED_TRIGGERS)
     op.create_table(
         "release_watch",
         sa.Column("id", sa.String(), nullable=False),
