@@ -8,8 +8,8 @@ import orjson
 from sqlalchemy import select
 
 from app.db.activation import ActivationStore
-from app.db.changesets import ChangesetStore
 from app.db.audit import AuditEntry, audit_write
+from app.db.changesets import ChangesetStore
 from app.db.database import Database
 from app.db.deliveries import DeliveryStore
 from app.db.drafts import DraftStore
@@ -18,6 +18,7 @@ from app.db.keeping import KeepingStore
 from app.db.pins import PinStore
 from app.db.records import Condition, Source, StoredFinding, SyncRun
 from app.db.revisions import RevisionStore
+from app.db.signatures import SignatureStore
 from app.db.sql import Row, Write
 from app.db.tables import FindingRow, SourceRow, SyncRunRow
 from app.errors import NotFound
@@ -66,6 +67,7 @@ class SourceStore:
         self.drafts = DraftStore(database)
         self.gates = GateStore(database)
         self.keeping = KeepingStore(database)
+        self.signatures = SignatureStore(database)
 
     async def register(self, source: Source) -> Source:
         """Store how a source is set up, keep what is known of it, and return it."""

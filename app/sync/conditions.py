@@ -78,6 +78,16 @@ def after_success(
     )
 
 
+def with_verified(
+    conditions: Sequence[Condition], verified: Condition | None, *, off: bool
+) -> tuple[Condition, ...]:
+    """Return the conditions with what a run found out about signatures; None: nothing new."""
+    if verified is None and not off:
+        return tuple(conditions)
+    others = tuple(each for each in conditions if each.type != "Verified")
+    return others if verified is None else (*others, *_changed(conditions, (verified,)))
+
+
 def while_running(before: Sequence[Condition], tip: str, at: int) -> tuple[Condition, ...]:
     """Return the conditions while a commit is on its way to become active."""
     others = tuple(each for each in before if each.type != "Reconciling")

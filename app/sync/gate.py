@@ -13,9 +13,10 @@ from app.db.activation import Activation
 from app.db.gates import Decision
 from app.db.records import FlowKey
 from app.errors import Conflict
+from app.sync.ownership import NamespaceKey
 from app.sync.passes import Parts, Pass
 from app.sync.plan import Plan
-from app.sync.windows import Closed, NamespaceKey, Windows
+from app.sync.windows import Closed, Windows
 from app.sync.withholding import withhold
 
 PRUNE_LIMIT, WINDOW, FORCE_PUSH = "PRUNE_LIMIT", "WINDOW", "FORCE_PUSH"

@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 
 from app.config import SourceSettings
 from app.db.flows import FlowStore
-from app.db.records import ActiveFlow, FlowKey, NewRevision, Snapshot, Source, StoredFinding
+from app.db.records import (
+    ActiveFlow,
+    Condition,
+    FlowKey,
+    NewRevision,
+    Snapshot,
+    Source,
+    StoredFinding,
+)
 from app.db.sources import SourceStore
 from app.errors import Unavailable
 from app.executions import execution_id
@@ -21,6 +29,7 @@ from app.sync.ownership import Claims, Refusal
 from app.sync.plan import Plan, Tree
 from app.sync.reporting import Reporter
 from app.sync.validation import Facts
+from app.sync.verdicts import VerdictCache
 
 
 class Settled(Exception):
@@ -59,6 +68,10 @@ class Parts:
     """The commit up to which every namespace is active, or known not to be."""
     held: str | None = None
     """The commit that the gate holds."""
+    stopped: tuple[str, str] | None = None
+    """The ref's object id and the version of the keys, where its signature keeps it out."""
+    verdicts: VerdictCache = field(default_factory=VerdictCache)
+    """What became of signatures."""
     again: bool = False
     """Whether what was seen through is to be looked at again: a window opened, or a decision."""
     opens_at: int | None = None
@@ -102,6 +115,10 @@ class Pass:
     """Whether `passed` is no ancestor of the tip."""
     hold: str = ""
     """Why a part of the commit waits."""
+    verified: Condition | None = None
+    """What became of its signatures, where these are looked at."""
+    signatures: str = ""
+    """The version of the keys that they were judged by."""
     revisions: list[NewRevision] = field(default_factory=list)
     open_findings: list[StoredFinding] = field(default_factory=list)
     """What was wrong before this run."""

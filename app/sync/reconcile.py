@@ -18,6 +18,7 @@ from app.sync.conditions import (
     after_success,
     failure_of,
     while_running,
+    with_verified,
 )
 from app.sync.passes import Parts, Pass, Settled
 from app.sync.reporting import Report
@@ -108,6 +109,8 @@ class Reconciler:
             hold=now.hold,
         )
         conditions = await self._conditions(outcome, reason, at, now.hold)
+        off = self.parts.spec.signatures == "off"
+        conditions = with_verified(conditions, None if off else now.verified, off=off)
         if outcome != "NOOP" or now.cause != "poll" or conditions != self.source.conditions:
             await self.parts.sources.save_run(run)
             await self.parts.sources.forget_runs(self.source.id, keep=_KEPT_RUNS)
@@ -174,13 +177,4 @@ def _told(source: Source, run: SyncRun, now: Pass) -> Report:
 
 def _counts(now: Pass) -> dict[str, int]:
     plan = now.plan
-    if plan is None:
-        return {}
-    return {
-        "added": plan.added,
-        "changed": plan.changed,
-        "deleted": plan.deleted,
-        "invalid": plan.invalid,
-        "namespaces": len(plan.activation.moved),
-        "revisions": len(now.revisions),
-    }
+    return plan.counts(len(now.revisions)) if plan else {}

@@ -43,7 +43,7 @@ async def judge(parts: Parts, now: Pass) -> None:
         )
         where = f"is kept as {kept}" if kept else "is not here any more"
         now.notes.append(f"history was rewritten: {old[:12]} was forced away and {where}")
-    if now.source.last_seen != tip:
+    if now.source.last_seen != tip and not parts.is_dry:
         await parts.sources.gates.note(
             RefEvent(
                 now.source.id, parts.spec.ref, old, tip, parts.clock.now(), now.rewritten, kept

@@ -16,14 +16,13 @@ from app.errors import BadRequest
 from app.flows.cron import Cron, parse_cron
 from app.flows.cron_dates import next_date, previous_date
 from app.flows.zones import zone_named
+from app.sync.ownership import NamespaceKey
 
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?\Z")
 _STEPS = 1_000
 """Openings and closings that are looked at for the next time that lets commits through."""
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-NamespaceKey = tuple[str, str]
 
 
 class Closed(NamedTuple):

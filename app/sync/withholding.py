@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from app.db.records import ActiveFlow, FlowKey, Snapshot
-from app.sync.findings import NamespaceKey
+from app.sync.ownership import NamespaceKey
 from app.sync.plan import Plan
 
 
