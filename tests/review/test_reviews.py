@@ -21,7 +21,7 @@ async def test_a_good_pull_request_is_validated_planned_and_tested(desk: Desk) -
     await opened(desk)
     assert desk.states(pull.head_sha) == ALL_GREEN
     assert desk.check(pull.head_sha).title == "valid: 1 namespace"
-    assert desk.check(pull.head_sha, PLAN).title == "1 added, 1 changed in 1 namespace"
+    assert desk.check(pull.head_sha, PLAN).title.startswith("Flows: 1 changed, 1 added")
     [review] = await desk.made(7)
     assert (review.state, review.outcome, review.scope) == ("done", "success", "full")
     assert (review.base_sha, review.touched) == (desk.scratch.tip(), ["main/shop"])

@@ -1,13 +1,12 @@
 """What others wrote stays text in checks and comments (security case 63)."""
 
-import re
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from app.sync.review.texts import cell, code, cut, fenced, plain, table, titled, unmentioned
+from app.sync.planning.markdown import fenced
+from app.sync.review.texts import clean, cut, table, titled
 
 HOSTILE = [
     "@acme/everybody look",
@@ -34,49 +33,24 @@ def kinds(markdown: str) -> set[str]:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_text_in_a_line_is_code(text: str) -> None:
-    found = kinds(f"before {code(text)} after")
-    assert found <= {"paragraph_open", "paragraph_close", "inline", "text", "code_inline"}
-
-
-@pytest.mark.parametrize("text", HOSTILE)
-def test_a_block_ends_where_it_should(text: str) -> None:
-    assert kinds(fenced(text)) == {"fence"}
-
-
-@pytest.mark.parametrize("text", HOSTILE)
 def test_a_cell_stays_a_cell(text: str) -> None:
     tokens = MarkdownIt("commonmark").enable("table").parse(table(("A", "B"), [(text, "ok")]))
     assert sum(token.type == "td_open" for token in tokens) == 2
     assert kinds(table(("A", "B"), [(text, "ok")])) & {"image", "link_open", "html_block"} == set()
 
 
-@given(st.text())
-def test_no_text_gets_out_of_its_block_or_line(text: str) -> None:
-    assert kinds(fenced(text)) == {"fence"}
-    assert kinds(f"x {code(text)} y") <= {
-        "paragraph_open",
-        "paragraph_close",
-        "inline",
-        "text",
-        "code_inline",
-    }
-
-
-@given(st.text())
-def test_nobody_is_called(text: str) -> None:
-    assert re.search(r"[@#]\w", unmentioned(text)) is None
+@given(st.text(), st.integers(100, 400))
+def test_a_page_never_gets_longer_than_it_may(text: str, most: int) -> None:
+    assert len(cut(f"{fenced(text)}\n" * 3, "tail", most)) <= most
 
 
 def test_control_characters_are_shown_as_such() -> None:
-    assert plain("a\x1b[31mb\u202ec") == "a\N{REPLACEMENT CHARACTER}[31mb\N{REPLACEMENT CHARACTER}c"
+    assert clean("a\x1b[31mb\u202ec") == "a\N{REPLACEMENT CHARACTER}[31mb\N{REPLACEMENT CHARACTER}c"
 
 
 def test_long_lines_are_cut() -> None:
-    assert len(code("x" * 5_000)) < 310
     assert titled("a\nb" * 500).endswith("…")
     assert len(titled("x" * 500)) == 120
-    assert cell("a|b") == "`a\\|b`"
 
 
 def test_a_page_is_cut_between_lines_and_its_fence_closed() -> None:

@@ -8,7 +8,8 @@ from app.git.revert import Clash
 from app.ports import Annotation, Check, SuiteResult
 from app.ports.forges import CheckState, Level
 from app.sync.findings import Found
-from app.sync.review.texts import code, cut, fenced, plain, table, titled
+from app.sync.planning.markdown import code, fenced
+from app.sync.review.texts import clean, cut, table, titled
 
 VALIDATE: Final = "headwater/validate"
 PLAN: Final = "headwater/plan"
@@ -91,9 +92,9 @@ def conflicting(clashes: Sequence[Clash], base: str) -> Told:
     if rows:
         summary += table(("File", "What clashes"), rows)
     else:
-        summary += "".join(fenced(each.message) for each in clashes)
+        summary += "\n".join(fenced(each.message) for each in clashes)
     annotations = [
-        Annotation(each.path, hunk.line, "failure", "MERGE_CONFLICT", plain(each.message))
+        Annotation(each.path, hunk.line, "failure", "MERGE_CONFLICT", clean(each.message))
         for each in files
         for hunk in each.hunks[:1]
     ]
@@ -131,7 +132,7 @@ def awaiting(sha: str) -> Told:
         "queued",
         "waits for /headwater ok-to-test",
         "This comes from a fork: nothing of it is run until somebody with write permission comments"
-        f"\n\n{fenced(f'/headwater ok-to-test {sha}')}\nThat holds for this commit only.",
+        f"\n\n{fenced(f'/headwater ok-to-test {sha}')}\n\nThat holds for this commit only.",
         actions=(("Run the tests", "Lets this commit be tested", OK_TO_TEST),),
     )
 
@@ -175,7 +176,7 @@ def results_json(results: Sequence[SuiteResult]) -> dict[str, Any]:
 
 def _failures(suite: SuiteResult) -> Iterable[Annotation]:
     for error in suite.errors:
-        yield Annotation(suite.path, 1, "failure", titled(suite.id or suite.path), plain(error))
+        yield Annotation(suite.path, 1, "failure", titled(suite.id or suite.path), clean(error))
     for case in suite.cases:
         if case.state not in ("FAILED", "ERROR"):
             continue
@@ -185,13 +186,13 @@ def _failures(suite: SuiteResult) -> Iterable[Annotation]:
             for each in case.assertions
             if not each.success
         ]
-        message = plain("\n".join(told) or case.state)
+        message = clean("\n".join(told) or case.state)
         title = titled(f"{suite.id}.{case.id}")
         yield Annotation(suite.path, max(1, case.line), "failure", title, message)
 
 
 def _annotation(found: Found) -> Annotation:
-    message = plain(found.message + (f"\n{found.fix}" if found.fix else ""))
+    message = clean(found.message + (f"\n{found.fix}" if found.fix else ""))
     level = _LEVELS.get(found.severity, "notice")
     line = max(1, found.line)
     return Annotation(found.path, line, level, found.code, message, found.column, line)

@@ -3,13 +3,9 @@
 from app.db.pulls import Pull, PullStore
 from app.errors import Forbidden, NotFound
 from app.ports import Comment, Forge
+from app.sync.planning.comment import marker
 
 _BOT = "[bot]"
-
-
-def marker(source_id: str) -> str:
-    """Return what the comment of a source begins with; nobody sees it."""
-    return f"<!-- headwater-plan v1 source={source_id} -->"
 
 
 async def write_comment(

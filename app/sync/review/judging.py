@@ -45,6 +45,7 @@ class Judge:
             base = self._view(origin, result.sides.base)
             self._bases[source_id] = base
         tree = self._view(origin, result.tree)
+        tree.label = result.sides.head  # people know the commit, not the tree of the merge
         return Judgement(make_change_plan(base, tree, now=now), tree)
 
     def _view(self, origin: Origin, tree: str) -> TreeView:

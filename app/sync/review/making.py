@@ -26,7 +26,7 @@ from app.sync.review.checks import CONTEXTS, PLAN, TESTS, VALIDATE, Told
 from app.sync.review.comment import write_comment
 from app.sync.review.judging import Judge, Judgement, standing
 from app.sync.review.merging import MergeResult, fetch_sides, merged
-from app.sync.review.plan_text import page_of, plan_body, plan_told
+from app.sync.review.plan_text import plan_body, plan_told
 from app.sync.review.telling import Teller
 from app.sync.review.testing import run_tests
 from app.sync.worker import SourceWorker
@@ -189,10 +189,9 @@ class Maker:
     async def _planned(
         self, worker: SourceWorker, target: Target, plan: ChangePlan, teller: Teller
     ) -> None:
-        page = page_of(plan)
-        await teller.tell(PLAN, plan_told(plan, page))
+        await teller.tell(PLAN, plan_told(plan))
         if target.pull is not None:
-            body = plan_body(plan, page, target.pull)
+            body = plan_body(plan, target.pull)
             await self._commented(worker, target.pull, body, only_update=plan.is_empty)
 
     async def _commented(

@@ -11,9 +11,9 @@ from app.errors import BadRequest, HeadwaterError, Unavailable, Unsupported
 from app.git.names import is_oid_prefix
 from app.ports import Forge
 from app.sync.model import Actor
+from app.sync.planning.markdown import code
 from app.sync.review.bench import Bench, forge_of
 from app.sync.review.commands import HELP, Command, flow_named, read_commands
-from app.sync.review.texts import code
 from app.sync.worker import SourceWorker
 
 MAY = frozenset({"write", "admin"})
