@@ -91,6 +91,10 @@ class InputResolver:
 
         return await self._asked(loaded, declared, data, "", masked)
 
+    def variables(self, loaded: LoadedFlow) -> dict[str, Any]:
+        """Return what expressions of inputs see of the flow."""
+        return flow_variables(loaded)
+
     async def _resolved(
         self, loaded: LoadedFlow, declared: Inputs, data: Mapping[str, Any], execution_id: str
     ) -> dict[str, Any]:
@@ -118,7 +122,7 @@ class InputResolver:
     ) -> list[InputState]:
         """Resolve, again for each answer from outside that an expression waits for."""
         evaluation = _Evaluation(lambda: self._environment(self._stub(loaded, execution_id)))
-        variables = flow_variables(loaded)
+        variables = self.variables(loaded)
         for _ in range(_QUESTIONS):
             try:
                 return validate_inputs(

@@ -74,12 +74,14 @@ class CaseRun:
                 id=wanted,
             )
         )
+        over: dict[str, Execution] = {}
         while (execution := await self._next(ended)) is not None:
-            if execution.id != wanted or not execution.over:
-                continue
-            if execution.state is not State.RETRIED or execution.anew is None:
-                return execution
-            wanted = renewed_id(execution)  # another one took its place
+            if execution.over:
+                over[execution.id] = execution
+            while (found := over.get(wanted)) is not None:
+                if found.state is not State.RETRIED or found.anew is None:
+                    return found
+                wanted = renewed_id(found)  # another one took its place
         return await self._engine.executor.get(wanted)
 
     async def _next(self, ended: asyncio.Queue[Execution]) -> Execution | None:

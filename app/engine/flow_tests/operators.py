@@ -32,6 +32,8 @@ def equal(actual: Any, expected: Any) -> bool:
         return True
     if isinstance(actual, str) == isinstance(expected, str):
         return False
+    if actual is None or expected is None:
+        return False
     text, other = (actual, expected) if isinstance(actual, str) else (expected, actual)
     return bool(text_of(other) == text.strip()) or _same(_read(text), other)
 

@@ -4,12 +4,16 @@ import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from app.engine.executor import Executor
 from app.engine.live import Live
 from app.engine.parts import Parts
+from app.engine.resolver import InputResolver
 from app.engine.worker import Worker
+from app.executions import Execution
 from app.expressions import Environment
+from app.ports import LoadedFlow
 
 _SOON = 0.002
 """Seconds between two looks while something beside the executions still goes on."""
@@ -31,6 +35,14 @@ class JumpingClock:
         self._offset += max(0, to - self.now())
 
 
+class SealedInputs(InputResolver):
+    """Makes inputs whose expressions see nothing of the environment of this process."""
+
+    def variables(self, loaded: LoadedFlow) -> dict[str, Any]:
+        """Return what expressions of inputs see of the flow."""
+        return {**super().variables(loaded), "envs": {}}
+
+
 class PatientExecutor(Executor):
     """Drives the executions of one case; their sleeps, retries and pauses take no time.
 
@@ -44,8 +56,21 @@ class PatientExecutor(Executor):
     ) -> None:
         """Drive executions over these ports."""
         super().__init__(parts, worker, environment)
+        self.inputs = SealedInputs(parts, self.make, environment)
         self.stuck = asyncio.Event()
         self._dues: dict[str, int | None] = {}
+        self._looking: asyncio.TimerHandle | None = None
+
+    def make(self, execution: Execution, loaded: LoadedFlow, *, stored: bool = False) -> Live:
+        """Make the in-memory form of an execution, which sees nothing of this process."""
+        execution.variables = {"envs": {}, **execution.variables}
+        return super().make(execution, loaded, stored=stored)
+
+    async def stop(self, drain: float = 30.0) -> None:
+        """Let go of everything."""
+        await super().stop(drain)
+        if self._looking is not None:
+            self._looking.cancel()
 
     def _idle(self, live: Live, due: int | None) -> None:
         """Hear that every line of work of an execution waits, until `due` or for somebody."""
@@ -53,14 +78,17 @@ class PatientExecutor(Executor):
             return
         times = [each for each in (due, live.deadline) if each is not None]
         self._dues[live.id] = min(times, default=None)
+        if self._looking is not None:
+            self._looking.cancel()
         self._look()
 
     def _look(self, *, sure: bool = False) -> None:
         """Wake what is due next if nothing moves any more; be `sure` that it is so."""
+        self._looking = None
         here = list(self._live.values())
-        if any(each.idle < each.strands for each in here) or not here:
-            return  # it tells when it waits
-        if self._goes_on():
+        if not here:
+            return
+        if self._goes_on() or any(each.idle < each.strands for each in here):
             self._look_again()
             return
         dues = [(due, each) for each in here if (due := self._dues.get(each.id)) is not None]
@@ -72,7 +100,9 @@ class PatientExecutor(Executor):
         self._take_anew(live, due)
 
     def _look_again(self, *, sure: bool = False) -> None:
-        asyncio.get_running_loop().call_later(_SOON, partial(self._look, sure=sure))
+        if self._looking is None:
+            look = partial(self._look, sure=sure)
+            self._looking = asyncio.get_running_loop().call_later(_SOON, look)
 
     def _goes_on(self) -> bool:
         """Whether something beside the executions moves: one leaves, a parent is being woken."""
