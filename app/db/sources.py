@@ -15,6 +15,7 @@ from app.db.deliveries import DeliveryStore
 from app.db.drafts import DraftStore
 from app.db.gates import GateStore
 from app.db.keeping import KeepingStore
+from app.db.health import HealthStore
 from app.db.pins import PinStore
 from app.db.records import Condition, Source, StoredFinding, SyncRun
 from app.db.revisions import RevisionStore
@@ -62,6 +63,7 @@ class SourceStore:
         self.revisions = RevisionStore(database)
         self.activation = ActivationStore(database)
         self.pins = PinStore(database)
+        self.health = HealthStore(database)
         self.deliveries = DeliveryStore(database)
         self.changesets = ChangesetStore(database)
         self.drafts = DraftStore(database)

@@ -20,6 +20,7 @@ from app.sync.inbox import Inbox
 from app.sync.model import Actor, Delivery, FlowWrite
 from app.sync.origin import Home
 from app.sync.reporting import Reporter
+from app.sync.reverting import Reverting, Stores
 from app.sync.rollback import Order, Rollback
 from app.sync.routing import RoutedFiles
 from app.sync.scope_pins import ScopePins
@@ -74,6 +75,8 @@ class SyncService:
         self._stack = AsyncExitStack()
         self.pinning = Rollback(flows, sources.pins, clock, self._announce)
         self.scopes = ScopePins(self.pinning)
+        told_by = Stores(flows, sources.pins, sources.health)
+        self.reverting = Reverting(self.workers, told_by, self.reverts)
         self.approvals = Approvals(self.workers, sources, clock)
         self._webhook = Webhook(
             self.workers, settings.webhooks, sources.deliveries, self.inbox, clock
@@ -89,11 +92,13 @@ class SyncService:
         await self.workers.start()
         await self.changesets.start()
         await self.inbox.start(group)
+        self.reverting.start(group)
 
     async def stop(self) -> None:
         """End the loops and the processes that read the repositories."""
         self.timing.stop()
         self.inbox.stop()
+        self.reverting.stop()
         await self.workers.stop()
         self.reporter.stop()
         await self._stack.aclose()
@@ -103,6 +108,8 @@ class SyncService:
             # Our own clock may be a little behind the one of the machine.
             seconds = (pin.until_at - self._clock.now()) / 1_000_000 + 0.01
             self.timing.after(seconds, f"pin {pin.id}", self.pinning.end_expired)
+        if pin.revert == "wanted":
+            self.reverting.wake()
 
     # -- status ----------------------------------------------------------------------------------
 
