@@ -103,6 +103,11 @@ class TriggerStore:
         rows = await self._database.fetch(select(_FLOW))
         return {(row.tenant, row.namespace, row.flow_id): row.blob for row in rows}
 
+    async def having(self) -> set[FlowKey]:
+        """Return the flows that have triggers."""
+        query = select(_C.tenant, _C.namespace, _C.flow_id).distinct()
+        return {(row[0], row[1], row[2]) for row in await self._database.fetch(query)}
+
     # -- writes --------------------------------------------------------------------------------
 
     async def replace(
@@ -115,6 +120,12 @@ class TriggerStore:
             Write(_LOOKED_AT, [(*flow, blob)]),
         ]
         await self._database.submit([write for write in writes if write.rows])
+
+    async def note(self, looked_at: Sequence[tuple[FlowKey, str]]) -> None:
+        """Store which blobs of flows were looked at; none of these has triggers."""
+        if looked_at:
+            rows = [(*flow, blob) for flow, blob in looked_at]
+            await self._database.submit([Write(_LOOKED_AT, rows)])
 
     async def forget(self, flows: Sequence[FlowKey]) -> None:
         """Delete all that is known of flows that are gone."""

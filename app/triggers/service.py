@@ -21,6 +21,8 @@ _LOG = get_logger(__name__)
 _SECOND = 1_000_000
 _SWEEP = 30 * _SECOND
 """At the latest after so long (µs) the table is looked at, whatever rang."""
+_MANY = 16
+"""Flows that are looked at one by one."""
 _AT_ONCE = 32
 """Triggers that are evaluated side by side; their executions share commits."""
 _CHUNK = 200
@@ -189,12 +191,23 @@ class Triggers:
         async with self._settling:
             if self._all:
                 await self._look_at_all()
+            if len(self._pending) > _MANY:
+                await self._dismiss()
             while self._pending:
                 chunk = [self._pending.pop() for _ in range(min(_AT_ONCE, len(self._pending)))]
                 async with asyncio.TaskGroup() as group:
                     tasks = [group.create_task(self._reconcile(flow)) for flow in chunk]
                 if failed := [error for task in tasks if (error := task.result()) is not None]:
                     raise failed[0]
+
+    async def _dismiss(self) -> None:
+        """Leave out the flows that have no triggers; what changes meanwhile is looked at again."""
+        asked, self._pending = self._pending, set()
+        none: set[FlowKey] = set()
+        try:
+            none = await self.reconciler.dismissed(asked)
+        finally:
+            self._pending |= asked - none
 
     async def _look_at_all(self) -> None:
         """Find the flows that have changed; take in all flow triggers, whoever stored them."""

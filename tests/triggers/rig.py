@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
@@ -81,6 +81,9 @@ class RigFlows(MemoryFlows):
 
     async def source(self, revision: FlowRevision) -> str:
         return self.flows[revision.namespace, revision.flow_id].source
+
+    async def sources(self, revisions: Sequence[FlowRevision]) -> dict[str, str]:
+        return {each.blob: await self.source(each) for each in revisions}
 
     async def load(self, revision: FlowRevision) -> LoadedFlow:
         return self.flows[revision.namespace, revision.flow_id]

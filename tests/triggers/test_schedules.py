@@ -251,6 +251,24 @@ async def test_flows_that_change(database: Database) -> None:
         assert await rig.store.get(rig.key("hourly")) is None
 
 
+async def test_an_import_of_many_flows(database: Database) -> None:
+    async with Rig(database, clock_at("2024-05-01T10:30:00Z")) as rig:
+        plain = hourly().replace("triggers:", "x-triggers:").split("x-triggers")[0]
+        tasks = "tasks:\n  - id: say\n    type: io.kestra.plugin.core.debug.Return\n"
+        keys = {rig.flows.put(plain.replace("hourly", f"plain{n}") + tasks) for n in range(40)}
+        some = {rig.flows.put(hourly().replace("id: hourly", f"id: timed{n}")) for n in range(3)}
+        await rig.step()
+        assert set(await rig.store.looked_at()) == keys | some
+        assert await rig.store.having() == some
+        # A flow that loses its triggers among many others loses what is stored of them.
+        for number in range(40):
+            rig.flows.put(f"description: x\n{plain.replace('hourly', f'plain{number}')}{tasks}")
+        rig.flows.put(plain.replace("hourly", "timed0") + tasks)
+        await rig.step()
+        assert await rig.store.having() == {key for key in some if key[2] != "timed0"}
+        assert await rig.triggers.reconciler.outdated() == set()
+
+
 async def test_disabled_triggers_do_not_fire(database: Database) -> None:
     async with Rig(database, clock_at("2024-05-01T10:30:00Z")) as rig:
         rig.flows.put(hourly())
