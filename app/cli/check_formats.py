@@ -1,5 +1,6 @@
 """What `headwater check` prints: for people, for programs, for GitHub, for code scanners."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,8 +98,33 @@ def _result(found: Finding) -> dict[str, Any]:
     }
 
 
+def gitlab(found: Sequence[Finding]) -> None:
+    """Print a report of code quality, which GitLab shows in merge requests."""
+    seen: dict[str, int] = {}
+    _print_json([_issue(each, seen) for each in found])
+
+
+def _issue(found: Finding, seen: dict[str, int]) -> dict[str, Any]:
+    """Return one issue; its fingerprint stays the same when lines above it come and go."""
+    about = "\0".join((found.path.as_posix(), found.code, found.pointer, found.message))
+    number = seen[about] = seen.get(about, 0) + 1
+    return {
+        "description": found.text,
+        "check_name": found.code,
+        "fingerprint": hashlib.sha256(f"{about}\0{number}".encode()).hexdigest(),
+        "severity": "major" if found.is_error else "minor",
+        "location": {"path": found.path.as_posix(), "lines": {"begin": max(found.line, 1)}},
+    }
+
+
 def _print_json(value: Any) -> None:
     print(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
-FORMATS: Mapping[str, Printer] = {"text": text, "json": json, "github": github, "sarif": sarif}
+FORMATS: Mapping[str, Printer] = {
+    "text": text,
+    "json": json,
+    "github": github,
+    "sarif": sarif,
+    "gitlab": gitlab,
+}

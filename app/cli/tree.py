@@ -20,6 +20,7 @@ _COMMANDS = (
     ("app.cli.serve:dev", "dev", _SERVICE, "Run the service for yourself: loopback, no login."),
     ("app.cli.serve:server", "server", _SERVICE, "Run the service, configured by the environment."),
     ("app.cli.check:check", "check", _FLOWS, "Validate flow files; no service is needed."),
+    ("app.cli.plan:plan", "plan", _FLOWS, "Tell what a commit changes; no service is needed."),
     ("app.cli.test:run", "test", _FLOWS, "Run unit tests of flows; no service is needed."),
     ("app.cli.local_run:run", "run", _FLOWS, "Run a flow file once; no service is needed."),
     ("app.cli.flows:app", "flow", _FLOWS, "List, read, run, pin and roll back flows."),

@@ -132,7 +132,7 @@ def test_check_knows_the_layout(tmp_path: Path) -> None:
     ended = headwater("check", folder=tmp_path)
     codes = {line.split(":")[0]: line.split()[2] for line in ended.stdout.splitlines()}
     assert codes == {
-        f"{space}/a/b/flows/nested.yaml": "NESTED_NAMESPACE_DIR:",
+        f"{space}/a/b": "NESTED_NAMESPACE_DIR:",
         f"{space}/demo/flows/twice.yml": "DUPLICATE_ID:",
         f"{space}/other/flows/wrong.yaml": "NAMESPACE_MISMATCH:",
     }
@@ -140,13 +140,13 @@ def test_check_knows_the_layout(tmp_path: Path) -> None:
     assert template.returncode == 0, template.stdout
 
 
-def test_check_warns_of_circles(tmp_path: Path) -> None:
+def test_check_refuses_circles(tmp_path: Path) -> None:
     call = "tasks: [{{id: t, type: io.kestra.plugin.core.flow.Subflow, namespace: n, flowId: {}}}]"
     for name, called in (("a", "b"), ("b", "a"), ("c", "a")):
         (tmp_path / f"{name}.yaml").write_text(f"id: {name}\nnamespace: n\n{call.format(called)}")
     found = headwater("check", str(tmp_path))
-    assert found.returncode == 0, found.stdout
-    assert found.stdout.count("SUBFLOW_CIRCLE") == 2
+    assert found.returncode == 1, found.stdout
+    assert found.stdout.count("error CYCLE") == 2
     assert "n.a → n.b → n.a" in found.stdout
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -13,6 +13,7 @@ from app.git.process import Launcher
 from app.git.trees import Entry, ls_tree
 
 _SMALL = 1024**2
+_LARGE = 50 * 1024**2
 _SKIPPED = frozenset({"node_modules", "__pycache__"})
 
 
@@ -89,18 +90,21 @@ class GivenFiles:
 
 
 class FolderFiles:
-    """The files of a working folder as they are on disk; hidden folders are left out."""
+    """The files of a working folder as they are on disk; hidden folders are left out.
 
-    def __init__(self, folder: Path, *, algorithm: str = "sha1", most: int = 50 * 1024**2) -> None:
-        """Read below a folder; files of more than `most` bytes are listed and not read."""
+    What Git ignores is there, too: it is no part of a commit, but it may become one.
+    """
+
+    def __init__(self, folder: Path, *, root: str = "", algorithm: str = "sha1") -> None:
+        """Read below `root` of a folder; `algorithm`: the repository's, `sha1` or `sha256`."""
         self._folder = folder
+        self._root = root
         self._algorithm = algorithm
-        self._most = most
         self._places: dict[str, Path] = {}
 
     def entries(self) -> list[Entry]:
         """Return the files, their object ids computed from what is on disk."""
-        found = [self._entry(path) for path in _below(self._folder)]
+        found = [self._entry(path) for path in _below(self._folder / self._root)]
         return sorted(found, key=lambda entry: entry.path)
 
     def read_many(self, oids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
@@ -121,11 +125,30 @@ class FolderFiles:
             data = os.fsencode(path.readlink())
             return Entry(inside, SYMLINK, "blob", blob_id(data, self._algorithm), len(data))
         mode = EXECUTABLE if about.st_mode & stat.S_IXUSR else REGULAR
-        if about.st_size > self._most:
+        if about.st_size > _LARGE:
             return Entry(inside, mode, "blob", f"large:{inside}", about.st_size)
         oid = blob_id(path.read_bytes(), self._algorithm)
         self._places[oid] = path
         return Entry(inside, mode, "blob", oid, about.st_size)
+
+
+class Without(NamedTuple):
+    """The files of a tree without some of them."""
+
+    files: Files
+    is_left_out: Callable[[str], bool]
+
+    def entries(self) -> list[Entry]:
+        """Return the others."""
+        return [entry for entry in self.files.entries() if not self.is_left_out(entry.path)]
+
+    def read_many(self, oids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield the contents."""
+        return self.files.read_many(oids)
+
+    def read_at(self, path: str) -> bytes | None:
+        """Return a file, one that is left out as well."""
+        return self.files.read_at(path)
 
 
 def blob_id(data: bytes, algorithm: str = "sha1") -> str:

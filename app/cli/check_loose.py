@@ -1,0 +1,66 @@
+"""Flow files that lie in no repository of flows: each is a flow by itself, all are one tenant's."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from app.cli.check_formats import Finding
+from app.flows.parse import parse_flow
+from app.flows.references import References, references_of, subflow_cycles
+from app.flows.topology import Name
+from app.flows.typenames import Types
+from app.sync.planning.consequences import circles_of
+from app.sync.planning.memory import ANALYSER
+
+_YAML = (".yaml", ".yml")
+_SKIPPED = frozenset({"node_modules", "__pycache__"})
+
+
+def documents_below(folder: Path) -> list[Path]:
+    """Return the YAML files below a folder, hidden folders left out, in order."""
+    found = []
+    for root, folders, names in os.walk(folder):
+        folders[:] = [each for each in folders if each[0] != "." and each not in _SKIPPED]
+        found += [Path(root, name) for name in names if name.endswith(_YAML)]
+    return sorted(found)
+
+
+class Loose:
+    """Checks files one by one, and then what they start of each other."""
+
+    def __init__(self, types: Types) -> None:
+        """Know the types."""
+        self._types = types
+        self._owners: dict[Name, Path] = {}
+        self._flows: dict[Name, References] = {}
+
+    def findings(self, files: Sequence[Path]) -> Iterator[Finding]:
+        """Yield what is wrong with files."""
+        for file in files:
+            yield from self._of_file(file)
+        for name, trail in circles_of(subflow_cycles(self._flows)):
+            shown = " → ".join(f"{each.namespace}.{each.id}" for each in trail)
+            message = f"Flows start each other in a circle: {shown}"
+            yield Finding(
+                self._owners[name], "CYCLE", "error", message, "take one of the calls out"
+            )
+
+    def _of_file(self, file: Path) -> Iterator[Finding]:
+        try:
+            source = file.read_bytes()
+        except OSError as error:
+            yield Finding(file, "UNREADABLE", "error", str(error.strerror))
+            return
+        parsed = parse_flow(source, types=self._types, path=str(file), check=ANALYSER)
+        for each in parsed.problems:
+            place = (each.path, each.line, each.column)
+            yield Finding(file, each.code, each.severity, each.message, each.fix, *place)
+        if parsed.flow is None:
+            return
+        name = Name(parsed.flow.namespace, parsed.flow.id)
+        owner = self._owners.setdefault(name, file)
+        if owner != file:
+            message = f"{name.namespace}.{name.id} is already defined in {owner}"
+            yield Finding(file, "DUPLICATE_ID", "error", message, "give it another id", "id")
+            return
+        self._flows[name] = references_of(source, types=self._types, namespace=name.namespace)
