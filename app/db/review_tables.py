@@ -181,3 +181,26 @@ class AuditRow(SQLModel, table=True):
     reason: str = Field("", sa_column=Column(Text, nullable=False))
     detail: str = Field("{}", sa_column=Column(Text, nullable=False))
     """JSON"""
+
+
+class SuiteRunRow(SQLModel, table=True):
+    """What became of a file of tests, each time somebody ran it."""
+
+    __tablename__ = "suite_run"
+    __table_args__: ClassVar = (
+        Index("ix_suite_run_suite", "tenant", "namespace", "suite_id", "id"),
+        Index("ix_suite_run_tenant", "tenant", "id"),
+    )
+    id: str = Field(primary_key=True)
+    """In order of time."""
+    tenant: str
+    namespace: str
+    suite_id: str
+    flow_id: str
+    state: str
+    """SUCCESS | FAILED | ERROR | SKIPPED"""
+    commit_sha: str = ""
+    started_at: int = Field(sa_column=big())
+    ended_at: int = Field(sa_column=big())
+    result: str = Field(sa_column=Column(Text, nullable=False))
+    """JSON: cases, assertions, errors, as the API answers them."""

@@ -33,6 +33,7 @@ from app.db.review_tables import (
     OverlayRow,
     PullJobRow,
     PullRow,
+    SuiteRunRow,
     WatchRow,
 )
 
@@ -70,6 +71,7 @@ __all__ = [
     "SlotRow",
     "SnapshotRow",
     "SourceRow",
+    "SuiteRunRow",
     "SyncRunRow",
     "TaskCacheRow",
     "TriggerFlowRow",

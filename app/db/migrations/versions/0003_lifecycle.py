@@ -242,3 +242,19 @@ def _about_changes() -> None:
     )
     op.create_index("ix_audit_target", "audit", ["tenant", "target", "id"])
     op.create_index("ix_audit_tenant", "audit", ["tenant", "id"])
+    op.create_table(
+        "suite_run",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("tenant", sa.String(), nullable=False),
+        sa.Column("namespace", sa.String(), nullable=False),
+        sa.Column("suite_id", sa.String(), nullable=False),
+        sa.Column("flow_id", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("commit_sha", sa.String(), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=False),
+        sa.Column("result", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_suite_run_suite", "suite_run", ["tenant", "namespace", "suite_id", "id"])
+    op.create_index("ix_suite_run_tenant", "suite_run", ["tenant", "id"])
