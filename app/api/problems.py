@@ -13,7 +13,9 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from app.api.answers import encoded
+from app.api.proposals import proposed
 from app.errors import BadRequest, HeadwaterError, Invalid, NotFound
+from app.sync.changesets.model import Proposed
 from app.telemetry import get_logger
 
 _LOG = get_logger(__name__)
@@ -30,6 +32,8 @@ _STEP = re.compile(r"\[(\d+)\]|\.?([^.\[\]]+)")
 
 def problem(error: HeadwaterError, scope: Scope) -> Response:
     """Return the answer to an error."""
+    if isinstance(error, Proposed):
+        return proposed(error)
     return _answer(
         error.status,
         error.code,

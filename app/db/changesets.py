@@ -50,6 +50,16 @@ class Changeset:
         """Whether it is on its way to the followed branch."""
         return self.state in OPEN
 
+    @property
+    def may_change(self) -> bool:
+        """Whether a look at it can find another state: a closed pull request may be opened again.
+
+        So may one whose branch is to be deleted still.
+        """
+        if self.state == "CLOSED":
+            return self.pull_number is not None
+        return self.is_open or (self.state == "ACTIVE" and self.branch is not None)
+
 
 _NAMES = [each.name for each in fields(Changeset)]
 _KEPT = {"id", "source_id", "tenant", "owner", "owner_email", "kind", "created_at"}
@@ -101,6 +111,22 @@ class ChangesetStore:
             query = query.where(_CHANGESET.c.source_id == source_id)
         if states:
             query = query.where(_CHANGESET.c.state.in_(list(states)))
+        return [_changeset(row) for row in await self._database.fetch(query)]
+
+    async def unfinished(self, source_id: str | None = None, limit: int = 200) -> list[Changeset]:
+        """Return changesets that are on their way, or whose branch is still there; newest first."""
+        left = (_CHANGESET.c.state == "ACTIVE") & _CHANGESET.c.branch.is_not(None)
+        query = select(_CHANGESET).where(_CHANGESET.c.state.in_(OPEN) | left)
+        if source_id is not None:
+            query = query.where(_CHANGESET.c.source_id == source_id)
+        rows = await self._database.fetch(query.order_by(_CHANGESET.c.id.desc()).limit(limit))
+        return [_changeset(row) for row in rows]
+
+    async def of_pull(self, source_id: str, number: int) -> list[Changeset]:
+        """Return the changesets of a pull request, ended or not."""
+        query = select(_CHANGESET).where(
+            _CHANGESET.c.source_id == source_id, _CHANGESET.c.pull_number == number
+        )
         return [_changeset(row) for row in await self._database.fetch(query)]
 
     async def of_commit(self, sha: str) -> Changeset | None:

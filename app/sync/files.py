@@ -85,7 +85,12 @@ class SourceFiles:
     async def write(
         self, tenant: str, namespace: str, changes: Mapping[str, bytes | None], *, reason: str
     ) -> str:
-        """Write files (None: delete) as one commit; return the commit that is active then."""
+        """Write files (None: delete) as one commit; return the commit that is active then.
+
+        Raises:
+            Conflict: where changes are pull requests: an execution cannot wait for one.
+        """
+        self._publisher.refuse_proposals()
         return await self.put(
             tenant, namespace, changes, actor=_EXECUTIONS, message=_message(changes, reason)
         )
@@ -106,11 +111,12 @@ class SourceFiles:
             Invalid: a path is absolute, goes up or is no file name; or no such namespace can be.
             TooLarge: a file is larger than the repository may hold.
             Conflict: the repository cannot be written, or the namespace is kept back.
+            Proposed: the source takes changes by pull request only: it is open now.
         """
         self._publisher.refuse_read_only()
         origin = await self._publisher.opened()
         active = await self.active(tenant, namespace)
-        paths = self._checked(origin, tenant, namespace, changes)
+        paths = self.checked(origin, tenant, namespace, changes)
         if not any(data is not None for data in paths.values()) and active is None:
             return ""  # nothing to delete
         if not paths:
@@ -119,7 +125,9 @@ class SourceFiles:
         modes = {place(tenant, namespace, path): EXECUTABLE for path in executable}
         edits = Edits(paths, [(tenant, namespace)], message, actor, modes=modes)
         commit = await self._publisher.publish(edits)
-        return await self._activated(tenant, namespace, commit)
+        if self._publisher.mode == "pr":  # nothing was to change: it would be proposed
+            return active or ""
+        return await self.activated(tenant, namespace, commit)
 
     async def active(self, tenant: str, namespace: str) -> str | None:
         """Return the commit that is active in a namespace, None if it has none."""
@@ -153,10 +161,10 @@ class SourceFiles:
                     self._listings.popitem(last=False)
         return known
 
-    def _checked(
+    def checked(
         self, origin: Origin, tenant: str, namespace: str, changes: Mapping[str, bytes | None]
     ) -> dict[str, bytes | None]:
-        """Return the changes by repository path."""
+        """Return the changes by repository path; raises `Invalid`, `TooLarge` as `put`."""
         if not TENANT_NAME.match(tenant):
             raise Invalid(f"{tenant!r} is no tenant name: small letters, digits, - and _")
         if not NAMESPACE_NAME.match(namespace):
@@ -169,8 +177,8 @@ class SourceFiles:
         place = origin.layout.file_path
         return {place(tenant, namespace, path): data for path, data in changes.items()}
 
-    async def _activated(self, tenant: str, namespace: str, commit: str) -> str:
-        """Return the commit that is active once `commit` was made, if it has taken it up."""
+    async def activated(self, tenant: str, namespace: str, commit: str) -> str:
+        """Return the commit that is active once `commit` was made; raises `Conflict` if none is."""
         active = await self.active(tenant, namespace)
         origin = self._parts.repository
         if active is None or not await asyncio.to_thread(

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 
 from app.config import Settings
 from app.db.audit import AuditStore
+from app.db.changesets import Changeset
 from app.db.flows import FlowStore
 from app.db.records import CommitRecord, FlowKey, Pin, Source, StoredFinding, SyncRun
 from app.db.sources import SourceStore
@@ -13,6 +14,7 @@ from app.flows.typenames import Types
 from app.git.identity import identify
 from app.ports import Clock, FlowRevision
 from app.sync.approvals import Approvals
+from app.sync.changesets.model import Proposed
 from app.sync.changesets.reverts import Reverts
 from app.sync.changesets.service import Changesets
 from app.sync.differences import unified
@@ -198,6 +200,7 @@ class SyncService:
         Raises:
             Invalid: with `problems`, when the source is no valid flow, or the flow exists.
             NotFound: when it does not. Conflict: when the source is read-only.
+            Proposed: when the source takes changes by pull request only: it is open now.
         """
         worker = await self._target(tenant, namespace, source)
         return await worker.writes.put(
@@ -216,11 +219,18 @@ class SyncService:
         wanted = [FlowWrite(*each) for each in flows]
         targets = [await self._target(tenant, each.namespace, each.source) for each in wanted]
         made: dict[int, FlowRevision | None] = {}
+        proposed: list[Changeset] = []
         for worker in dict.fromkeys(targets):
             places = [place for place, each in enumerate(targets) if each is worker]
             some = [wanted[place] for place in places]
-            done = await worker.writes.put_all(tenant, some, actor=actor, message=message)
-            made |= zip(places, done, strict=True)
+            try:
+                done = await worker.writes.put_all(tenant, some, actor=actor, message=message)
+            except Proposed as waiting:
+                proposed += waiting.changesets
+            else:
+                made |= zip(places, done, strict=True)
+        if proposed:
+            raise Proposed(proposed)
         return [made[place] for place in range(len(wanted))]
 
     async def delete_flow(

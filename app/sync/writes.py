@@ -19,8 +19,8 @@ from app.sync.publishing import Edits, Publisher
 from app.sync.validation import parse
 
 
-class _Edit(NamedTuple):
-    """One file to write; `known` is the active revision of the flow, if there is one."""
+class FlowEdit(NamedTuple):
+    """One flow file to write; `known` is the active revision of the flow, if there is one."""
 
     key: FlowKey
     path: str
@@ -66,13 +66,7 @@ class Writes:
     ) -> list[FlowRevision | None]:
         """Write several flows in one commit (see `SyncService.put_flows`)."""
         self._publisher.refuse_read_only()
-        edits = []
-        for namespace, flow_id, source in wanted:
-            if source is None:
-                edits.append(await self._edit((tenant, namespace, flow_id), None, None))
-                continue
-            key = await self._identified(tenant, namespace, flow_id, source)
-            edits.append(await self._edit(key, source.encode("utf-8"), self._known(key)))
+        edits = await self.prepared(tenant, wanted)
         if edits:
             await self._commit(edits, message or f"Update {len(edits)} flows", actor)
         return [
@@ -88,6 +82,34 @@ class Writes:
         await self._commit([edit], message or f"Delete flow {namespace}.{flow_id}", actor)
 
     # -- the edit --------------------------------------------------------------------------------
+
+    async def prepared(self, tenant: str, wanted: Sequence[FlowWrite]) -> list[FlowEdit]:
+        """Return which files are to be written; an empty id means the one that the text names.
+
+        Raises:
+            Invalid: with `problems`, when a source is no valid flow. NotFound, Gone: when what is
+                to be deleted is not there.
+        """
+        edits = []
+        for namespace, flow_id, source in wanted:
+            if source is None:
+                edits.append(await self._edit((tenant, namespace, flow_id), None, None))
+                continue
+            key = await self._identified(tenant, namespace, flow_id or None, source)
+            edits.append(await self._edit(key, source.encode("utf-8"), self._known(key)))
+        return edits
+
+    def edits_of(self, flows: Sequence[FlowEdit], message: str, actor: Actor) -> Edits:
+        """Return the edits of files as what a publisher takes."""
+
+        def check(tip: str) -> None:
+            for edit in flows:
+                if edit.known is not None:
+                    _refuse_moved(self._parts.repository.mirror.objects, tip, edit)
+
+        changes = {edit.path: edit.data for edit in flows}
+        places = {edit.key[:2] for edit in flows}
+        return Edits(changes, places, message, actor, check)
 
     async def _identified(
         self, tenant: str, namespace: str | None, flow_id: str | None, source: str
@@ -116,7 +138,7 @@ class Writes:
     def _known(self, key: FlowKey) -> FlowRevision | None:
         return self._parts.flows.in_git(*key)
 
-    async def _edit(self, key: FlowKey, data: bytes | None, known: FlowRevision | None) -> _Edit:
+    async def _edit(self, key: FlowKey, data: bytes | None, known: FlowRevision | None) -> FlowEdit:
         if data is None:
             known = self._known(key)
             if known is None:
@@ -124,7 +146,7 @@ class Writes:
                 message = f"there is no flow {key[1]}.{key[2]} in tenant {key[0]}"
                 raise NotFound(message)
         path = known.path if known else await self._inactive_path(key)
-        return _Edit(key, path, data, known)
+        return FlowEdit(key, path, data, known)
 
     async def _inactive_path(self, key: FlowKey) -> str:
         """Return where a flow that is not active lies (it is not valid), or is to lie."""
@@ -135,21 +157,14 @@ class Writes:
 
     # -- the commit ------------------------------------------------------------------------------
 
-    async def _commit(self, edits: Sequence[_Edit], message: str, actor: Actor) -> None:
+    async def _commit(self, edits: Sequence[FlowEdit], message: str, actor: Actor) -> None:
         """Publish the edits as one commit and wait until it is active."""
-
-        def check(tip: str) -> None:
+        commit = await self._publisher.publish(self.edits_of(edits, message, actor))
+        if self._publisher.mode == "push":  # else nothing was to change: it would be proposed
             for edit in edits:
-                if edit.known is not None:
-                    _refuse_moved(self._parts.repository.mirror.objects, tip, edit)
+                self._refuse_inactive(edit, commit)
 
-        changes = {edit.path: edit.data for edit in edits}
-        places = {edit.key[:2] for edit in edits}
-        commit = await self._publisher.publish(Edits(changes, places, message, actor, check))
-        for edit in edits:
-            self._refuse_inactive(edit, commit)
-
-    def _refuse_inactive(self, edit: _Edit, commit: str) -> None:
+    def _refuse_inactive(self, edit: FlowEdit, commit: str) -> None:
         """Tell when the edit is in Git, but something else keeps its namespace from moving."""
         now = self._known(edit.key)
         if edit.data is None:
@@ -164,7 +179,7 @@ class Writes:
             raise Conflict(message)
 
 
-def _refuse_moved(objects: ObjectReader, tip: str, edit: _Edit) -> None:
+def _refuse_moved(objects: ObjectReader, tip: str, edit: FlowEdit) -> None:
     """Refuse to write where the file is not any more: it would define the flow twice."""
     if blob_of(objects, tip, edit.path) is None:
         message = f"{edit.path} was moved or deleted in the meantime; sync and try again"

@@ -1,4 +1,4 @@
-"""Bad commits are taken out again: onto the branch, or by a pull request where that is protected."""
+"""Bad commits are taken out again: by a push, or by a pull request where that is refused."""
 
 import pytest
 

@@ -17,8 +17,8 @@ from app.git.trees import tree_of
 from app.ports import PullRequest
 from app.sync.changesets.names import PREFIX
 from app.sync.changesets.proposing import Proposer
-from app.sync.findings import NamespaceKey
 from app.sync.origin import Origin
+from app.sync.ownership import NamespaceKey
 from app.sync.passes import Parts
 from app.sync.publishing import Publisher
 from app.telemetry import get_logger
@@ -44,14 +44,17 @@ class Progress:
 
         A forge or remote that does not answer leaves it as it was.
         """
-        if not changeset.is_open:
-            return changeset
+        async with self._proposer.turn:
+            stored = await self._store.get(changeset.id)
+            return await self._looked_at(stored) if stored.may_change else stored
+
+    async def _looked_at(self, changeset: Changeset) -> Changeset:
         try:
             now = await self._proposer.bring(changeset)
             pull = await self._pull(now)
             now = await self._judged(now, pull)
             if now.state in ("MERGED", "ACTIVE", "CLOSED"):
-                await self._tidied(now, pull)
+                now = await self._tidied(now, pull)
         except HeadwaterError as error:
             _LOG.info("changeset not looked at", changeset=changeset.id, reason=error.message)
             return await self._store.get(changeset.id)
@@ -100,9 +103,8 @@ class Progress:
 
     async def _in_state(self, changeset: Changeset, state: str, error: str = "") -> Changeset:
         now = replace(changeset, state=state, error=error)
-        stored = await self._store.get(changeset.id)
-        if replace(stored, updated_at=now.updated_at) == now:
-            return stored
+        if now == await self._store.get(changeset.id):
+            return now
         return await self._store.save(replace(now, updated_at=self._parts.clock.now()))
 
     # -- what is active --------------------------------------------------------------------------
@@ -125,18 +127,20 @@ class Progress:
             origin.mirror.is_ancestor, commit, applied
         )
 
-    async def _tidied(self, changeset: Changeset, pull: PullRequest | None) -> None:
+    async def _tidied(self, changeset: Changeset, pull: PullRequest | None) -> Changeset:
         """Delete the branch that is merged, and the drafts that are in Git."""
         if changeset.state == "CLOSED":
             await self._parts.sources.drafts.release(changeset.id)
-            return
+            return changeset
         await self._parts.sources.drafts.remove_of(changeset.id)
-        if changeset.branch and changeset.branch.startswith(PREFIX):
+        if changeset.branch is None:
+            return changeset
+        if changeset.branch.startswith(PREFIX):
             head = pull.head_sha if pull else changeset.commit_sha or ""
             origin = await self._publisher.opened()
             with suppress(Conflict):  # somebody pushed more to it: it is theirs now
                 await asyncio.to_thread(delete_branch, origin, changeset.branch, head)
-            await self._store.save(replace(changeset, branch=None))
+        return await self._store.save(replace(changeset, branch=None))
 
 
 def delete_branch(origin: Origin, branch: str, head: str) -> None:

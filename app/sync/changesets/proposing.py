@@ -36,6 +36,8 @@ class Proposer:
         self._publisher = publisher
         self._audit = audit
         self._store = parts.sources.changesets
+        self.turn = asyncio.Lock()
+        """Held while a changeset is moved on: requests, hints and sweeps meet here."""
 
     async def propose(self, wish: Wish) -> Changeset | None:
         """Make a changeset of a wish and bring it as far as it goes; None: nothing would change.
@@ -54,7 +56,8 @@ class Proposer:
         if same is not None:
             await asyncio.to_thread(origin.writer().drop, sha)
             return same
-        return await self.bring(await self._committed(wish, tip, sha))
+        async with self.turn:
+            return await self.bring(await self._committed(wish, tip, sha))
 
     async def _same(self, origin: Origin, wish: Wish, sha: str) -> Changeset | None:
         """Return an open changeset that leads to the very same files."""
@@ -96,6 +99,8 @@ class Proposer:
 
     async def bring(self, changeset: Changeset) -> Changeset:
         """Bring a changeset as far as it goes now: push its branch, open its pull request.
+
+        The caller holds `turn`.
 
         Raises:
             HeadwaterError: when it can never be pushed; it is ABANDONED then.

@@ -6,18 +6,20 @@ from contextlib import suppress
 from dataclasses import replace
 
 from app.db.audit import AuditEntry
-from app.db.changesets import OPEN, Changeset, ChangesetStore
+from app.db.changesets import Changeset, ChangesetStore
 from app.errors import Conflict, HeadwaterError, NotFound
+from app.sync.changesets.composing import composed
 from app.sync.changesets.following import delete_branch
+from app.sync.changesets.model import Change, Proposed
 from app.sync.model import Actor, HookEvent
 from app.sync.reporting import Report
 from app.sync.sources import SourceSet
 from app.sync.timing import Timing
+from app.sync.worker import SourceWorker
 from app.telemetry import get_logger
 
 _LOG = get_logger(__name__)
 _AGAIN_SECONDS = 60.0
-_MOST = 200
 _DELAYED = ("COMMITTED", "PUSHED")
 _OF_PULLS = frozenset({"pull", "check", "suite", "review"})
 
@@ -60,6 +62,40 @@ class Changesets:
             message = f"there is no changeset {changeset_id} in tenant {tenant}"
             raise NotFound(message)
         return await self._looked_at(changeset)
+
+    async def write(
+        self, tenant: str, changes: Sequence[Change], *, actor: Actor, message: str
+    ) -> str:
+        """Write changes of namespaces, one commit a source; return the last commit.
+
+        Raises:
+            Invalid, NotFound, Gone, TooLarge: for what cannot be written. Conflict: when a source
+                is read-only, or the commit does not become active.
+            Proposed: where a source takes changes by pull request only.
+        """
+        commit, waiting = "", list[Changeset]()
+        for worker, some in (await self._by_source(tenant, changes)).items():
+            worker.publisher.refuse_read_only()
+            edits = await composed(worker, tenant, some, message, actor)
+            try:
+                commit = await worker.publisher.publish(edits)
+            except Proposed as proposed:
+                waiting += proposed.changesets
+                continue
+            for namespace in dict.fromkeys(each.namespace for each in some):
+                await worker.files.activated(tenant, namespace, commit)
+        if waiting:
+            raise Proposed(waiting)
+        return commit
+
+    async def _by_source(
+        self, tenant: str, changes: Sequence[Change]
+    ) -> dict[SourceWorker, list[Change]]:
+        found: dict[SourceWorker, list[Change]] = {}
+        for each in changes:
+            worker = await self._sources.owner(tenant, each.namespace)
+            found.setdefault(worker, []).append(each)
+        return found
 
     async def abandon(
         self, tenant: str, changeset_id: str, *, actor: Actor, reason: str
@@ -112,16 +148,21 @@ class Changesets:
         """Hear what a forge hints at."""
         if event.event not in _OF_PULLS:
             return
-        for each in await self.store.find(source_id=event.source_id, states=OPEN, limit=_MOST):
-            if event.number in (None, each.pull_number) or event.sha == each.commit_sha:
-                await self._looked_at(each)
+        if event.number is not None:
+            found = await self.store.of_pull(event.source_id, event.number)
+        else:
+            every = await self.store.unfinished(event.source_id)
+            found = [each for each in every if event.sha in ("", each.commit_sha)]
+        for each in found:
+            await self._looked_at(each)
 
     async def sweep(self) -> None:
         """Look at everything that is on its way: hints get lost."""
-        await self._look_at()
+        with suppress(asyncio.CancelledError):  # the service ends, which is no failure of the job
+            await self._look_at()
 
     async def _look_at(self, source_id: str | None = None) -> None:
-        for each in await self.store.find(source_id=source_id, states=OPEN, limit=_MOST):
+        for each in await self.store.unfinished(source_id):
             await self._looked_at(each)
 
     async def _looked_at(self, changeset: Changeset) -> Changeset:
