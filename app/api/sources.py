@@ -1,5 +1,6 @@
 """Sources: the repositories that flows come from, their syncs, commits and findings."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import Depends, Query
@@ -13,8 +14,9 @@ from app.api.query import known_keys
 from app.api.records import record_json
 from app.api.routing import Router
 from app.api.services import Node
-from app.errors import BadRequest, Invalid, NotFound, Unavailable
+from app.errors import BadRequest, NotFound, Unavailable
 from app.sync.model import FlowKey
+from app.sync.trying import Trial
 
 router = Router(
     prefix=f"{PREFIX}/sources",
@@ -32,7 +34,7 @@ class SyncWish(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     wait: bool = Field(True, description="Answer when the sync is done.")
-    dry_run: bool = Field(False, alias="dryRun", description="Not possible yet.")
+    dry_run: bool = Field(False, alias="dryRun", description="Only tell what it would do.")
     timeout: float = Field(30.0, gt=0, le=600, description="Longest wait, in seconds.")
 
 
@@ -45,11 +47,7 @@ async def listed(node: Node) -> Response:
 @router.get("/{source_id}", summary="A source")
 async def get(source_id: SourceId, node: Node) -> Response:
     """Answer with a source and its conditions."""
-    for each in await node.sync.sources():
-        if each.id == source_id:
-            return Json(record_json(each))
-    message = f"there is no source {source_id}"
-    raise NotFound(message)
+    return Json(record_json(await node.sync.source(source_id)))
 
 
 @router.post("/{source_id}/sync", summary="Sync a source")
@@ -57,13 +55,21 @@ async def sync(source_id: SourceId, node: Node, wish: SyncWish | None = None) ->
     """Ask the remote for what is new and activate it."""
     asked = wish or SyncWish()
     if asked.dry_run:
-        message = "dryRun: a sync cannot be tried yet; leave it out"
-        raise Invalid(message)
+        return Json(record_json(await _tried(source_id, node, asked.timeout)))
     try:
         run = await node.sync.sync(source_id, wait=asked.wait, timeout=asked.timeout)
     except Unavailable as error:
         return Json({"accepted": True, "message": error.message}, 202)  # it goes on without us
     return Json({"accepted": True}, 202) if run is None else Json(record_json(run))
+
+
+async def _tried(source_id: str, node: Node, seconds: float) -> Trial:
+    try:
+        async with asyncio.timeout(seconds):
+            return await node.sync.try_sync(source_id)
+    except TimeoutError:
+        message = f"what a sync would do was not known within {seconds:g} s"
+        raise Unavailable(message) from None
 
 
 @router.get("/{source_id}/runs", summary="Syncs of a source")

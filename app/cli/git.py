@@ -9,10 +9,15 @@ from app.cli.gates import approve, reject
 from app.cli.options import DEFAULTS, Options
 from app.cli.outcome import FAILED, OK
 from app.cli.printing import Table, moment, progress, show
+from app.cli.pulls import pulls
+from app.cli.sources import COMMANDS as SOURCE_VERBS
 
 app = App(name="git", help="The repository that flows come from.")
 app.command(approve)
 app.command(reject)
+app.command(pulls)
+for _name, _verb in SOURCE_VERBS.items():
+    app.command(_verb, name=_name)
 
 SOURCE = "main"
 _SOURCES = "/api/v1/sources"
@@ -68,11 +73,12 @@ def sync(
     *,
     source: Source = SOURCE,
     wait: Annotated[bool, Parameter(help="Until it is done.")] = True,
+    dry_run: Annotated[bool, Parameter(help="Only tell what would be done.", negative=())] = False,
     options: Options = DEFAULTS,
 ) -> int:
     """Look for new commits now and activate them; exit 1 when that fails."""
     with Client(options) as client:
-        run = client.post(f"{_SOURCES}/{source}/sync", {"wait": wait})
+        run = client.post(f"{_SOURCES}/{source}/sync", {"wait": wait, "dryRun": dry_run})
     if run.get("accepted"):
         progress(run.get("message") or f"source {source} is synced now")
         return FAILED if wait else OK
@@ -83,7 +89,10 @@ def sync(
         "to": run.get("newCommit"),
         "flows": ", ".join(f"{count} {what}" for what, count in (run.get("counts") or {}).items()),
     }
-    show(run, options.output, names=[run["id"]], table=Table.of(facts))
+    for found in run.get("findings") or ():
+        progress(f"{_place(found)}: {found['severity']}: {found['code']}: {found['message']}")
+    names = [run.get("id") or source]
+    show(run, options.output, names=names, table=Table.of(facts))
     return OK if run["outcome"] in ("NOOP", "SYNCED") else FAILED
 
 

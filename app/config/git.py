@@ -1,5 +1,6 @@
 """The settings of sources: which repositories are followed, how, and who may change what."""
 
+import ipaddress
 import re
 from typing import Annotated, Literal, Self
 
@@ -11,10 +12,32 @@ _DURATION = re.compile(r"P(?!\Z)(?:\d+D)?(?:T(?!\Z)(?:\d+H)?(?:\d+M)?(?:\d+S)?)?
 _REF_KINDS = ("branch", "tag", "semver", "commit")
 
 
+def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        if text != "meta":
+            ipaddress.ip_network(text, strict=False)
+    return texts
+
+
+TenantName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+
+
 def _duration(text: str) -> str:
     if not _DURATION.match(text):
         raise ValueError("an ISO 8601 duration is needed, such as PT8H")
     return text
+
+
+def _folder(text: str) -> str:
+    if any(part in ("", ".", "..") for part in text.strip("/").split("/")) and text.strip("/"):
+        raise ValueError("a folder inside of the repository is needed, such as deploy/flows")
+    return text
+
+
+def _tenants(mapped: dict[str, str]) -> dict[str, str]:
+    if len(set(mapped.values())) < len(mapped):
+        raise ValueError("two folders are the same tenant")
+    return mapped
 
 
 class WindowSettings(Section):
@@ -35,6 +58,24 @@ class WindowSettings(Section):
     reason: str = Field("", max_length=500, description="What people are told who wait.")
 
 
+class OidcSettings(Section):
+    """Deliveries without a shared secret: a token of an OpenID Connect issuer proves who calls."""
+
+    issuer: str = Field(
+        "https://token.actions.githubusercontent.com",
+        pattern=r"^https?://[^/?#]+[^?#]*[^/?#]$",
+        description="Who signs the tokens; the default is GitHub Actions.",
+    )
+    audience: str = Field(
+        min_length=1, description="What the token must be made for: this service's address."
+    )
+    claims: dict[str, str] = Field(
+        {},
+        description="Claim -> the value it must have, besides `repository`, which must be the "
+        "source's: for example `environment: production`.",
+    )
+
+
 class SourceSettings(Section):
     """One source: a repository, what of it is followed, and what it owns."""
 
@@ -49,7 +90,9 @@ class SourceSettings(Section):
         description="What is followed: a branch (or tag) by name, or `branch:…`, `tag:…`, "
         "`commit:…`, or `semver:…` with a range such as `semver:>=1.2 <2`.",
     )
-    root: str = Field("", description="Folder of the repository that holds `tenants/`.")
+    root: Annotated[str, AfterValidator(_folder)] = Field(
+        "", description="Folder of the repository that holds `tenants/`."
+    )
     layout: Literal["native", "kestra"] = Field(
         "native",
         description="How the repository is laid out; `kestra`: `<namespace>/flows/…`, as Kestra's "
@@ -58,12 +101,12 @@ class SourceSettings(Section):
     tenant: str = Field(
         "main", pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Tenant of a `kestra` layout."
     )
-    tenants: dict[str, str] = Field(
+    tenants: Annotated[dict[TenantName, TenantName], AfterValidator(_tenants)] = Field(
         {},
         description="Folder below `tenants/` -> tenant, where they differ: the same tree may be "
         "one tenant on one branch and another on the next.",
     )
-    namespaces: tuple[str, ...] = Field(
+    namespaces: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         (),
         description="What the source owns: patterns `namespace` or `tenant/namespace`, `*` for "
         "any; none: all that no other source owns.",
@@ -132,7 +175,11 @@ class SourceSettings(Section):
     hook_secrets: tuple[SecretStr, ...] = Field(
         (), max_length=2, description="Further secrets accepted while one is being rotated."
     )
-    hook_addresses: tuple[str, ...] = Field(
+    hook_oidc: OidcSettings | None = Field(
+        None,
+        description="Whose tokens are accepted in place of a signature (`Authorization: Bearer`).",
+    )
+    hook_addresses: Annotated[tuple[str, ...], AfterValidator(_networks)] = Field(
         (),
         description="Networks that deliveries may come from (CIDR); `meta` stands for the forge's "
         "published ones. None: any.",
@@ -189,7 +236,9 @@ class SourceSettings(Section):
 
     @model_validator(mode="after")
     def _webhook_is_signed(self) -> Self:
-        if self.hook_key and not self.accepted_secrets:
+        if any(not secret.strip() for secret in self.accepted_secrets):
+            raise ValueError("hook_secret is empty: anybody could sign with it")
+        if self.hook_key and not (self.accepted_secrets or self.hook_oidc):
             raise ValueError("hook_key needs hook_secret: unsigned deliveries are never accepted")
         return self
 

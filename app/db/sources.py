@@ -103,8 +103,10 @@ class SourceStore:
         return [_source(row) for row in await self._database.fetch(query)]
 
     async def spec(self, source_id: str) -> str | None:
-        """Return the stored settings of a source, None when it is new here."""
-        query = select(_SOURCE.c.spec).where(_SOURCE.c.id == source_id)
+        """Return the stored settings of a source, None when it is new here, or was removed."""
+        query = select(_SOURCE.c.spec).where(
+            _SOURCE.c.id == source_id, _SOURCE.c.removed_at.is_(None)
+        )
         rows = await self._database.fetch(query)
         return rows[0].spec if rows else None
 

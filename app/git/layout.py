@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from app.errors import NotFound
+
 Style = Literal["native", "kestra"]
 
 
@@ -130,10 +132,23 @@ class Layout:
         return any(self.place(f"{path}/{tail}") for tail in _TAILS)
 
     def namespace_folder(self, tenant: str, namespace: str) -> str:
-        """Return the repository path of a namespace's folder."""
+        """Return the repository path of a namespace's folder.
+
+        Raises:
+            NotFound: when the repository has no place for the tenant.
+        """
+        if not self.reads(tenant):
+            message = f"the repository has no place for tenant {tenant}: it holds other tenants"
+            raise NotFound(message)
         if self.style == "kestra":
             return self._join(namespace)
         return self._join(f"tenants/{self._tenant_folder(tenant)}/namespaces/{namespace}")
+
+    def reads(self, tenant: str) -> bool:
+        """Return whether there may be anything of a tenant."""
+        if self.style == "kestra":
+            return tenant == self.tenant
+        return self._tenant_of(self._tenant_folder(tenant)) == tenant
 
     def namespace_at(self, path: str) -> tuple[str, str] | None:
         """Return (tenant, namespace) of the folder at a path, None when it is no such folder."""

@@ -35,11 +35,11 @@ class Follower:
         """The source as the last run left it."""
         return self._reconciler.source
 
-    async def start(self) -> None:
+    async def start(self, *, wait: bool = True) -> None:
         """Register the source and follow it.
 
-        A source of which nothing was ever active is awaited; otherwise what was active goes on, and
-        a remote that does not answer holds up nothing.
+        With `wait` a source of which nothing was ever active is awaited; otherwise what was active
+        goes on, and a remote that does not answer holds up nothing.
         """
         before = await self._parts.sources.spec(self.source.id)
         source = await self._parts.sources.register(self.source)
@@ -55,7 +55,9 @@ class Follower:
         self.timing.poll(self._poll)
         self.timing.hourly("maintenance", self._maintain)
         seconds = _LATER_SECONDS if source.last_applied else _FIRST_SECONDS
-        await asyncio.wait([self._loop.wake("start")], timeout=seconds)
+        first = self._loop.wake("start")
+        if wait:
+            await asyncio.wait([first], timeout=seconds)
 
     async def _is_unchanged(self, source: Source, before: str | None) -> bool:
         """Return whether what was applied is what the settings of now would make of it.

@@ -35,8 +35,11 @@ _BLOBS = 500
 class Indexer:
     """The revision index of one source, in memory and in the database."""
 
-    def __init__(self, source_id: str, sources: SourceStore, contents: Contents) -> None:
-        """Start with nothing in memory; `contents` reads blobs."""
+    def __init__(
+        self, source_id: str, sources: SourceStore, contents: Contents, *, is_dry: bool = False
+    ) -> None:
+        """Start with nothing in memory; `contents` reads blobs. `is_dry`: nothing is stored."""
+        self._is_dry = is_dry
         self.source_id = source_id
         self._sources = sources
         self._contents = contents
@@ -135,9 +138,7 @@ class Indexer:
             records.append(_record(self.source_id, commit, self._seq))
             at = Point(commit.sha, self._seq)
             made += self.index.apply(at, self._file_changes(origin, changes))
-        await self._sources.revisions.add(
-            self.source_id, records, _storable(made), attempted=records[-1].sha, at=now
-        )
+        await self._store(records, made, records[-1].sha, now)
         self._known.update(record.sha for record in records)
         return made
 
@@ -174,10 +175,16 @@ class Indexer:
             made += index.sweep(at)
         if made or source.last_attempted != tip:
             self._seq = at.seq
-            await self._sources.revisions.add(
-                self.source_id, [], _storable(made), attempted=tip, at=now
-            )
+            await self._store([], made, tip, now)
         return made
+
+    async def _store(
+        self, commits: Sequence[CommitRecord], made: Sequence[NewRevision], attempted: str, now: int
+    ) -> None:
+        if not self._is_dry:
+            await self._sources.revisions.add(
+                self.source_id, commits, _storable(made), attempted=attempted, at=now
+            )
 
     def _left_open(self, origin: Origin, tip: str) -> list[Change]:
         """Return every path in which the tip may differ from the index (blocking)."""
@@ -205,6 +212,8 @@ class Indexer:
         unknown = [oid for oid in dict.fromkeys(oids) if not self._contents.is_known(oid)]
         with Drawing(self._contents.read(origin.mirror.objects, unknown)) as blobs:
             while part := await blobs.some(_BLOBS):
+                if self._is_dry:
+                    continue
                 await self._sources.revisions.add_blobs([(each.oid, each.data) for each in part])
 
 

@@ -116,8 +116,13 @@ def _changed(
     snapshots: dict[NamespaceKey, Snapshot],
 ) -> list[Tree]:
     """Return those of the namespaces whose folder at the tip is not what is active."""
-    asked = {f"{tip}:{origin.layout.namespace_folder(*name)}": name for name in sorted(names)}
-    changed = []
+    layout, changed = origin.layout, []
+    asked = {}
+    for name in sorted(names):
+        if layout.reads(name[0]):
+            asked[f"{tip}:{layout.namespace_folder(*name)}"] = name
+        elif name in snapshots and snapshots[name].tree:
+            changed.append(Tree(name, ""))
     # Where files are ignored, another rule makes another namespace of the same folder.
     rules = f"-{origin.rules}" if origin.rules else ""
     for text, info in origin.mirror.objects.infos(asked):

@@ -47,6 +47,17 @@ class Plan:
     keys: set[FlowKey] = field(default_factory=set)
     """Flows whose state in memory is to be read again."""
 
+    def counts(self, revisions: int) -> dict[str, int]:
+        """Return what is told of the plan in numbers; `revisions` were made on the way to it."""
+        return {
+            "added": self.added,
+            "changed": self.changed,
+            "deleted": self.deleted,
+            "invalid": self.invalid,
+            "namespaces": len(self.activation.moved),
+            "revisions": revisions,
+        }
+
     @property
     def is_partial(self) -> bool:
         """Whether something of the tip does not become active."""

@@ -4,6 +4,7 @@ Every phase can be repeated: a crash between two of them is made good by the nex
 at RESOLVE again and finds done what is done.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -19,7 +20,9 @@ from app.sync.conditions import (
     failure_of,
     while_running,
     with_verified,
+    with_webhook,
 )
+from app.sync.mending import is_damage
 from app.sync.passes import Parts, Pass, Settled
 from app.sync.reporting import Report
 from app.telemetry import METRICS, get_logger
@@ -71,6 +74,9 @@ class Reconciler:
         except Exception as error:  # noqa: BLE001 - whatever it was, the run must tell
             self.failure = failure_of(error)
             self.parts.again |= now.again
+            if await asyncio.to_thread(is_damage, self.parts, error):
+                self.parts.damaged = True
+                self.failure = replace(self.failure, next=Next.RETRY)
             outcome, reason = "FAILED", f"{self.failure.reason}: {self.failure.message}"
             if not isinstance(error, HeadwaterError):
                 _LOG.exception("sync failed", source=self.source.id)
@@ -111,6 +117,7 @@ class Reconciler:
         conditions = await self._conditions(outcome, reason, at, now.hold)
         off = self.parts.spec.signatures == "off"
         conditions = with_verified(conditions, None if off else now.verified, off=off)
+        conditions = with_webhook(conditions, self.source.conditions, self.parts.webhook)
         if outcome != "NOOP" or now.cause != "poll" or conditions != self.source.conditions:
             await self.parts.sources.save_run(run)
             await self.parts.sources.forget_runs(self.source.id, keep=_KEPT_RUNS)

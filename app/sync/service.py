@@ -12,12 +12,13 @@ from app.db.records import CommitRecord, FlowKey, Pin, Source, StoredFinding, Sy
 from app.db.sources import SourceStore
 from app.flows.typenames import Types
 from app.git.identity import identify
-from app.ports import Clock, FlowRevision
+from app.ports import Clock, FlowRevision, Storage
 from app.sync.approvals import Approvals
 from app.sync.changesets.model import Proposed
 from app.sync.changesets.reverts import Reverts
 from app.sync.changesets.service import Changesets
 from app.sync.differences import unified
+from app.sync.hooks.redelivery import Redelivery
 from app.sync.inbox import Inbox
 from app.sync.model import Actor, Delivery, FlowWrite
 from app.sync.origin import Home
@@ -26,12 +27,17 @@ from app.sync.reverting import Reverting, Stores
 from app.sync.rollback import Order, Rollback
 from app.sync.routing import RoutedFiles
 from app.sync.scope_pins import ScopePins
+from app.sync.source_verbs import SourceVerbs
 from app.sync.sources import MAIN, SourceSet
 from app.sync.timing import Timing
+from app.sync.trying import Trial, try_sync
+from app.sync.vault import Vault
 from app.sync.webhook import Webhook
 from app.sync.worker import ForgeOf, Shared, SourceWorker
 
 _HOUR = 3600.0
+_AFTER_START = 60.0
+"""Seconds until a forge is asked what it could not deliver while the service was down."""
 
 
 class SyncService:
@@ -46,8 +52,9 @@ class SyncService:
         types: Types,
         clock: Clock,
         forge_of: ForgeOf = lambda _: None,
+        storage: Storage | None = None,
     ) -> None:
-        """Nothing is opened yet."""
+        """Nothing is opened yet; in `storage` the files are kept that executions use."""
         self._sources = sources
         self._clock = clock
         self.flows = flows
@@ -65,8 +72,10 @@ class SyncService:
             clock=clock,
             reporter=self.reporter,
             forge_of=forge_of,
+            vault=Vault(storage),
         )
         self.workers = SourceSet({MAIN: settings.git, **settings.sources}, self.shared)
+        self.source_verbs = SourceVerbs(self.workers)
         self.files = RoutedFiles(self.workers)
         self.inbox = Inbox(sources.deliveries, clock)
         self.timing = Timing(_HOUR)
@@ -80,7 +89,8 @@ class SyncService:
         told_by = Stores(flows, sources.pins, sources.health)
         self.reverting = Reverting(self.workers, told_by, self.reverts)
         self.approvals = Approvals(self.workers, sources, clock)
-        self._webhook = Webhook(
+        self.redelivery = Redelivery(self.workers, settings.server.url, clock)
+        self.webhook = Webhook(
             self.workers, settings.webhooks, sources.deliveries, self.inbox, clock
         )
 
@@ -88,9 +98,12 @@ class SyncService:
         """Follow all sources; one of which nothing was ever active is awaited."""
         self.timing.start()
         await self.pinning.end_expired()
-        self.timing.hourly("deliveries", self._webhook.forget_old)
+        self.timing.hourly("deliveries", self.webhook.forget_old)
+        self.timing.hourly("redelivery", self.redelivery.run)
+        self.timing.after(_AFTER_START, "redelivery after the start", self.redelivery.run)
         group = await self._stack.enter_async_context(asyncio.TaskGroup())
         await self.reporter.start(group)
+        self.shared.vault.start(group)
         await self.workers.start()
         await self.changesets.start()
         await self.inbox.start(group)
@@ -103,6 +116,7 @@ class SyncService:
         self.reverting.stop()
         await self.workers.stop()
         self.reporter.stop()
+        self.shared.vault.stop()
         await self._stack.aclose()
 
     def _announce(self, pin: Pin) -> None:
@@ -121,8 +135,12 @@ class SyncService:
         return self.workers.get(MAIN)
 
     async def sources(self) -> list[Source]:
-        """Return all sources."""
-        return await self._sources.all()
+        """Return all sources that are followed."""
+        return [each for each in await self._sources.all() if each.id in self.workers]
+
+    async def source(self, source_id: str) -> Source:
+        """Return a source; raises `NotFound`."""
+        return await self._sources.get(self.workers.get(source_id).id)
 
     async def runs(self, source_id: str = MAIN, limit: int = 50) -> list[SyncRun]:
         """Return the newest runs of a source, newest first; raises `NotFound`."""
@@ -181,6 +199,15 @@ class SyncService:
             return await follower.synced(cause, timeout)
         follower.wake(cause)
         return None
+
+    async def try_sync(self, source_id: str = MAIN) -> Trial:
+        """Return what a sync would do; nothing is stored or activated.
+
+        Raises:
+            NotFound: when there is no such source. HeadwaterError: what a sync would fail by.
+        """
+        worker = self.workers.get(source_id)
+        return await try_sync(worker.parts, await self._sources.get(worker.id))
 
     async def put_flow(
         self,
@@ -311,11 +338,16 @@ class SyncService:
 
     # -- webhooks --------------------------------------------------------------------------------
 
-    async def deliver(self, key: str, headers: Mapping[str, str], body: bytes) -> Delivery:
+    async def deliver(
+        self, key: str, headers: Mapping[str, str], body: bytes, address: str | None = None
+    ) -> Delivery:
         """Take a webhook delivery of a forge and return its answer; the sync comes after it.
+
+        `address` is where the connection comes from; None: from within, any is good.
 
         Raises:
             NotFound: when there is no webhook `key`. TooLarge: when the body is over the limit.
             Unauthorized: when the signature is missing or wrong. BadRequest: for no delivery.
+            Forbidden: when deliveries are not taken from there.
         """
-        return await self._webhook.deliver(key, headers, body)
+        return await self.webhook.deliver(key, headers, body, address)

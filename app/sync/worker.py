@@ -24,6 +24,7 @@ from app.sync.passes import Parts
 from app.sync.publishing import Publisher
 from app.sync.reporting import Reporter
 from app.sync.specs import public_spec, with_credentials
+from app.sync.vault import Vault
 from app.sync.writes import Writes
 
 ForgeOf = Callable[[SourceSettings], Forge | None]
@@ -43,6 +44,7 @@ class Shared:
     reporter: Reporter
     forge_of: ForgeOf
     claims: Claims = field(default_factory=Claims)
+    vault: Vault = field(default_factory=lambda: Vault(None))
 
 
 class SourceWorker:
@@ -70,6 +72,7 @@ class SourceWorker:
             indexer=Indexer(source.id, shared.sources, contents),
             reporter=shared.reporter,
             claims=shared.claims,
+            vault=shared.vault,
             forge=shared.forge_of(_lent(spec, shared.home)),
         )
         self.follower = Follower(source, self.parts)
@@ -90,9 +93,9 @@ class SourceWorker:
         """The source as its last run left it."""
         return self.follower.source
 
-    async def start(self) -> None:
-        """Follow the source."""
-        await self.follower.start()
+    async def start(self, *, wait: bool = True) -> None:
+        """Follow the source; `wait` for the first sync of a new one."""
+        await self.follower.start(wait=wait)
 
     async def stop(self) -> None:
         """End its loop and the processes that read its repository."""

@@ -35,7 +35,8 @@ async def test_syncs(api: Api, ns: str) -> None:
     assert await api.get(f"{SOURCES}/main/runs/{run['id']}") == runs[0]
     assert any(each["outcome"] == "SYNCED" and each["cause"] == "write" for each in runs)
     await api.post(f"{SOURCES}/main/sync", 202, json={"wait": False})
-    await api.post(f"{SOURCES}/main/sync", 422, json={"dryRun": True})
+    trial = await api.post(f"{SOURCES}/main/sync", json={"dryRun": True})
+    assert (trial["outcome"], trial["dryRun"], trial["counts"]["changed"]) == ("NOOP", True, 0)
     await api.post(f"{SOURCES}/main/sync", 422, json={"wiat": True})
     await api.post(f"{SOURCES}/other/sync", 404)
     await api.get(f"{SOURCES}/main/runs/nothing", 404)

@@ -167,6 +167,8 @@ async def test_one_repository_on_two_branches_is_two_tenants(
     await synced(rig, "main", "prod")
     assert await rig.active() == {"dev/shop/a": flow("a", "two"), "acme/shop/a": flow("a", "one")}
     assert await found(rig) == await found(rig, "prod") == []
+    with pytest.raises(NotFound, match="no place for tenant main"):
+        await rig.sync.put_flow("main", "shop", "b", flow("b").decode(), actor=ANN)
     scratch.git("branch", "-f", "prod", "main")
     await synced(rig, "prod")
     assert (await rig.active())["acme/shop/a"] == flow("a", "two")
