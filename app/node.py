@@ -20,12 +20,14 @@ from app.db.audit import AuditStore
 from app.db.database import Database
 from app.db.executions import SqlExecutions
 from app.db.flows import FlowStore
+from app.db.impact import ImpactStore
 from app.db.journal import SqlJournal
 from app.db.key_values import SqlKeyValues, forget_expired
 from app.db.logs import SqlLogs
 from app.db.metrics import SqlMetrics
 from app.db.nodes import next_epoch
 from app.db.overlays import OverlayStore
+from app.db.pulls import PullStore
 from app.db.purge import SqlArchive
 from app.db.retention import forget_claims
 from app.db.slots import SqlSlots
@@ -60,6 +62,7 @@ from app.runners.jq import JqChildren
 from app.storage import LocalStorage
 from app.storage.key_file import key_of
 from app.sync.overlays import Overlays, Stored
+from app.sync.review.service import Reviews
 from app.sync.service import SyncService
 from app.triggers.alarm import ScheduledAlarm
 from app.triggers.parts import TriggerParts
@@ -123,6 +126,7 @@ class Node:
         self.overlays: Overlays
         self.webhooks: Webhooks
         self.sync: SyncService
+        self.reviews: Reviews
         self.suspects: Suspects
         self.ready = False
 
@@ -138,6 +142,7 @@ class Node:
         self._assemble(epoch)
         await self.executor.start()
         await self.sync.start()
+        await self.reviews.start()
         self.scheduler.add_job(self.forget, "interval", hours=1)
         self.scheduler.add_job(self.tidy, "interval", minutes=5, next_run_time=datetime.now(UTC))
         self.scheduler.start()
@@ -161,7 +166,10 @@ class Node:
             self.registry,
             self.clock,
             self.forges.of,
+            self.storage,
         )
+        self.sync.webhook.claims_of = self.forges.claims
+        self._review()
         actions = Actions(
             archive=SqlArchive(self.database),
             logs=self.logs,
@@ -205,6 +213,19 @@ class Node:
         actions.commands, actions.executor = self.commands, self.executor
         self.commands.deletion = Deletion(actions.archive, self.storage, self.executor.finished)
 
+    def _review(self) -> None:
+        self.reviews = Reviews(
+            self.sync.workers,
+            PullStore(self.database),
+            self.audit,
+            self.clock,
+            self.registry,
+            self.sync,
+            tests=self.flow_tests,
+            impact=ImpactStore(self.database),
+        )
+        self.reviews.listen(self.sync.inbox, self.sync.reporter)
+
     def _trigger(self, previews: Previews, engine: Parts) -> None:
         parts = TriggerParts(
             database=self.database,
@@ -237,6 +258,7 @@ class Node:
             self.scheduler.shutdown(wait=False)
         self.ready = False
         if hasattr(self, "sync"):
+            await self.reviews.stop()
             await self.sync.stop()
         if hasattr(self, "executor"):
             await self.executor.stop(self.settings.engine.drain_seconds)

@@ -13,9 +13,12 @@ NAMESPACE_RULE = r"^[a-z0-9][a-z0-9._-]{0,149}$"
 FLOW_RULE = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$"
 EXECUTION_RULE = r"^[a-zA-Z0-9]{1,64}$"
 COMMIT_RULE = r"^[0-9a-f]{4,64}$"
+REVISION_RULE = r"^(original|latest|[1-9][0-9]{0,9}|commit:[0-9a-f]{4,64})$"
 NAME_RULE = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$"
 
-WITHOUT_TENANT = frozenset({"configs", "hooks", "pebble", "plugins", "sources", "sync-runs"})
+WITHOUT_TENANT = frozenset(
+    {"configs", "hooks", "pebble", "plugins", "pulls", "sources", "sync-runs"}
+)
 """First parts of paths that belong to the instance, not to a tenant."""
 
 WITH_TENANT = frozenset(

@@ -23,6 +23,7 @@ from app.errors import Unavailable
 from app.flows.typenames import Types
 from app.ports import Clock, Storage
 from app.sync.overlays import Overlays
+from app.sync.review.service import Reviews
 from app.sync.service import SyncService
 from app.triggers.service import Triggers
 from app.triggers.verbs import TriggerVerbs
@@ -115,6 +116,11 @@ class Services(Protocol):
     @property
     def overlays(self) -> Overlays:
         """What operators override without touching Git."""
+        ...
+
+    @property
+    def reviews(self) -> Reviews:
+        """Reviews of pull requests."""
         ...
 
     @property

@@ -16,9 +16,6 @@ def suite_of(flow_id: str = "a") -> bytes:
     return f"id: t\nnamespace: shop\nflowId: {flow_id}\ntestCases: []\n".encode()
 
 
-test_suite.__test__ = False  # type: ignore[attr-defined]
-
-
 async def reviewed(desk: Desk, number: int = 7, **pull: object) -> str:
     head = desk.propose(number, {path("a"): flow("a", "new")}, **pull).head_sha  # type: ignore[arg-type]
     await desk.tell("pull", "opened", number=number)

@@ -1,13 +1,24 @@
 """What reviews work with, and which pull requests are whose."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.db.audit import AuditStore
-from app.db.pulls import Pull, PullStore
+from app.db.pulls import Pull, PullStore, Review
 from app.errors import Unavailable
 from app.ports import Clock, FlowTests, Forge, PullRequest
 from app.sync.sources import SourceSet
 from app.sync.worker import SourceWorker
+
+if TYPE_CHECKING:
+    from app.sync.planning.plan import ChangePlan
+
+Enqueue = Callable[[SourceWorker, Review], Awaitable[None]]
+"""Puts a review into the queue of its source."""
+
+Facts = Callable[["ChangePlan"], Awaitable["ChangePlan"]]
+"""Adds to a plan what only a running node knows: executions, and who starts them."""
 
 FULL, DRAFT, FORK = "full", "draft", "fork"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from app.git.revert import Clash
 from app.ports import Annotation, Check, SuiteResult
@@ -140,38 +140,6 @@ def awaiting(sha: str) -> Told:
 def failed(message: str) -> Told:
     """Return what is said when a review could not be made."""
     return Told("failure", "the review failed", fenced(message))
-
-
-def results_json(results: Sequence[SuiteResult]) -> dict[str, Any]:
-    """Return results of tests as they are stored and answered."""
-    return {
-        "suites": [
-            {
-                "id": each.id,
-                "path": each.path,
-                "tenant": each.tenant,
-                "namespace": each.namespace,
-                "flowId": each.flow_id,
-                "state": each.state,
-                "errors": list(each.errors),
-                "cases": [
-                    {
-                        "id": case.id,
-                        "state": case.state,
-                        "seconds": round(case.seconds, 6),
-                        "errors": list(case.errors),
-                        "failed": [
-                            each.message or each.description or each.operator
-                            for each in case.assertions
-                            if not each.success
-                        ],
-                    }
-                    for case in each.cases
-                ],
-            }
-            for each in results
-        ]
-    }
 
 
 def _failures(suite: SuiteResult) -> Iterable[Annotation]:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from app.db.pulls import Pull, Review
 from app.errors import NotFound
 from app.sync.model import HookEvent
-from app.sync.review.bench import Bench, concerns, forge_of, scope_of
+from app.sync.review.bench import Bench, Enqueue, concerns, forge_of, scope_of
 from app.sync.review.checks import CONTEXTS
 from app.sync.review.commands import PREFIX
 from app.sync.review.orders import Orders
@@ -25,7 +25,6 @@ _PULL_ACTIONS = frozenset(
     }
 )
 
-Enqueue = Callable[[SourceWorker, Review], Awaitable[None]]
 Close = Callable[[SourceWorker, Pull], Awaitable[None]]
 
 

@@ -1,7 +1,7 @@
 """Making one review: fetch, merge, validate, plan, test, and tell the forge what came out."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,6 +17,8 @@ from app.sync.review.bench import (
     FORK,
     FULL,
     Bench,
+    Enqueue,
+    Facts,
     context_suffix,
     followed_branch,
     forge_of,
@@ -27,6 +29,7 @@ from app.sync.review.comment import write_comment
 from app.sync.review.judging import Judge, Judgement, standing
 from app.sync.review.merging import MergeResult, fetch_sides, merged
 from app.sync.review.plan_text import plan_body, plan_told
+from app.sync.review.results import results_json
 from app.sync.review.telling import Teller
 from app.sync.review.testing import run_tests
 from app.sync.worker import SourceWorker
@@ -36,12 +39,6 @@ _LOG = get_logger(__name__)
 
 ASKED = frozenset({"rerequested", "command", "approved"})
 """Causes that make a review anew, even though the same one was made."""
-
-Enqueue = Callable[[SourceWorker, Review], Awaitable[None]]
-"""Puts a review into the queue of its source."""
-
-Facts = Callable[[ChangePlan], Awaitable[ChangePlan]]
-"""Adds to a plan what only a running node knows: executions, and who starts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +211,7 @@ class Maker:
             results = await run_tests(self._bench.tests, judged)
             told = checks.ran(results)
         await teller.tell(TESTS, told)
-        return checks.results_json(results)
+        return results_json(results)
 
     async def _finish(self, review: Review, outcome: str) -> None:
         at = self._bench.clock.now()

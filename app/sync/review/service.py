@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
-from functools import partial
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from app.db.audit import AuditStore
+from app.db.impact import ImpactStore
 from app.db.pulls import Pull, PullStore, Review
 from app.errors import HeadwaterError, NotFound
 from app.flows.typenames import Types
@@ -14,13 +16,10 @@ from app.git.mirror import Mirror
 from app.ports import Clock, FlowTests
 from app.sync.inbox import Inbox
 from app.sync.origin import Origin
-from app.sync.planning.plan import ChangePlan
 from app.sync.reporting import Report, Reporter
 from app.sync.review import checks
-from app.sync.review.bench import Bench, concerns, context_suffix, forge_of
+from app.sync.review.bench import Bench, Facts, concerns, context_suffix, forge_of
 from app.sync.review.intake import Intake
-from app.sync.review.judging import Judge
-from app.sync.review.making import Facts, Maker
 from app.sync.review.merging import forget_head
 from app.sync.review.orders import Orders, PinVerbs
 from app.sync.review.queue import ReviewQueue
@@ -30,6 +29,10 @@ from app.sync.timing import Timing
 from app.sync.worker import SourceWorker
 from app.telemetry import get_logger
 
+if TYPE_CHECKING:
+    from app.sync.planning.plan import ChangePlan
+    from app.sync.review.making import Maker
+
 _LOG = get_logger(__name__)
 _DAY = 24 * 3_600_000_000
 _KEPT_DAYS = 30
@@ -37,7 +40,7 @@ _SWEEP_SECONDS = 300.0
 """How often the open pull requests are looked through: what no webhook told of is found."""
 
 
-async def _no_facts(plan: ChangePlan) -> ChangePlan:
+async def _no_facts(plan: "ChangePlan") -> "ChangePlan":
     return plan
 
 
@@ -54,13 +57,14 @@ class Reviews:
         pins: PinVerbs,
         *,
         tests: FlowTests | None = None,
-        facts: Facts = _no_facts,
+        impact: ImpactStore | None = None,
     ) -> None:
-        """Nothing happens before `start`."""
+        """Nothing happens before `start`. `impact` knows the executions that plans tell of."""
         self._bench = Bench(workers, store, audit, clock, tests)
         self.orders = Orders(self._bench, pins, self._again)
         self._intake = Intake(self._bench, self.orders, self._enqueue, self._close)
-        self._maker = Maker(self._bench, Judge(types), facts, self._enqueue)
+        self._types = types
+        self._impact = impact
         self._queues: dict[str, ReviewQueue] = {}
         self._timing = Timing(_SWEEP_SECONDS)
         self._stack = AsyncExitStack()
@@ -76,6 +80,8 @@ class Reviews:
     async def start(self) -> None:
         """Take up what an earlier process left, and look for what nobody told of."""
         self._group = await self._stack.enter_async_context(asyncio.TaskGroup())
+        for queue in self._queues.values():  # a delivery may have been heard already
+            queue.start(self._group)
         for worker in self._bench.workers:
             if worker.parts.forge is not None:
                 self._queue(worker)
@@ -214,6 +220,18 @@ class Reviews:
 
     async def _forget(self) -> None:
         await self._bench.store.forget(self._bench.clock.now() - _KEPT_DAYS * _DAY)
+
+    @cached_property
+    def _maker(self) -> "Maker":
+        """What makes reviews; an instance without a forge saves its 3 MB."""
+        from app.sync.review.facts import NodeFacts  # noqa: PLC0415 - see above
+        from app.sync.review.judging import Judge  # noqa: PLC0415 - see above
+        from app.sync.review.making import Maker  # noqa: PLC0415 - see above
+
+        facts: Facts = _no_facts
+        if self._impact is not None:
+            facts = NodeFacts(self._impact, self._bench.clock)
+        return Maker(self._bench, Judge(self._types), facts, self._enqueue)
 
     def _queue(self, worker: SourceWorker) -> ReviewQueue:
         queue = self._queues.get(worker.id)

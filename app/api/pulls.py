@@ -1,0 +1,96 @@
+"""Pull requests: what reviews found, the plan of each, the results of its tests."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, Path, Query
+from starlette.responses import PlainTextResponse, Response
+
+from app.api.answers import Json
+from app.api.documents import problems_of
+from app.api.paths import NAME_RULE, PREFIX
+from app.api.query import known_keys
+from app.api.records import record_json
+from app.api.routing import Router
+from app.api.services import Node
+from app.db.pulls import Pull, Review
+from app.engine.flow_tests.junit import junit
+from app.sync.review.results import results_of
+
+router = Router(
+    prefix=f"{PREFIX}/pulls",
+    tags=["Git"],
+    dependencies=[Depends(known_keys)],
+    responses=problems_of(404),
+)
+
+Repo = Annotated[str, Path(pattern=NAME_RULE, description="The source that it is reviewed for.")]
+Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="The number of the pull request.")]
+
+
+@router.get("", summary="Pull requests")
+async def listed(
+    node: Node,
+    source: Annotated[
+        str | None, Query(pattern=NAME_RULE, description="Those of this source.")
+    ] = None,
+    state: Annotated[
+        Literal["open", "closed", "merged"] | None, Query(description="Those in this state.")
+    ] = None,
+) -> Response:
+    """List the pull requests that reviews were made of, newest first."""
+    return Json([record_json(each) for each in await node.reviews.pulls(source, state)])
+
+
+@router.get("/{repo}/{number}", summary="A pull request")
+async def get(repo: Repo, number: Number, node: Node) -> Response:
+    """Answer with a pull request and its reviews, newest first."""
+    pull = await node.reviews.pull(repo, number)
+    reviews = await node.reviews.reviews(repo, number)
+    return Json(_pull_json(pull, reviews))
+
+
+@router.get("/{repo}/{number}/plan", summary="The plan of a pull request")
+async def plan(repo: Repo, number: Number, node: Node) -> Response:
+    """Answer with what merging it would do, as the last review found it."""
+    review = await node.reviews.last(repo, number)
+    return Json({**_identity(review), "plan": review.plan})
+
+
+@router.get("/{repo}/{number}/tests", summary="Results of the tests of a pull request")
+async def results(
+    repo: Repo,
+    number: Number,
+    node: Node,
+    form: Annotated[
+        Literal["json", "junit"], Query(alias="format", description="`junit`: JUnit XML.")
+    ] = "json",
+) -> Response:
+    """Answer with what became of the tests that the last review ran."""
+    review = await node.reviews.last(repo, number)
+    if form == "junit":
+        document = junit(results_of(review.tests))
+        return PlainTextResponse(document, media_type="application/xml")
+    return Json({**_identity(review), "suites": review.tests.get("suites", [])})
+
+
+def _pull_json(pull: Pull, reviews: list[Review]) -> dict[str, Any]:
+    return {**record_json(pull), "reviews": [_review_json(each) for each in reviews]}
+
+
+def _review_json(review: Review) -> dict[str, Any]:
+    """Return a review without the plan and the tests: they have addresses of their own."""
+    told = record_json(review)
+    for name in ("plan", "tests", "sourceId", "number", "checks"):
+        told.pop(name, None)
+    return {**told, "findings": list(review.findings)}
+
+
+def _identity(review: Review) -> dict[str, Any]:
+    told = {
+        "number": review.number,
+        "head": review.head_sha,
+        "base": review.base_sha,
+        "mergeTree": review.merge_tree,
+        "outcome": review.outcome,
+    }
+    return {name: value for name, value in told.items() if value is not None}
