@@ -32,5 +32,6 @@ async def deliver(request: Request, key: Key, node: Node) -> Response:
     """Take a signed delivery: it is stored, and answered, before anything else happens."""
     body = await raw_body(request, node.settings.webhooks.git_max_bytes, "delivery")
     headers = {name.lower(): value for name, value in request.headers.items()}
-    delivery = await node.sync.deliver(key, headers, body)
+    address = request.client.host if request.client else ""
+    delivery = await node.sync.deliver(key, headers, body, address)
     return Json(delivery.body, delivery.status)

@@ -7,7 +7,7 @@ a secret may come from a file (`HEADWATER_GIT__TOKEN_FILE=/run/secrets/token`); 
 working directory is *not* read: in a repository of flows that name belongs to the layout.
 """
 
-from app.config.git import GitSettings, SourceSettings, WindowSettings
+from app.config.git import GitSettings, OidcSettings, SourceSettings, WindowSettings
 from app.config.sections import (
     DatabaseSettings,
     EncryptionSettings,
@@ -33,6 +33,7 @@ __all__ = [
     "GitSettings",
     "HttpSettings",
     "LogSettings",
+    "OidcSettings",
     "RunnerSettings",
     "Section",
     "ServerSettings",

@@ -144,6 +144,24 @@ class SourceSettings(Section):
     revision: Literal["original", "latest"] = Field(
         "original", description="Revision of restarts and replays that name none."
     )
+    release_watch_minutes: float = Field(
+        0.0,
+        ge=0,
+        le=10_080,
+        description="How long flows are watched after a commit changed them; 0: not at all. "
+        "`release:` in a `namespace.yaml` says otherwise.",
+    )
+    release_min_executions: int = Field(
+        5, ge=1, description="Executions of the new revision before it is judged."
+    )
+    release_max_failure_rate: float = Field(
+        0.3, ge=0, lt=1, description="Share of failed executions that is still accepted."
+    )
+    release_action: Literal["pin", "alert"] = Field(
+        "pin",
+        description="What happens above it: the flow is rolled back to the revision before "
+        "(`pin`), or it is only told (`alert`).",
+    )
     signatures: Literal["off", "warn", "head", "range", "strict"] = Field(
         "off",
         description="Which commits must be signed: the tip (`head`), every new one (`range`), all "

@@ -1,15 +1,20 @@
 """Which client speaks to a source's forge."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from app.config import SourceSettings
+from app.config import OidcSettings, SourceSettings
 from app.errors import BadRequest
 from app.forges.calls import Access, Api, Headers
 from app.forges.github import AppAccess, GitHub
 from app.forges.repositories import repository_of
 from app.plugins.http import AddressPolicy, LateClient, Limits
 from app.ports import Clock, Forge
+
+if TYPE_CHECKING:
+    from app.forges.oidc import Issuers
 
 _PER_HOST = 8
 _GITHUB = "https://api.github.com"
@@ -30,6 +35,7 @@ class Forges:
     def __init__(self, clock: Clock) -> None:
         """Nothing is connected yet."""
         self._clock = clock
+        self._issuers: Issuers | None = None
         self.http = LateClient(
             AddressPolicy(allow_loopback=True, allow_private=True),
             per_host=_PER_HOST,
@@ -48,6 +54,18 @@ class Forges:
         if spec.forge == "github":
             return self._github(spec)
         raise BadRequest(f"forge {spec.forge} is not known")
+
+    async def claims(self, oidc: OidcSettings, token: str) -> Mapping[str, Any]:
+        """Return what a token of an OpenID Connect issuer claims (see `Issuers`).
+
+        Raises:
+            Unauthorized: when the token is not good. Unavailable: when the issuer does not answer.
+        """
+        from app.forges.oidc import Issuers  # noqa: PLC0415 - its library takes 0.3 s to load
+
+        if self._issuers is None:
+            self._issuers = Issuers(self.http, self._clock)
+        return await self._issuers.claims(oidc, token)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -88,6 +88,14 @@ def with_verified(
     return others if verified is None else (*others, *_changed(conditions, (verified,)))
 
 
+def with_webhook(
+    conditions: Sequence[Condition], before: Sequence[Condition], webhook: Condition | None
+) -> tuple[Condition, ...]:
+    """Return the conditions with how the webhook stands; None: as it stood before."""
+    known = tuple(each for each in before if each.type == "Webhook")
+    return (*conditions, *(known if webhook is None else _changed(before, (webhook,))))
+
+
 def while_running(before: Sequence[Condition], tip: str, at: int) -> tuple[Condition, ...]:
     """Return the conditions while a commit is on its way to become active."""
     others = tuple(each for each in before if each.type != "Reconciling")

@@ -1,11 +1,14 @@
 """Webhook deliveries of Git forges, by their headers alone: who sends it, and is it signed. Pure.
 
-Forgejo, Gitea and Gogs also send GitHub's headers, so they are looked for first.
+Forgejo, Gitea and Gogs also send GitHub's headers, so they are looked for first. GitHub, Gitea and
+Bitbucket sign the body with HMAC-SHA256; GitLab shows the secret itself, or signs as "Standard
+Webhooks" has it.
 """
 
+import base64
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,7 +18,7 @@ from app.config import SourceSettings
 from app.errors import BadRequest, Unauthorized
 from app.sync.hints import Hint
 
-_FORGES = ("forgejo", "gitea", "gogs", "github")
+_GITEA = ("forgejo", "gitea", "gogs")
 
 
 class Call(NamedTuple):
@@ -25,8 +28,12 @@ class Call(NamedTuple):
     event: str
     delivery_id: str
     signatures: tuple[str, ...]
-    """HMAC-SHA256 of the body in hexadecimal digits, by the forge's own header and GitHub's."""
+    """HMAC-SHA256 of what is signed, in hexadecimal digits (GitLab: Base64)."""
     content_type: str
+    token: str = ""
+    """GitLab's older way: the secret itself."""
+    signed_first: str = ""
+    """What is signed before the body (GitLab): id and time."""
 
 
 def read_headers(headers: Mapping[str, str]) -> Call:
@@ -36,22 +43,57 @@ def read_headers(headers: Mapping[str, str]) -> Call:
         BadRequest: when no forge that is known sends such headers.
     """
     lower = {name.lower(): value for name, value in headers.items()}
-    for forge in _FORGES:
-        event = lower.get(f"x-{forge}-event")
-        if event is None:
-            continue
-        own = lower.get(f"x-{forge}-signature", "")
-        hub = lower.get("x-hub-signature-256", "")
-        signatures = (own, hub.removeprefix("sha256=") if hub.startswith("sha256=") else "")
-        return Call(
-            forge,
-            event,
-            lower.get(f"x-{forge}-delivery", ""),
-            tuple(each for each in signatures if each),
-            lower.get("content-type", ""),
-        )
-    message = "no X-GitHub-Event header, nor that of Forgejo, Gitea or Gogs: is this a webhook?"
+    content_type = lower.get("content-type", "")
+    for forge in _GITEA:
+        if f"x-{forge}-event" in lower:
+            return _like_github(lower, forge, lower.get(f"x-{forge}-signature", ""))
+    if "x-gitlab-event" in lower:
+        return _gitlab(lower)
+    if (key := lower.get("x-event-key")) is not None:
+        delivery_id = lower.get("x-request-uuid") or lower.get("x-request-id", "")
+        signed = _sha256(lower.get("x-hub-signature", ""))
+        event = "ping" if key == "diagnostics:ping" else key
+        return Call("bitbucket", event, delivery_id, signed, content_type)
+    if "x-github-event" in lower:
+        return _like_github(lower, "github", "")
+    message = (
+        "no X-GitHub-Event header, nor that of Forgejo, Gitea, Gogs, GitLab or Bitbucket: is this"
+        " a webhook?"
+    )
     raise BadRequest(message)
+
+
+def _like_github(headers: Mapping[str, str], forge: str, own: str) -> Call:
+    signatures = (*filter(None, [own]), *_sha256(headers.get("x-hub-signature-256", "")))
+    return Call(
+        forge,
+        headers[f"x-{forge}-event"],
+        headers.get(f"x-{forge}-delivery", ""),
+        signatures,
+        headers.get("content-type", ""),
+    )
+
+
+def _gitlab(headers: Mapping[str, str]) -> Call:
+    """Read GitLab's headers; a resent delivery keeps its `Idempotency-Key`."""
+    signed_id, at = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    parts = [each.partition(",") for each in headers.get("webhook-signature", "").split()]
+    delivery_id = headers.get("idempotency-key") or signed_id
+    return Call(
+        "gitlab",
+        headers["x-gitlab-event"],
+        delivery_id or headers.get("x-gitlab-event-uuid", ""),
+        tuple(value for version, _, value in parts if version == "v1" and value),
+        headers.get("content-type", ""),
+        headers.get("x-gitlab-token", ""),
+        f"{signed_id}.{at}.",
+    )
+
+
+def _sha256(header: str) -> tuple[str, ...]:
+    """Return the digest of a signature header; SHA-1 counts as none."""
+    digest = header.removeprefix("sha256=")
+    return (digest,) if digest and digest != header else ()
 
 
 def check_signature(call: Call, body: bytes, secrets: Sequence[str]) -> None:
@@ -60,17 +102,39 @@ def check_signature(call: Call, body: bytes, secrets: Sequence[str]) -> None:
     Raises:
         Unauthorized: when the signature is missing or wrong. SHA-1 alone counts as missing.
     """
-    if not call.signatures:
+    if not (call.signatures or call.token):
         message = "the delivery has no SHA-256 signature: set a secret for the webhook at the forge"
         raise Unauthorized(message)
     good = False
-    for secret in secrets:
-        wanted = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest().encode()
-        for given in call.signatures:
-            good |= hmac.compare_digest(wanted, given.encode("utf-8", "replace"))
+    for secret in filter(None, secrets):
+        for wanted, given in _pairs(call, body, secret):
+            good |= hmac.compare_digest(wanted.encode(), given.encode("utf-8", "replace"))
     if not good:
         message = "the signature of the delivery is wrong: compare the secrets on both sides"
         raise Unauthorized(message)
+
+
+def _pairs(call: Call, body: bytes, secret: str) -> Iterator[tuple[str, str]]:
+    """Yield what a secret would have made, and what was sent instead."""
+    if call.token:
+        yield secret, call.token
+    if call.forge == "gitlab":
+        signed = hmac.new(_key(secret), call.signed_first.encode() + body, hashlib.sha256)
+        wanted = base64.b64encode(signed.digest()).decode()
+    else:
+        wanted = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    for given in call.signatures:
+        yield wanted, given
+
+
+def _key(secret: str) -> bytes:
+    """Return the key of a GitLab signing token: `whsec_` and Base64 (Standard Webhooks)."""
+    head, prefix, encoded = secret.partition("whsec_")
+    try:
+        key = base64.b64decode(encoded, validate=True) if prefix and not head else b""
+    except ValueError:
+        key = b""
+    return key or secret.encode()
 
 
 def read_payload(call: Call, body: bytes) -> dict[str, Any]:
@@ -102,7 +166,8 @@ def concern(hint: Hint, event: str, spec: SourceSettings) -> str | None:
         return f"event {event[:200]}"
     if hint.repository and not _is_same(spec.repo or "", hint.repository):
         return f"repository {hint.repository[:200]}"
-    if hint.event == "push" and not _follows(spec.ref_kind, hint.ref):
+    refs = hint.refs or (hint.ref,)
+    if hint.event == "push" and not any(_follows(spec.ref_kind, ref) for ref in refs):
         return f"ref {hint.ref[:200]}"
     return None
 
@@ -119,13 +184,13 @@ def _follows(followed: tuple[str, str], ref: str) -> bool:
 
 
 def _is_same(url: str, full_name: str) -> bool:
-    path = _path(url)
+    path = path_of(url)
     if path is None:
         return True  # a repository on this machine's disk: any forge may speak for it
     return f"/{path}".casefold().endswith(f"/{full_name}".casefold())
 
 
-def _path(url: str) -> str | None:
+def path_of(url: str) -> str | None:
     """Return owner and name of an address, None for a path on disk."""
     if "://" in url:
         parts = urlsplit(url)

@@ -80,6 +80,8 @@ class Parts:
     """Namespaces of the tip that are not the source's, and why; None before the first run."""
     is_dry: bool = False
     """Whether nothing is to come of a run: it is only asked what would."""
+    webhook: Condition | None = None
+    """How the webhook stands at the forge, as far as that is known."""
     delivered: bool = False
     """Whether webhook deliveries wait for a run."""
     approved: deque[str] = field(default_factory=lambda: deque(maxlen=1_000))

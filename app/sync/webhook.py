@@ -7,6 +7,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from app.config import WebhookSettings
 from app.db.audit import AuditEntry, AuditStore
@@ -15,6 +16,9 @@ from app.errors import NotFound, TooLarge, Unauthorized
 from app.ports import Clock
 from app.sync.forges import Call, check_signature, concern, read_headers, read_payload
 from app.sync.hints import Hint, read_hint
+from app.sync.hooks.addresses import Addresses
+from app.sync.hooks.bearers import PROVIDER, ClaimsOf, bearer_of, no_claims, read_bearer
+from app.sync.hooks.subscriptions import judge
 from app.sync.inbox import Inbox
 from app.sync.model import Delivery
 from app.sync.sources import SourceSet
@@ -44,14 +48,23 @@ class Webhook:
         self._deliveries = deliveries
         self._inbox = inbox
         self._clock = clock
+        self._addresses = Addresses(clock)
+        self.claims_of: ClaimsOf = no_claims
+        """Reads tokens in place of signatures."""
 
-    async def deliver(self, key: str, headers: Mapping[str, str], body: bytes) -> Delivery:
+    async def deliver(
+        self, key: str, headers: Mapping[str, str], body: bytes, address: str | None = None
+    ) -> Delivery:
         """Take a delivery (see `SyncService.deliver`)."""
         workers = self._of(key)
         most = self._settings.git_max_bytes
         if len(body) > most:
             message = f"the delivery has {len(body)} bytes, {most} are allowed"
             raise TooLarge(message)
+        await self._addresses.check(workers, address)
+        token = bearer_of(headers)
+        if token is not None:
+            return await self._take_token(workers, token)
         call = read_headers(headers)
         try:
             check_signature(call, body, _secrets(workers))
@@ -60,9 +73,32 @@ class Webhook:
             raise
         payload = read_payload(call, body)
         if call.event == "ping":
-            return Delivery(200, {"ping": True})
+            return self._answer_ping(workers, call, payload)
         hint = read_hint(call.forge, call.event, payload)
         return await self._take(workers, call, hint, body)
+
+    async def _take_token(self, workers: list[SourceWorker], token: str) -> Delivery:
+        try:
+            good, call, hint = await read_bearer(workers, token, self.claims_of)
+        except Unauthorized:
+            METRICS.git_webhook.labels(PROVIDER, "refused").inc()
+            raise
+        return await self._take(good, call, hint, b"")
+
+    def _answer_ping(
+        self, workers: list[SourceWorker], call: Call, payload: Mapping[str, Any]
+    ) -> Delivery:
+        """Answer, and tell which events the webhook should be subscribed to besides."""
+        METRICS.git_webhook.labels(call.forge, "ping").inc()
+        hook = payload.get("hook")
+        events = hook.get("events") if isinstance(hook, Mapping) else None
+        if not isinstance(events, list):
+            return Delivery(200, {"ping": True})
+        there = {each for each in events if isinstance(each, str)}
+        now = self._clock.now()
+        lacking = [judge(worker, call.forge, there, now) for worker in workers]
+        missing = sorted({event for each in lacking for event in each})
+        return Delivery(200, {"ping": True} | ({"missing": missing} if missing else {}))
 
     def _of(self, key: str) -> list[SourceWorker]:
         """Return the sources of a hook; every key is compared, so that none is guessed by time."""
@@ -99,7 +135,7 @@ class Webhook:
         self, workers: list[SourceWorker], call: Call, hint: Hint, body: bytes, ignored: bool
     ) -> StoredDelivery:
         kept = asdict(hint) | {"sources": [each.id for each in workers]}
-        del kept["repository"]
+        del kept["repository"], kept["refs"]
         state = "ignored" if ignored else "received" if hint.event == "push" else "queued"
         return StoredDelivery(
             provider=call.forge,

@@ -86,11 +86,11 @@ async def test_deliveries_that_a_crash_left_are_picked_up(hooked: Rig, scratch: 
 
 async def test_old_deliveries_are_forgotten(hooked: Rig) -> None:
     await hooked.sync.deliver(KEY, *delivery())
-    await hooked.sync._webhook.forget_old()
+    await hooked.sync.webhook.forget_old()
     assert await states(hooked)
     later = hooked.clock.now() + 8 * 24 * 3_600_000_000
-    hooked.sync._webhook._clock = type("Later", (), {"now": lambda self: later})()
-    await hooked.sync._webhook.forget_old()
+    hooked.sync.webhook._clock = type("Later", (), {"now": lambda self: later})()
+    await hooked.sync.webhook.forget_old()
     assert await states(hooked) == {}
 
 

@@ -1,77 +1,11 @@
-"""What payloads of forges hint at, in the same words for every forge. Pure.
-
-Of a payload only names, numbers and object ids are taken: enough to know what to ask the forge. No
-field need be there, and none is trusted to be of its documented type.
-"""
+"""Payloads of GitHub, and of Gitea, Forgejo and Gogs, which are like GitHub's. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-_NAME = 250
-_MOST_COMMENT = 4_096
+from app.sync.hints.model import MOST_COMMENT, Fields, Hint
+
 _GITEA = frozenset(("forgejo", "gitea", "gogs"))
-
-
-@dataclass(frozen=True, slots=True)
-class Hint:
-    """A payload in our words (see `HookEvent`); `event` is "" where nobody here acts on it."""
-
-    event: str = ""
-    action: str = ""
-    number: int | None = None
-    sha: str = ""
-    ref: str = ""
-    actor: str = ""
-    comment_id: str = ""
-    comment: str = ""
-    identifier: str = ""
-    repository: str = ""
-    """`owner/name` as the payload has it, "" if it has none."""
-
-
-class Fields:
-    """A JSON value that is walked without surprises: what is missing or odd is empty."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: Any) -> None:
-        """Walk `value`."""
-        self._value = value
-
-    def __getitem__(self, name: str) -> "Fields":
-        return Fields(self._value.get(name) if isinstance(self._value, Mapping) else None)
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    @property
-    def first(self) -> "Fields":
-        """The first value of a list."""
-        return Fields(self._value[0] if isinstance(self._value, list) and self._value else None)
-
-    def text(self, most: int = _NAME) -> str:
-        """Return a text or number as text, cut."""
-        value = self._value
-        if isinstance(value, bool) or not isinstance(value, str | int):
-            return ""
-        return str(value)[:most].replace("\0", "")
-
-    @property
-    def number(self) -> int | None:
-        """A positive number that a database holds."""
-        value = self._value
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        return value if whole and 0 < value < 1 << 63 else None
-
-
-def read_hint(provider: str, event: str, payload: Mapping[str, Any]) -> Hint:
-    """Return what a delivery hints at."""
-    return _github(event, Fields(payload), provider)
-
-
-# -- GitHub, and Gitea, Forgejo and Gogs, whose payloads are like GitHub's -----------------------
-
 _PULL = frozenset(
     (
         "opened",
@@ -98,7 +32,8 @@ _SAME_ACTION = {"synchronized": "synchronize", "label_updated": "labeled"}
 _GITEA_REVIEWS = frozenset(("pull_request_approved", "pull_request_rejected"))
 
 
-def _github(event: str, payload: Fields, provider: str) -> Hint:
+def read(event: str, payload: Fields, provider: str) -> Hint:
+    """Return what a delivery hints at."""
     action = payload["action"].text()
     if provider in _GITEA:
         action = _SAME_ACTION.get(action, action)
@@ -111,10 +46,10 @@ def _github(event: str, payload: Fields, provider: str) -> Hint:
     }
     if event == "push":
         return _push(payload, common)
-    read = _READERS.get(event)
-    if read is None or action not in _ACTIONS[event]:
+    reader = _READERS.get(event)
+    if reader is None or action not in _ACTIONS[event]:
         return Hint(**common)
-    return Hint(**(common | read(payload)))
+    return Hint(**(common | reader(payload)))
 
 
 def _push(payload: Fields, common: dict[str, Any]) -> Hint:
@@ -141,7 +76,7 @@ def _comment(payload: Fields) -> dict[str, Any]:
         "event": "comment",
         "number": issue["number"].number,
         "comment_id": comment["id"].text(),
-        "comment": comment["body"].text(_MOST_COMMENT),
+        "comment": comment["body"].text(MOST_COMMENT),
     }
 
 
