@@ -33,6 +33,7 @@ from app.db.retention import forget_claims
 from app.db.slots import SqlSlots
 from app.db.sources import SourceStore
 from app.db.statistics import Statistics
+from app.db.suite_runs import SuiteRuns
 from app.db.task_cache import SqlTaskCache, forget_outdated
 from app.db.triggers import TriggerStore
 from app.db.windows import WindowStore
@@ -64,6 +65,7 @@ from app.storage.key_file import key_of
 from app.sync.overlays import Overlays, Stored
 from app.sync.review.service import Reviews
 from app.sync.service import SyncService
+from app.sync.testing.service import SuiteService
 from app.triggers.alarm import ScheduledAlarm
 from app.triggers.parts import TriggerParts
 from app.triggers.service import Triggers
@@ -114,6 +116,7 @@ class Node:
         self.http: HttpClient
         self.jq: JqChildren
         self.flow_tests: SuiteRunner
+        self.suites: SuiteService
         self.journal: SqlJournal
         self.executions: SqlExecutions
         self.sink: LogSink
@@ -168,6 +171,10 @@ class Node:
             self.forges.of,
             self.storage,
         )
+        self.suites = SuiteService(
+            self.sync.workers, self.sync.files, self.flows, SuiteRuns(self.database),
+            self.flow_tests, self.clock,
+        )  # fmt: skip
         self.sync.webhook.claims_of = self.forges.claims
         self._review()
         actions = Actions(
@@ -203,7 +210,12 @@ class Node:
         environment = environment_for(self.settings.expressions, parts)
         self.executor = Executor(parts, Worker(parts), environment, self.suspects)
         self.commands = Commands(
-            self.executor, self.flows, self.executions, self.clock, parts.limits
+            self.executor,
+            self.flows,
+            self.executions,
+            self.clock,
+            parts.limits,
+            self.sync.policy,
         )
         self.evaluations = Evaluations(self.executor, environment)
         self._trigger(Previews(self.executor, environment, self.clock), parts)

@@ -1,6 +1,6 @@
 """What of Git is kept, and what must not be, on SQL: private refs with reasons, redacted blobs."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
@@ -61,6 +61,22 @@ class KeepingStore:
         rows = [tuple(each) for each in kept]
         if rows:
             await self._database.submit([Write(_ADD, rows)])
+
+    async def wanted_by_others(self, source_id: str, refs: Mapping[str, str], now: int) -> set[str]:
+        """Return those of some refs (ref -> commit) that another source holds on to, too.
+
+        Several sources may share a copy of one repository.
+        """
+        if not refs:
+            return set()
+        query = select(_KEEP).where(
+            _KEEP.c.source_id != source_id, _KEEP.c.ref.in_(sorted(refs)[:_SOME])
+        )
+        return {
+            row.ref
+            for row in await self._database.fetch(query)
+            if refs[row.ref] == row.commit_sha and (row.expires_at or now + 1) > now
+        }
 
     async def drop(self, source_id: str, refs: Iterable[str]) -> None:
         """Note that refs are gone."""

@@ -242,8 +242,13 @@ class Mirror:
             return self._move(before, {})
 
     def is_untidy(self) -> bool:
-        """Return whether `maintain` is worth its time: each fetch brings one more pack."""
-        return len(list(self.folder.glob("objects/pack/*.pack"))) > _MANY_PACKS
+        """Return whether `maintain` is worth its time: each fetch brings one more pack.
+
+        A first time it is: the commit graph makes the history of a path ten times as fast.
+        """
+        packs = len(list(self.folder.glob("objects/pack/*.pack")))
+        graph = self.folder / "objects" / "info" / "commit-graphs"
+        return packs > _MANY_PACKS or (packs > 0 and not graph.exists())
 
     def maintain(self) -> None:
         """Pack refs and objects and write the commit graph; removes nothing that is reachable."""

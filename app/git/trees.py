@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from app.errors import ObjectMissing
+from app.errors import MirrorCorrupt, ObjectMissing
 from app.git.names import check_oid, check_path
 from app.git.objects import ObjectReader
 from app.git.process import Launcher
@@ -69,5 +69,7 @@ def _entry(record: str, prefix: str) -> Entry:
     """Read `<mode> <kind> <oid>[ <size>]<TAB><path>`."""
     head, _, path = record.partition("\t")
     mode, kind, oid, *size = head.split()
+    if size == ["BAD"]:  # what Git says of a blob that is not there
+        raise MirrorCorrupt(f"blob {oid} is not there")
     known = int(size[0]) if size and size[0] != "-" else None
     return Entry(prefix + path, int(mode, 8), kind, oid, known)

@@ -4,38 +4,27 @@ Everything is read from the mirror by object id; there is no work tree, links ar
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 
-from app.errors import (
-    BadRequest,
-    Conflict,
-    Invalid,
-    NotFound,
-    ObjectMissing,
-    RefNotFound,
-    TooLarge,
-)
+from app.errors import BadRequest, Conflict, Invalid, NotFound, TooLarge
 from app.git.file_history import FileCommit, commits_of
-from app.git.history import EXECUTABLE, REGULAR
+from app.git.history import EXECUTABLE
 from app.git.layout import NAMESPACE_NAME, TENANT_NAME
-from app.git.names import check_path, is_oid
+from app.git.names import check_path
 from app.git.survey import lfs_pointer
-from app.git.trees import Entry, ls_tree, tree_of
+from app.git.trees import tree_of
 from app.ports import NamespaceFile
+from app.sync.file_reads import FileReads, folder_of
 from app.sync.model import Actor
 from app.sync.origin import Origin
 from app.sync.passes import Parts
 from app.sync.publishing import Edits, Publisher
+from app.sync.vault import Listing, Place
 
 LONGEST_PATH = 500
 """Characters that the path of a namespace file may have."""
 
 _EXECUTIONS = Actor("Headwater", "executions@headwater.invalid")
-_LISTINGS = 256
-
-Listing = Mapping[str, Entry]
-"""The files of one namespace at one commit, by their path in it."""
 
 
 class SourceFiles:
@@ -45,7 +34,7 @@ class SourceFiles:
         """Read by `parts`, write by `publisher`."""
         self._parts = parts
         self._publisher = publisher
-        self._listings: OrderedDict[tuple[str, str, str], Listing] = OrderedDict()
+        self._reads = FileReads(parts, publisher.sync)
 
     async def entries(
         self, tenant: str, namespace: str, commit: str | None = None
@@ -71,12 +60,7 @@ class SourceFiles:
         if entry is None:
             message = f"there is no file {path} in namespace {namespace}"
             raise NotFound(message)
-        most = self._parts.spec.max_file_bytes
-        objects = self._parts.repository.mirror.objects
-        try:
-            data = await asyncio.to_thread(objects.read, entry.oid, limit=most)
-        except ObjectMissing as error:
-            raise NotFound(error.message) from error
+        data = await self._reads.content(entry.oid, keep=commit is not None)
         if lfs_pointer(data) is not None:
             message = f"{path} is kept in Git LFS, which is not fetched; commit the file itself"
             raise Conflict(message)
@@ -141,7 +125,7 @@ class SourceFiles:
         if commit is None:
             return []
         origin = await self._publisher.opened()
-        full = f"{_folder(origin, tenant, namespace)}/{path}".rstrip("/")
+        full = f"{folder_of(origin, tenant, namespace)}/{path}".rstrip("/")
         return await asyncio.to_thread(commits_of, origin.mirror, commit, full)
 
     # -- private ---------------------------------------------------------------------------------
@@ -150,16 +134,7 @@ class SourceFiles:
         at = commit or await self.active(tenant, namespace)
         if at is None:
             return {}
-        key = (at, tenant, namespace)
-        known = self._listings.get(key)
-        if known is None:
-            origin = await self._publisher.opened()
-            known = await asyncio.to_thread(_list, origin, at, tenant, namespace)
-            if is_oid(at):  # a branch or a short id may mean another commit tomorrow
-                self._listings[key] = known
-                while len(self._listings) > _LISTINGS:
-                    self._listings.popitem(last=False)
-        return known
+        return await self._reads.listing(Place(tenant, namespace, at), keep=commit is not None)
 
     def checked(
         self, origin: Origin, tenant: str, namespace: str, changes: Mapping[str, bytes | None]
@@ -212,30 +187,6 @@ def _message(changes: Mapping[str, bytes | None], reason: str) -> str:
     subject = f"file {names[0]}" if len(names) == 1 else f"{len(names)} files"
     listed = "\n".join(f"- {name}" for name in names[:50]) if len(names) > 1 else ""
     return f"{verb} {subject}"[:72] + f"\n\nBy {reason}\n\n{listed}"
-
-
-def _folder(origin: Origin, tenant: str, namespace: str) -> str:
-    return origin.layout.file_path(tenant, namespace, "").rstrip("/")
-
-
-def _list(origin: Origin, commit: str, tenant: str, namespace: str) -> Listing:
-    """List the files of a namespace at a commit (blocking)."""
-    if not (TENANT_NAME.match(tenant) and NAMESPACE_NAME.match(namespace)):
-        return {}
-    folder = _folder(origin, tenant, namespace)
-    try:
-        full = origin.mirror.resolve(commit)
-        tree = tree_of(origin.mirror.objects, full, folder)
-    except RefNotFound as error:
-        raise NotFound(f"no commit {commit} is known here") from error
-    if tree is None:
-        return {}
-    found = {}
-    for entry in ls_tree(origin.mirror.disk.launcher, tree, sizes=True):
-        path = f"{folder}/{entry.path}"
-        if entry.mode in (REGULAR, EXECUTABLE) and not origin.is_ignored(path):
-            found[entry.path] = entry
-    return dict(sorted(found.items()))
 
 
 def _has_taken_up(origin: Origin, active: str, commit: str, folder: str) -> bool:

@@ -11,6 +11,7 @@ from app.sync.loop import SyncLoop
 from app.sync.origin import locate
 from app.sync.passes import Parts
 from app.sync.reconcile import Reconciler
+from app.sync.retention import upkeep
 from app.sync.timing import Timing
 from app.sync.watch import watch
 
@@ -53,7 +54,7 @@ class Follower:
         self._tasks.append(group.create_task(self._watch(), name="watch"))
         self.timing.start()
         self.timing.poll(self._poll)
-        self.timing.hourly("maintenance", self._maintain)
+        self.timing.hourly("maintenance", self.maintain)
         seconds = _LATER_SECONDS if source.last_applied else _FIRST_SECONDS
         first = self._loop.wake("start")
         if wait:
@@ -126,9 +127,10 @@ class Follower:
     async def _poll(self) -> None:
         self._loop.wake("poll")
 
-    async def _maintain(self) -> None:
-        if self._parts.origin is not None:
-            await asyncio.to_thread(self._parts.origin.maintain)
+    async def maintain(self) -> None:
+        """Tidy up our copy of the repository, and have it fetched anew where it is damaged."""
+        if await upkeep(self._parts, self.source):
+            self._loop.wake("poll")
 
     async def _watch(self) -> None:
         """Wake the loop when a file of a working folder is saved."""

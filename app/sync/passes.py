@@ -29,6 +29,7 @@ from app.sync.ownership import Claims, Refusal
 from app.sync.plan import Plan, Tree
 from app.sync.reporting import Reporter
 from app.sync.validation import Facts
+from app.sync.vault import Vault
 from app.sync.verdicts import VerdictCache
 
 
@@ -58,6 +59,8 @@ class Parts:
     reporter: Reporter
     claims: Claims = field(default_factory=Claims)
     """Which source each namespace comes from."""
+    vault: Vault = field(default_factory=lambda: Vault(None))
+    """Where the files are kept that executions used."""
     forge: Forge | None = None
     """The repository at its forge, if there is one."""
     origin: Origin | None = None
@@ -68,6 +71,10 @@ class Parts:
     """The commit up to which every namespace is active, or known not to be."""
     held: str | None = None
     """The commit that the gate holds."""
+    damaged: bool = False
+    """Whether our copy of the repository is to be fetched anew."""
+    mended_at: int | None = None
+    """When (µs) it was last."""
     stopped: tuple[str, str] | None = None
     """The ref's object id and the version of the keys, where its signature keeps it out."""
     verdicts: VerdictCache = field(default_factory=VerdictCache)

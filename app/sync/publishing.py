@@ -63,6 +63,10 @@ class Publisher:
         self.proposes: Callable[[Wish], Awaitable[Changeset | None]] | None = None
         """Makes a pull request of a wish; set by who has both."""
 
+    async def sync(self, cause: str) -> SyncRun:
+        """Make a run that begins after now and return it."""
+        return await self._sync(cause)
+
     async def opened(self) -> Origin:
         """Return the repository, once the first run has opened it; raises `Unavailable`."""
         if self._parts.origin is None:

@@ -10,6 +10,7 @@ from app.sync.claiming import claim
 from app.sync.drawing import Drawing
 from app.sync.findings import Found, of_layout, of_rival
 from app.sync.loading import load_tip
+from app.sync.mending import mend
 from app.sync.origin import Origin
 from app.sync.passes import Parts, Pass, Settled
 from app.sync.rewriting import judge
@@ -27,6 +28,8 @@ async def resolve(parts: Parts, now: Pass) -> None:
         raise Settled("NOOP", "the source is suspended; resume it to go on")
     if parts.origin is None:
         parts.origin = await asyncio.to_thread(Origin, parts.spec, parts.home, parts.clock.now)
+    if parts.damaged:
+        await mend(parts)
     seen = await asyncio.to_thread(parts.origin.look)
     if seen is None:
         raise Settled("NOOP", "the repository has no commit yet")

@@ -18,12 +18,15 @@ from app.sync.changesets.model import Proposed
 from app.sync.changesets.reverts import Reverts
 from app.sync.changesets.service import Changesets
 from app.sync.differences import unified
+from app.sync.hooks.deliveries import Deliveries
 from app.sync.hooks.redelivery import Redelivery
 from app.sync.inbox import Inbox
 from app.sync.model import Actor, Delivery, FlowWrite
+from app.sync.namespace_settings import NamespaceReader
 from app.sync.origin import Home
 from app.sync.reporting import Reporter
 from app.sync.reverting import Reverting, Stores
+from app.sync.revision_policy import SourcePolicy
 from app.sync.rollback import Order, Rollback
 from app.sync.routing import RoutedFiles
 from app.sync.scope_pins import ScopePins
@@ -86,9 +89,12 @@ class SyncService:
         self._stack = AsyncExitStack()
         self.pinning = Rollback(flows, sources.pins, clock, self._announce)
         self.scopes = ScopePins(self.pinning)
+        self.namespaces = NamespaceReader(self.workers)
+        self.policy = SourcePolicy(self.workers, self.namespaces)
         told_by = Stores(flows, sources.pins, sources.health)
         self.reverting = Reverting(self.workers, told_by, self.reverts)
         self.approvals = Approvals(self.workers, sources, clock)
+        self.deliveries = Deliveries(sources.deliveries, self.workers, self.inbox, audit, clock)
         self.redelivery = Redelivery(self.workers, settings.server.url, clock)
         self.webhook = Webhook(
             self.workers, settings.webhooks, sources.deliveries, self.inbox, clock

@@ -19,6 +19,7 @@ from app.db.sources import SourceStore
 from app.engine.clock import SystemClock
 from app.plugins.registry import Registry
 from app.ports import FlowRevision
+from app.storage import LocalStorage
 from app.sync.model import Actor
 from app.sync.service import SyncService
 from tests.git.scratch import Content, Scratch
@@ -79,7 +80,13 @@ class Rig:
         self.store = SourceStore(self.database)
         self.audit = AuditStore(self.database)
         self.sync = SyncService(
-            self.settings, self.store, self.flows, self.audit, REGISTRY, self.clock
+            self.settings,
+            self.store,
+            self.flows,
+            self.audit,
+            REGISTRY,
+            self.clock,
+            storage=LocalStorage(self.folder / "storage"),
         )
 
     async def start(self) -> None:

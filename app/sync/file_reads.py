@@ -1,0 +1,105 @@
+"""Reading the files of namespaces: out of what is kept for executions, else of the repository."""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from app.db.records import SyncRun
+from app.errors import NotFound, ObjectMissing, RefNotFound
+from app.git.history import EXECUTABLE, REGULAR
+from app.git.layout import NAMESPACE_NAME, TENANT_NAME
+from app.git.names import is_oid
+from app.git.trees import ls_tree, tree_of
+from app.sync.mending import mended
+from app.sync.origin import Origin
+from app.sync.passes import Parts
+from app.sync.vault import Listing, Place
+
+_LISTINGS = 256
+
+
+class FileReads:
+    """The files of one source by commit; what names its commit is kept in internal storage."""
+
+    def __init__(self, parts: Parts, sync: Callable[[str], Awaitable[SyncRun]]) -> None:
+        """Read by `parts`; `sync` makes a run."""
+        self._parts = parts
+        self._sync = sync
+        self._listings: OrderedDict[tuple[str, str, str], Listing] = OrderedDict()
+
+    async def listing(self, place: Place, *, keep: bool) -> Listing:
+        """Return path -> entry of a namespace at a commit; `keep`: an execution uses it.
+
+        Raises:
+            NotFound: when there is no such commit.
+        """
+        key = (place.commit, place.tenant, place.namespace)
+        known = self._listings.get(key)
+        if known is None:
+            is_exact = is_oid(place.commit)
+            known = await (self._kept if keep and is_exact else self._listed)(place)
+            if is_exact:  # a branch or a short id may mean another commit tomorrow
+                self._listings[key] = known
+                while len(self._listings) > _LISTINGS:
+                    self._listings.popitem(last=False)
+        return known
+
+    async def content(self, oid: str, *, keep: bool) -> bytes:
+        """Return a blob; `keep`: an execution uses it. Raises `NotFound`, `TooLarge`."""
+        vault = self._parts.vault
+        data = await vault.blob(oid) if keep else None
+        if data is not None:
+            return data
+        try:
+            data = await mended(self._parts, self._sync, partial(self._read, oid))
+        except ObjectMissing as error:
+            raise NotFound(error.message) from error
+        if keep:
+            await vault.keep_blob(oid, data)
+        return data
+
+    async def _kept(self, place: Place) -> Listing:
+        vault = self._parts.vault
+        known = await vault.listing(place)
+        if known is None:
+            known = await self._listed(place)
+            if known:
+                await vault.keep(place, known, self._read)
+        return known
+
+    async def _listed(self, place: Place) -> Listing:
+        if self._parts.origin is None:
+            await self._sync("write")  # the first run opens it
+        return await mended(self._parts, self._sync, lambda: _list(self._parts.repository, place))
+
+    def _read(self, oid: str) -> bytes:
+        most = self._parts.spec.max_file_bytes
+        return self._parts.repository.mirror.objects.read(oid, limit=most)
+
+
+def folder_of(origin: Origin, tenant: str, namespace: str) -> str:
+    """Return the folder that the files of a namespace are in."""
+    return origin.layout.file_path(tenant, namespace, "").rstrip("/")
+
+
+def _list(origin: Origin, place: Place) -> Listing:
+    """List the files of a namespace at a commit (blocking)."""
+    if not (TENANT_NAME.match(place.tenant) and NAMESPACE_NAME.match(place.namespace)):
+        return {}
+    folder = folder_of(origin, place.tenant, place.namespace)
+    try:
+        full = origin.mirror.resolve(place.commit)
+        tree = tree_of(origin.mirror.objects, full, folder)
+    except RefNotFound as error:
+        if not (origin.mirror.folder / "HEAD").is_file():
+            raise  # the copy is gone, not the commit
+        message = f"no commit {place.commit} is known here"
+        raise NotFound(message) from error
+    if tree is None:
+        return {}
+    found = {}
+    for entry in ls_tree(origin.mirror.disk.launcher, tree, sizes=True):
+        path = f"{folder}/{entry.path}"
+        if entry.mode in (REGULAR, EXECUTABLE) and not origin.is_ignored(path):
+            found[entry.path] = entry
+    return dict(sorted(found.items()))
