@@ -145,11 +145,14 @@ class Writes:
                 self._parts.flows.effective(*key)  # raises NotFound or Gone
                 message = f"there is no flow {key[1]}.{key[2]} in tenant {key[0]}"
                 raise NotFound(message)
-        path = known.path if known else await self._inactive_path(key)
+        path = known.path if known else await self.path_of(key)
         return FlowEdit(key, path, data, known)
 
-    async def _inactive_path(self, key: FlowKey) -> str:
-        """Return where a flow that is not active lies (it is not valid), or is to lie."""
+    async def path_of(self, key: FlowKey) -> str:
+        """Return where a flow lies, also one that is not valid, or where it is to lie."""
+        known = self._known(key)
+        if known is not None:
+            return known.path
         revisions = await self._parts.flows.revisions(*key)
         if revisions and revisions[-1].kind != "delete":
             return revisions[-1].path

@@ -64,6 +64,21 @@ def path_of(origin: Origin, tenant: str, change: Change) -> str:
     raise Invalid(message)
 
 
+async def checked_change(worker: SourceWorker, tenant: str, change: Change) -> None:
+    """Refuse what can never be written, whatever its text says.
+
+    Raises:
+        Invalid: for a kind, namespace or path that is none, or what is not text.
+    """
+    if change.data is not None:
+        _text(change)
+    origin = await worker.publisher.opened()
+    if change.kind != "flow":
+        path_of(origin, tenant, change)
+    name = change.name if change.kind in ("flow", "file", "test") else _FIXED[change.kind]
+    worker.files.checked(origin, tenant, change.namespace, {name: change.data})
+
+
 def _flow(change: Change) -> FlowWrite:
     if change.data is None:
         return FlowWrite(change.namespace, change.name, None)
@@ -90,14 +105,16 @@ def _check(change: Change, path: str) -> None:
     """
     if not path.endswith(_YAML):
         raise Invalid(f"{path}: a name that ends with .yaml is needed")
-    problems = _problems(change)
+    problems = problems_of_change(change)
     if problems:
         message = "; ".join(f"{path}: {each.message}" for each in problems[:5])
         raise Invalid(message, problems=[replace(each, path=path) for each in problems])
 
 
-def _problems(change: Change) -> list[Problem]:
-    """Return what is wrong with a document; flows have judges of their own."""
+def problems_of_change(change: Change) -> list[Problem]:
+    """Return what is wrong with a document that is no flow: those have judges of their own."""
+    if change.kind == "file":
+        return []
     if change.kind == "secrets":
         return list(read_secret_file(change.data or b"").problems)
     try:

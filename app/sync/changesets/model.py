@@ -64,6 +64,8 @@ class Wish:
     """edit | revert"""
     branch: str | None = None
     """The branch to propose it on; without it one is named after the actor and the changeset."""
+    is_stored: bool = False
+    """Whether the changeset is there already, with its drafts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class Proposer:
         tip, sha = await asyncio.to_thread(_built, origin, wish)
         if sha == tip:
             return None
-        same = await self._same(origin, wish, sha)
+        same = None if wish.is_stored else await self._same(origin, wish, sha)
         if same is not None:
             await asyncio.to_thread(origin.writer().drop, sha)
             return same
@@ -149,6 +149,7 @@ class Proposer:
             _LOG.warning("changeset delayed", changeset=changeset.id, reason=error.message)
             return await self._saved(changeset, error=error.message)
         await self._saved(changeset, state="ABANDONED", error=error.message)
+        await self._parts.sources.drafts.release(changeset.id)
         origin = await self._publisher.opened()
         if changeset.commit_sha:
             await asyncio.to_thread(origin.writer().drop, changeset.commit_sha)

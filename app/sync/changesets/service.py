@@ -9,8 +9,10 @@ from app.db.audit import AuditEntry
 from app.db.changesets import Changeset, ChangesetStore
 from app.errors import Conflict, HeadwaterError, NotFound
 from app.sync.changesets.composing import composed
+from app.sync.changesets.drafting import Drafts
 from app.sync.changesets.following import delete_branch
 from app.sync.changesets.model import Change, Proposed
+from app.sync.changesets.submitting import Submissions
 from app.sync.model import Actor, HookEvent
 from app.sync.reporting import Report
 from app.sync.sources import SourceSet
@@ -32,6 +34,8 @@ class Changesets:
         self._sources = sources
         self._timing = timing
         self._shared = sources.shared
+        self.drafts = Drafts(sources)
+        self.submissions = Submissions(sources, self.drafts)
 
     @property
     def store(self) -> ChangesetStore:

@@ -1,0 +1,209 @@
+"""Edits that are saved while they are made, and become one commit together."""
+
+import asyncio
+
+import pytest
+
+from app.errors import Conflict, Forbidden, Gone, Invalid, NotFound, PreconditionFailed
+from app.sync.changesets.model import Change
+from app.sync.model import Actor
+from tests.changesets.conftest import Begin, merge_pull, protect
+from tests.forges.memory import MemoryForge
+from tests.git.scratch import Scratch
+from tests.sync.rig import ANN, Rig, flow, path
+
+BOB = Actor("Bob", "bob@example.org")
+LONG = b"# top\n" + flow("a", "1") + b"labels:\n  team: shop\n# a\n# b\n# c\n# d\n# end\n"
+
+
+def edit(data: bytes | None, name: str = "a") -> Change:
+    return Change("shop", "flow", name, data)
+
+
+@pytest.fixture
+async def rig(begin: Begin, scratch: Scratch) -> Rig:
+    scratch.commit({path("a"): LONG, path("b"): flow("b")})
+    return await begin(edit_mode="push")
+
+
+async def test_a_draft_is_saved_again_and_again(rig: Rig) -> None:
+    drafts = rig.sync.changesets.drafts
+    base = rig.runs("a").blob
+    first = await drafts.save("main", edit(b"id: a\n"), ANN, base_blob=base)
+    assert first.draft.base_blob == base
+    assert {each.severity for each in first.problems} == {"error"}, "it may be unfinished"
+    again = await drafts.save("main", edit(LONG), ANN)
+    assert (again.draft.id, again.problems) == (first.draft.id, ())
+    assert again.draft.created_at == first.draft.created_at
+    other = await drafts.save("main", edit(LONG), BOB)
+    assert other.draft.id != first.draft.id, "two people, two drafts"
+    assert [each.id for each in await drafts.of("main", ANN)] == [first.draft.id]
+    with pytest.raises(Forbidden):
+        await drafts.get("main", other.draft.id, ANN)
+    await rig.restart()
+    drafts = rig.sync.changesets.drafts
+    assert (await drafts.get("main", first.draft.id, ANN)).draft.content == LONG.decode()
+    await drafts.discard("main", first.draft.id, ANN)
+    with pytest.raises(NotFound):
+        await drafts.get("main", first.draft.id, ANN)
+    with pytest.raises(NotFound):
+        await drafts.get("other", other.draft.id, BOB)
+
+
+async def test_a_draft_of_something_else_is_merged(rig: Rig, scratch: Scratch) -> None:
+    drafts, base = rig.sync.changesets.drafts, rig.runs("a").blob
+    theirs = scratch.commit({path("a"): LONG.replace(b"# end", b"# their end")})
+    await rig.outcome()
+    mine = LONG.replace(b"# top", b"# my top")
+    with pytest.raises(PreconditionFailed) as caught:
+        await drafts.save("main", edit(mine), ANN, base_blob=base)
+    told = caught.value.details
+    assert told["merged"].encode() == mine.replace(b"# end", b"# their end")
+    assert (told["conflicts"], told["current"]) == (0, rig.runs("a").blob)
+    clash = LONG.replace(b"# end", b"# my end")
+    with pytest.raises(PreconditionFailed) as caught:
+        await drafts.save("main", edit(clash), ANN, base_blob=base)
+    told = caught.value.details
+    assert told["conflicts"] == 1
+    assert "<<<<<<< yours\n# my end\n=======\n# their end\n>>>>>>> current" in told["merged"]
+    saved = await drafts.save("main", edit(mine), ANN, base_blob=told["current"])
+    assert saved.draft.base_commit == theirs
+
+
+async def test_a_file_that_somebody_made_in_between(rig: Rig, scratch: Scratch) -> None:
+    drafts = rig.sync.changesets.drafts
+    await drafts.save("main", edit(flow("n"), "n"), ANN, base_blob="")
+    scratch.commit({path("n"): flow("n", "theirs")})
+    await rig.outcome()
+    with pytest.raises(PreconditionFailed) as caught:
+        await drafts.save("main", edit(flow("n"), "n"), ANN, base_blob="")
+    assert caught.value.details["base"] == ""
+    with pytest.raises(PreconditionFailed) as caught:
+        await drafts.save("main", edit(None), ANN, base_blob="0" * 40)
+    assert "merged" not in caught.value.details
+    with pytest.raises(PreconditionFailed) as caught:
+        await drafts.save("main", edit(LONG), ANN, base_blob="0" * 40)
+    assert "merged" not in caught.value.details, "nobody knows that base"
+
+
+async def test_several_drafts_are_one_commit(rig: Rig, scratch: Scratch) -> None:
+    base = scratch.tip()
+    changesets = rig.sync.changesets
+    saved = await changesets.drafts.save("main", edit(LONG.replace(b"# top", b"# new")), ANN)
+    edits = [edit(None, "b"), Change("shop", "file", "q.sql", b"select 1\n")]
+    made = await changesets.submissions.create(
+        "main", "Tidy  up", ANN, description="because", draft_ids=[saved.draft.id], edits=edits
+    )
+    assert (made.state, made.title) == ("DRAFT", "Tidy up")
+    assert await changesets.drafts.of("main", ANN) == []
+    with pytest.raises(Conflict, match="part of changeset"):
+        await changesets.drafts.discard("main", saved.draft.id, ANN)
+    with pytest.raises(Conflict, match="part of changeset"):
+        await changesets.submissions.create("main", "x", ANN, draft_ids=[saved.draft.id])
+    done = await changesets.submissions.submit("main", made.id, ANN)
+    assert (done.state, done.commit_sha) == ("ACTIVE", scratch.tip())
+    assert scratch.git("rev-list", "--count", f"{base}..main") == "1"
+    log = scratch.git("log", "-1", "--format=%an %ae %cn%n%B", "main")
+    assert log == f"Ann ann@example.org Headwater\nTidy up\n\nbecause\n\nChangeset: {made.id}"
+    assert await rig.store.drafts.in_changeset(made.id) == []
+    assert (await rig.active())["main/shop/a"].startswith(b"# new")
+    with pytest.raises(Gone):
+        rig.runs("b")
+    with pytest.raises(Conflict, match="ACTIVE"):
+        await changesets.submissions.submit("main", made.id, ANN)
+
+
+async def test_a_changeset_whose_files_moved_on(rig: Rig, scratch: Scratch) -> None:
+    submissions = rig.sync.changesets.submissions
+    mine = LONG.replace(b"# top", b"# my top")
+    made = await submissions.create("main", "Mine", ANN, edits=[edit(mine)])
+    scratch.commit({path("a"): LONG.replace(b"# end", b"# their end")})
+    await rig.outcome()
+    with pytest.raises(PreconditionFailed) as caught:
+        await submissions.submit("main", made.id, ANN)
+    [stale] = caught.value.details["stale"]
+    assert (stale["path"], stale["conflicts"]) == (path("a"), 0)
+    assert "# my top" in stale["merged"]
+    assert "# their end" in stale["merged"]
+    assert (await rig.store.changesets.get(made.id)).state == "DRAFT"
+
+
+async def test_a_push_that_we_have_not_seen_yet(rig: Rig, scratch: Scratch) -> None:
+    submissions = rig.sync.changesets.submissions
+    made = await submissions.create("main", "Mine", ANN, edits=[edit(LONG + b"# mine\n")])
+    theirs = scratch.commit({path("a"): LONG + b"# theirs\n"})
+    with pytest.raises(PreconditionFailed, match="in the meantime"):
+        await submissions.submit("main", made.id, ANN)
+    assert scratch.tip() == theirs
+
+
+async def test_a_changeset_is_a_pull_request(
+    begin: Begin, scratch: Scratch, forge: MemoryForge
+) -> None:
+    scratch.commit({path("a"): LONG})
+    rig = await begin(edit_mode="pr")
+    submissions = rig.sync.changesets.submissions
+    made = await submissions.create("main", "Mine", ANN, edits=[edit(LONG + b"# mine\n")])
+    done = await submissions.submit("main", made.id, ANN)
+    assert (done.id, done.state, done.branch) == (made.id, "PR_OPEN", f"headwater/ann/{made.id}")
+    merge_pull(scratch, forge, done.pull_number or 0)
+    await rig.outcome()
+    assert (await rig.sync.changesets.get("main", made.id)).state == "ACTIVE"
+    assert await rig.store.drafts.in_changeset(made.id) == []
+
+
+async def test_drafts_survive_what_is_closed(
+    begin: Begin, scratch: Scratch, forge: MemoryForge
+) -> None:
+    scratch.commit({path("a"): LONG})
+    rig = await begin(edit_mode="pr")
+    changesets = rig.sync.changesets
+    made = await changesets.submissions.create("main", "M", ANN, edits=[edit(LONG + b"# m\n")])
+    done = await changesets.submissions.submit("main", made.id, ANN)
+    forge.change_pull(done.pull_number or 0, state="closed")
+    assert (await changesets.get("main", made.id)).state == "CLOSED"
+    [draft] = await changesets.drafts.of("main", ANN)
+    again = await changesets.submissions.create("main", "M", ANN, draft_ids=[draft.id])
+    gone = await changesets.abandon("main", again.id, actor=ANN, reason="")
+    assert gone.state == "ABANDONED"
+    assert [each.id for each in await changesets.drafts.of("main", ANN)] == [draft.id]
+
+
+async def test_a_protected_branch_gets_a_pull_request(
+    rig: Rig, scratch: Scratch, forge: MemoryForge
+) -> None:
+    protect(scratch)
+    submissions = rig.sync.changesets.submissions
+    made = await submissions.create("main", "Mine", ANN, edits=[edit(LONG + b"# mine\n")])
+    done = await submissions.submit("main", made.id, ANN)
+    assert (done.state, len(forge.pull_requests)) == ("PR_OPEN", 1)
+
+
+async def test_what_makes_no_changeset(rig: Rig) -> None:
+    submissions = rig.sync.changesets.submissions
+    with pytest.raises(Invalid, match="1 to"):
+        await submissions.create("main", "x", ANN)
+    with pytest.raises(NotFound):
+        await submissions.create("main", "x", ANN, draft_ids=["nothing"])
+    with pytest.raises(Invalid):
+        await submissions.create("main", "x", ANN, edits=[Change("shop", "odd", "x", b"")])
+    bad = await submissions.create("main", "x", ANN, edits=[edit(b"id: a\n")])
+    with pytest.raises(Invalid) as caught:
+        await submissions.submit("main", bad.id, ANN)
+    assert caught.value.details["problems"]
+    same = await submissions.create("main", "x", ANN, edits=[edit(LONG)])
+    with pytest.raises(Conflict, match="changes nothing"):
+        await submissions.submit("main", same.id, ANN)
+    with pytest.raises(NotFound):
+        await submissions.submit("other", same.id, ANN)
+
+
+async def test_a_changeset_is_submitted_once(rig: Rig, scratch: Scratch) -> None:
+    submissions = rig.sync.changesets.submissions
+    made = await submissions.create("main", "x", ANN, edits=[edit(LONG + b"# x\n")])
+    base = scratch.tip()
+    answers = await asyncio.gather(
+        *(submissions.submit("main", made.id, ANN) for _ in range(3)), return_exceptions=True
+    )
+    assert sum(isinstance(each, Conflict) for each in answers) == 2
+    assert scratch.git("rev-list", "--count", f"{base}..main") == "1"
