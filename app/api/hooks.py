@@ -1,21 +1,25 @@
-"""`POST /hooks/git/{key}`: deliveries of a Git forge (contract D8).
+"""`/hooks`: deliveries of a Git forge (contract D8), and what became of them.
 
 The body stays as it came: its signature is over the raw bytes, and nothing is parsed before that.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import Depends, Path
+from fastapi import Depends, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.actors import ACTOR
 from app.api.answers import Json
 from app.api.documents import problems_of
 from app.api.paths import PREFIX
 from app.api.query import known_keys
 from app.api.raw_bodies import raw_body
+from app.api.records import record_json
 from app.api.routing import Router
 from app.api.services import Node
+from app.db.deliveries import StoredDelivery
 
 router = Router(
     prefix=f"{PREFIX}/hooks",
@@ -24,6 +28,10 @@ router = Router(
     responses=problems_of(404, 413),
 )
 
+DeliveryId = Annotated[
+    str, Path(pattern=r"^[!-.0-~]{1,128}$", description="The forge's id of the delivery.")
+]
+State = Literal["received", "queued", "done", "ignored", "failed"]
 Key = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,128}$", description="The hook's key.")]
 
 
@@ -35,3 +43,49 @@ async def deliver(request: Request, key: Key, node: Node) -> Response:
     address = request.client.host if request.client else ""
     delivery = await node.sync.deliver(key, headers, body, address)
     return Json(delivery.body, delivery.status)
+
+
+class Word(BaseModel):
+    """Why somebody does so."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, Field(max_length=1_000, description="For those who come after.")] = ""
+
+
+@router.get("/deliveries", summary="Deliveries of Git forges")
+async def listed(
+    node: Node,
+    source: Annotated[
+        str | None, Query(max_length=128, description="Of this source; without it, of all.")
+    ] = None,
+    state: Annotated[State | None, Query(description="That stand so.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1_000, description="At most so many.")] = 100,
+) -> Response:
+    """List the deliveries of the last days, newest first, without their payloads."""
+    found = await node.sync.deliveries.find(source_id=source, state=state, limit=limit)
+    return Json([_shown(each) for each in found])
+
+
+@router.get("/deliveries/{delivery_id}", summary="A delivery")
+async def get(delivery_id: DeliveryId, node: Node) -> Response:
+    """Answer with a delivery and (the beginning of) its payload."""
+    found = await node.sync.deliveries.get(delivery_id)
+    return Json(_shown(found) | {"payload": found.payload})
+
+
+@router.post(
+    "/deliveries/{delivery_id}/replay",
+    summary="Act on a delivery again",
+    responses=problems_of(409, 422),
+)
+async def replay(delivery_id: DeliveryId, node: Node, word: Word | None = None) -> Response:
+    """Act on a delivery once more, as if the forge had just sent it."""
+    reason = word.reason if word else ""
+    return Json(_shown(await node.sync.deliveries.replay(delivery_id, ACTOR, reason)))
+
+
+def _shown(delivery: StoredDelivery) -> dict[str, object]:
+    shown = record_json(delivery) | {"error": delivery.error or None}
+    del shown["payload"]
+    return {name: value for name, value in shown.items() if value is not None}

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from app.cli.client import Client
+from app.cli.deliveries import deliveries
 from app.cli.gates import approve, reject
 from app.cli.options import DEFAULTS, Options
 from app.cli.outcome import FAILED, OK
@@ -15,6 +16,7 @@ from app.cli.sources import COMMANDS as SOURCE_VERBS
 app = App(name="git", help="The repository that flows come from.")
 app.command(approve)
 app.command(reject)
+app.command(deliveries)
 app.command(pulls)
 for _name, _verb in SOURCE_VERBS.items():
     app.command(_verb, name=_name)

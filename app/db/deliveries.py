@@ -24,6 +24,10 @@ _AGAIN = (
     "UPDATE webhook_delivery SET state = ?, attempts = 0, error = '', processed_at = NULL"
     " WHERE provider = ? AND delivery_id = ? AND state = 'failed'"
 )
+_REPLAY = (
+    "UPDATE webhook_delivery SET state = ?, attempts = 0, error = '', processed_at = NULL"
+    " WHERE provider = ? AND delivery_id = ?"
+)
 _STATE = (
     "UPDATE webhook_delivery SET state = ? WHERE source_id = ? AND state = 'received'"
     " AND received_at <= ?"
@@ -140,6 +144,10 @@ class DeliveryStore:
     async def gave_up(self, delivery: StoredDelivery, error: str, at: int) -> None:
         """Note that there will be no other try, unless the forge delivers it again."""
         await self._database.submit([Write(_GAVE_UP, [(at, error, *delivery.key)])])
+
+    async def again(self, delivery: StoredDelivery, state: str) -> None:
+        """Let a delivery wait for somebody to act on it, as if it had just come."""
+        await self._database.submit([Write(_REPLAY, [(state, *delivery.key)])])
 
     # -- for people -------------------------------------------------------------------------------
 

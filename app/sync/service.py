@@ -19,6 +19,7 @@ from app.sync.changesets.reverts import Reverts
 from app.sync.changesets.service import Changesets
 from app.sync.differences import unified
 from app.sync.hooks.deliveries import Deliveries
+from app.sync.hooks.deliveries import Deliveries
 from app.sync.hooks.redelivery import Redelivery
 from app.sync.inbox import Inbox
 from app.sync.model import Actor, Delivery, FlowWrite
@@ -94,6 +95,7 @@ class SyncService:
         told_by = Stores(flows, sources.pins, sources.health)
         self.reverting = Reverting(self.workers, told_by, self.reverts)
         self.approvals = Approvals(self.workers, sources, clock)
+        self.deliveries = Deliveries(sources.deliveries, self.workers, self.inbox, audit, clock)
         self.deliveries = Deliveries(sources.deliveries, self.workers, self.inbox, audit, clock)
         self.redelivery = Redelivery(self.workers, settings.server.url, clock)
         self.webhook = Webhook(

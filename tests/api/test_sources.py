@@ -106,3 +106,31 @@ async def test_deliveries_that_are_refused(api: Api) -> None:
         await api.post(path, status, content=content, headers=headers)
     await api.post("/api/v1/hooks/git/another-key", 404, content=body, headers=good)
     await api.ask("GET", path, 405)
+
+
+async def test_what_became_of_deliveries(api: Api) -> None:
+    hook, listed = f"/api/v1/hooks/git/{HOOK_KEY}", "/api/v1/hooks/deliveries"
+    push = orjson.dumps({"ref": "refs/heads/main", "after": "1" * 40})
+    other = orjson.dumps({"ref": "refs/heads/other"})
+    taken, ignored = signed(push), signed(other)
+    await api.post(hook, 202, content=push, headers=taken)
+    await api.post(hook, 202, content=other, headers=ignored)
+    wanted, unwanted = taken["X-GitHub-Delivery"], ignored["X-GitHub-Delivery"]
+    found = {each["deliveryId"]: each for each in await api.get(f"{listed}?limit=50")}
+    assert found[wanted]["hint"]["event"] == "push"
+    assert found[wanted]["receivedAt"].endswith("Z")
+    assert "payload" not in found[wanted]
+    assert found[unwanted]["state"] == "ignored"
+    only = await api.get(f"{listed}?state=ignored&source=main")
+    assert {each["state"] for each in only} == {"ignored"}
+    one = await api.get(f"{listed}/{wanted}")
+    assert orjson.loads(one["payload"]) == orjson.loads(push)
+    again = await api.post(f"{listed}/{wanted}/replay", json={"reason": "to see it"})
+    assert again["state"] in ("received", "done")
+    await api.post(f"{listed}/{unwanted}/replay", 409)
+    await api.post(f"{listed}/nothing/replay", 404)
+    await api.post(f"{listed}/{wanted}/replay", 422, json={"raeson": ""})
+    await api.get(f"{listed}/nothing", 404)
+    await api.get(f"{listed}?source=nothing", 404)
+    await api.get(f"{listed}?state=odd", 400)
+    await api.get(f"{listed}?limit=0", 400)
