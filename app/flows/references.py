@@ -29,9 +29,8 @@ from app.flows.yaml import YamlError, decode
 
 _OWN_NAMESPACE: Final = re.compile(r"\{\{\s*flow\.namespace\s*\}\}")
 _LOOKED_UP: Final = re.compile(r"\b(?:secret|kv|read|file\w+|isFileEmpty)\s*\(")
-_OUTPUT: Final = re.compile(
-    r"""\boutputs(?:\.([\w-]+)|\[['"]([^'"]+)['"]\])\.outputs(?:\.(\w+)|\[['"]([^'"]+)['"]\])"""
-)
+_STEP: Final = r"""(?:\.([\w-]+)|\[['"]([^'"]+)['"]\])"""
+_OUTPUT: Final = re.compile(rf"""\boutputs{_STEP}(?:\.outputs\b|\[['"]outputs['"]\]){_STEP}""")
 _TRIGGERED: Final = re.compile(r"\btrigger\.outputs\.(\w+)")
 _KINDS: Final = ("secrets", "kv", "files")
 _OPEN: Final = Interface()

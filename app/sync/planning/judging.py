@@ -1,12 +1,11 @@
 """What is wrong with what changed, and what the change makes wrong elsewhere."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 
 from app.flows.interfaces import breaking_changes
-from app.flows.keyvalues import lineage
 from app.flows.references import NONE, Call, References, missing_calls, subflow_cycles
-from app.flows.secret_files import SecretFile, read_secret_file
+from app.flows.secret_files import read_secret_file
 from app.flows.topology import Name
 from app.git.layout import Kind
 from app.git.survey import lfs_finding
@@ -14,6 +13,7 @@ from app.sync.findings import Found, of_layout, of_problem, of_rival
 from app.sync.planning import consequences
 from app.sync.planning.comparing import Comparison
 from app.sync.planning.flow_changes import breaks_call
+from app.sync.planning.secret_names import unknown_secrets
 from app.sync.planning.tree import FlowFile, FlowKey, TreeView
 
 
@@ -121,19 +121,9 @@ class _Judging:
                     yield consequences.circle(file, self._source(file), trail, call)
 
     def _of_secrets(self) -> Iterator[Found]:
-        """Yield secrets that are used and are not there, where a tenant has secrets in Git."""
-        for key, references in self._with_secrets.items():
-            tenant, namespace, _ = key
-            if not any(each[0] == tenant for each in self._secret_files):
-                continue
-            chain = [(tenant, each) for each in lineage(namespace)]
-            known = {
-                name for each in chain for name in self._secret_files.get(each, _NO_FILE).secrets
-            }
-            file = self._compared.new[key]
-            for name in sorted(references.secrets - known):
-                source = self._source(file)
-                yield consequences.unknown_secret(file, source, name, sorted(known))
+        for file, name, known in unknown_secrets(self._base, self._head, self._compared):
+            source = self._source(file)
+            yield consequences.unknown_secret(file, source, name, sorted(known))
 
     def _of_names(self) -> Iterator[Found]:
         for pair in self._compared.pairs:
@@ -165,39 +155,6 @@ class _Judging:
                     found[caller] = known.get(name, NONE)
         return {key: each for key, each in found.items() if key in self._compared.new}
 
-    @cached_property
-    def _with_secrets(self) -> Mapping[FlowKey, References]:
-        """The flows whose secrets are looked at: all, where a file of secrets has changed."""
-        changed = {
-            (located.place.tenant, located.place.namespace)
-            for sides in self._compared.surroundings.changed
-            for located in sides
-            if located is not None and located.place.kind is Kind.SECRETS
-        }
-        found = {
-            side.file.key: side.references
-            for side in self._compared.after.values()
-            if side.file.key in self._compared.new
-        }
-        if changed and self._base is not None:
-            files = [
-                file
-                for key, file in self._compared.new.items()
-                if key not in found and _is_below(key, changed) and self._head.brief(file).secrets
-            ]
-            found |= self._head.references(files)
-        return found
-
-    @cached_property
-    def _secret_files(self) -> Mapping[tuple[str, str], SecretFile]:
-        located = list(self._head.survey.of(Kind.SECRETS))
-        return {
-            (each.place.tenant, each.place.namespace): read_secret_file(
-                self._head.content(each.entry)
-            )
-            for each in located
-        }
-
     def _has(self, caller: FlowKey, name: Name) -> bool:
         return (caller[0], *name) in self._compared.new
 
@@ -211,12 +168,5 @@ class _Judging:
         return next(iter(self._head.sources([file])))[1]
 
 
-_NO_FILE = SecretFile()
-
-
 def _spot(file: FlowFile) -> tuple[str, str]:
     return file.path, file.oid
-
-
-def _is_below(key: FlowKey, namespaces: Iterable[tuple[str, str]]) -> bool:
-    return any((key[0], each) in namespaces for each in lineage(key[1]))
