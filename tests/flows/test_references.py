@@ -1,5 +1,7 @@
 """What flows refer to, and what is wrong with that."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,7 +66,7 @@ def test_everything_is_found() -> None:
     first = found.calls[0]
     assert (first.inputs, first.outputs) == (frozenset("ab"), frozenset({"sum"}))
     assert first.path == ("tasks", 0, "tasks", 0)
-    assert place_of(FLOW, *first.path, "flowId") == (12, 52)
+    assert place_of(FLOW, *first.path, "flowId") == (12, 53)
     assert (found.secrets, found.kv) == (frozenset("T"), frozenset("K"))
     assert found.files == {"a/*.sql", "b.txt"}
     assert [each.id for each in found.listens] == ["after"]
@@ -89,7 +91,8 @@ def test_what_cannot_be_read_refers_to_nothing() -> None:
 
 
 def test_inputs_that_only_the_execution_knows() -> None:
-    call = "{id: a, type: io.kestra.plugin.core.flow.Subflow, namespace: n, flowId: b, inputs: '{{ x }}'}"
+    kind = "io.kestra.plugin.core.flow.Subflow"
+    call = f"{{id: a, type: {kind}, namespace: n, flowId: b, inputs: '{{{{ x }}}}'}}"
     assert read(f"tasks: [{call}]").calls[0].inputs is None
 
 
@@ -130,9 +133,7 @@ def test_cycles_are_cycles_and_none_is_missed(graph: dict[str, list[str]]) -> No
     found = subflow_cycles(flows)
     for circle in found:
         assert circle[0] == circle[-1]
-        assert all(
-            second.id in graph[first.id] for first, second in zip(circle, circle[1:], strict=False)
-        )
+        assert all(second.id in graph[first.id] for first, second in pairwise(circle))
     assert bool(found) == any(_reaches(graph, name) for name in graph)
 
 

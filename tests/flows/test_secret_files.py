@@ -6,10 +6,10 @@ from app.flows.secret_files import read_secret_file
 
 
 def test_names_and_hashes() -> None:
-    one = read_secret_file(b"A: ENC[x]\nB: {c: ENC[y]}\nsops: {mac: plain}\n")
+    one = read_secret_file(b"A: ENC[x]\nB: {c: 'ENC[y]'}\nsops: {mac: plain}\n")
     assert list(one.secrets) == ["A", "B"]
     assert not one.problems
-    two = read_secret_file(b"B: {c: ENC[z]}\nA: ENC[x]\n")
+    two = read_secret_file(b"B: {c: 'ENC[z]'}\nA: ENC[x]\n")
     assert one.secrets["A"] == two.secrets["A"]
     assert one.secrets["B"] != two.secrets["B"]
 
