@@ -19,7 +19,7 @@ from app.api.documents import EXECUTION, form_of_inputs, problems_of
 from app.api.execution_files import files_of
 from app.api.execution_json import restarted_json
 from app.api.forms import read_form
-from app.api.paths import PREFIX, ExecutionId, Tenant
+from app.api.paths import PREFIX, REVISION_RULE, ExecutionId, Tenant
 from app.api.query import known_keys
 from app.api.routing import Router
 from app.api.services import Node, Services
@@ -34,11 +34,20 @@ router = Router(
     prefix=f"{PREFIX}/{{tenant}}/executions",
     tags=["Executions"],
     dependencies=[Depends(known_keys)],
-    responses=problems_of(404, 409, 422),
+    responses=problems_of(404, 409, 410, 422),
 )
 
 Revision = Annotated[
-    int | None, Query(ge=1, le=2**31 - 1, description="The revision to go on with.")
+    str | None,
+    Query(
+        pattern=REVISION_RULE,
+        description="The revision to go on with: `original`, `latest`, a number, or `commit:` and"
+        " a commit. Without it the flow's label `system.revision`, its namespace, then its source"
+        " decide.",
+    ),
+]
+AllowDeleted = Annotated[
+    bool, Query(alias="allowDeleted", description="Also when the flow was deleted.")
 ]
 TaskRunId = Annotated[
     str | None, Query(alias="taskRunId", max_length=100, description="Where to begin.")
@@ -99,10 +108,11 @@ async def restart(
     execution_id: ExecutionId,
     node: Node,
     revision: Revision = None,
+    allow_deleted: AllowDeleted = False,
 ) -> Response:
     """Let an execution go on from what failed; with a revision, as a new execution."""
     await owned(node, tenant, execution_id)
-    made = await node.commands.restart(tenant, execution_id, revision)
+    made = await node.commands.restart(tenant, execution_id, revision, allow_deleted=allow_deleted)
     return await _begun(request, node, made)
 
 
@@ -120,6 +130,7 @@ async def replay(
     task_run_id: TaskRunId = None,
     revision: Revision = None,
     breakpoints: Breakpoints = None,
+    allow_deleted: AllowDeleted = False,
 ) -> Response:
     """Run it again as a new execution, from the beginning or from one of its task runs."""
     if breakpoints:
@@ -136,6 +147,7 @@ async def replay(
             task_run_id=task_run_id,
             revision=revision,
             inputs=form.inputs or None,
+            allow_deleted=allow_deleted,
         )
     except Exception:
         await node.storage.delete_prefix(folder)

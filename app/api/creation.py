@@ -23,7 +23,17 @@ from app.flows.declarations import FileInput, Input
 from app.ports import Claim
 
 QUERY_KEYS = frozenset(
-    {"labels", "wait", "timeout", "revision", "commit", "scheduleDate", "kind", "breakpoints"}
+    {
+        "allowDeleted",
+        "breakpoints",
+        "commit",
+        "kind",
+        "labels",
+        "revision",
+        "scheduleDate",
+        "timeout",
+        "wait",
+    }
 )
 MAX_KEY = 128
 _MAX_REVISION = 2**31 - 1
@@ -39,6 +49,8 @@ class Wish:
     wait: bool = False
     limit: float | None = None
     """Longest wait, in seconds."""
+    allow_deleted: bool = False
+    """Whether a revision of a deleted flow may run."""
     schedule_date: int | None = None
     """When (µs) it is to start; at once if that is over or nothing is said."""
 
@@ -100,7 +112,8 @@ async def _declared(node: Services, names: _Names, wish: Wish) -> dict[str, str]
     if wish.revision is None and wish.commit is None:
         loaded = await node.flows.current(*names)
     else:
-        node.flows.effective(*names)  # what was deleted does not run again, at no revision
+        if not wish.allow_deleted:
+            node.flows.effective(*names)  # what was deleted does not run again, at no revision
         loaded = await node.flows.at(*names, revision=wish.revision, commit=wish.commit)
     return {each.id: _extension(each) for each in loaded.flow.inputs}
 
@@ -121,6 +134,7 @@ def _new(request: Request, names: _Names, wish: Wish, form: Form, new_id: str) -
         flow_id=flow_id,
         revision=wish.revision,
         commit=wish.commit,
+        allow_deleted=wish.allow_deleted,
         inputs=form.inputs,
         labels=wish.labels,
         id=new_id,
@@ -179,6 +193,7 @@ def _wish(text: bytes) -> Wish:
         labels=tuple(read_label(each) for each in query.getlist("labels")),
         revision=_revision(query.get("revision")),
         commit=_commit(query.get("commit")),
+        allow_deleted=read_flag(query.get("allowDeleted"), "allowDeleted"),
         wait=read_flag(query.get("wait"), "wait"),
         limit=_limit(query.get("timeout")),
         schedule_date=_date(query.get("scheduleDate")),

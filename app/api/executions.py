@@ -162,6 +162,7 @@ _CREATE: dict[str, Any] = {
             parameter("timeout", "Longest wait, ISO 8601.", type="string", format="duration"),
             parameter("revision", "The revision to run.", type="integer", minimum=1),
             parameter("commit", "Run what this commit says.", type="string"),
+            parameter("allowDeleted", "Let a revision of a deleted flow run.", type="boolean"),
             parameter("scheduleDate", "When it is to start.", type="string", format="date-time"),
             parameter("kind", "The kind of execution.", type="string", enum=["NORMAL"]),
             parameter("Idempotency-Key", "Starts at most one execution.", place="header"),

@@ -52,12 +52,7 @@ async def _restart(node: Services, target: Target, _: Any) -> object:
 
 
 async def _replay(node: Services, target: Target, latest: Any) -> object:
-    revision = None
-    if latest:
-        execution = await owned(node, *target)
-        where = (execution.tenant, execution.namespace, execution.flow_id)
-        revision = node.flows.effective(*where).revision
-    return await node.commands.replay(*target, revision=revision)
+    return await node.commands.replay(*target, revision="latest" if latest else None)
 
 
 async def _force_run(node: Services, target: Target, _: Any) -> object:

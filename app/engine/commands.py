@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from app.engine.amendments import relabelling, restating
@@ -16,10 +17,11 @@ from app.engine.live import Live
 from app.engine.pauses import MARKS, Word, is_paused, pause, resume
 from app.engine.queueing import OUTSIDE, let_in, unqueue
 from app.engine.replay import Restarts
+from app.engine.revision_choice import Choice, KeepOriginal
 from app.engine.subflows import SubflowCalls
 from app.errors import Conflict, Invalid, NotFound
 from app.executions import ROOT, Execution, Kind, State
-from app.ports import Clock, Executions, FlowSource, LoadedFlow
+from app.ports import Clock, Executions, FlowSource, LoadedFlow, RevisionPolicy
 
 __all__ = ["CORRELATION", "Commands", "NewExecution", "body_hash"]
 
@@ -34,16 +36,21 @@ class Commands:
         executions: Executions,
         clock: Clock,
         limits: Limits | None = None,
+        policy: RevisionPolicy | None = None,
     ) -> None:
-        """Act on `executor` within `limits`; its executions start others through these."""
+        """Act on `executor` within `limits`; its executions start others through these.
+
+        `policy` says which revisions restarts and subflows run that name none.
+        """
         self._executor = executor
         self._clock = clock
         limits = limits or Limits()
         self._creation = Creation(executor, flows, executions, clock, limits)
-        self._restarts = Restarts(executor, flows, clock)
+        policy = policy or KeepOriginal()
+        self._restarts = Restarts(executor, flows, clock, policy)
         self._cascades = Cascades(executor, executions, self.kill)
         executor.call_through(
-            SubflowCalls(executor, self._creation, self._restarts, limits, self._cascades)
+            SubflowCalls(executor, self._creation, self._restarts, limits, self._cascades, policy)
         )
         self.deletion: Deletion
         """Set by whoever has an archive to delete from."""
@@ -130,9 +137,16 @@ class Commands:
 
     # -- again --------------------------------------------------------------------------------
 
-    async def restart(self, tenant: str, wanted: str, revision: int | None = None) -> Execution:
+    async def restart(
+        self,
+        tenant: str,
+        wanted: str,
+        revision: str | int | None = None,
+        *,
+        allow_deleted: bool = False,
+    ) -> Execution:
         """Let an execution go on from its failed task runs (see `Restarts`)."""
-        return await self._restarts.restart(tenant, wanted, revision=revision)
+        return await self._restarts.restart(tenant, wanted, revision, allow_deleted=allow_deleted)
 
     async def replay(
         self,
@@ -140,21 +154,26 @@ class Commands:
         wanted: str,
         *,
         task_run_id: str | None = None,
-        revision: int | None = None,
+        revision: str | int | None = None,
         inputs: Mapping[str, Any] | None = None,
+        allow_deleted: bool = False,
     ) -> Execution:
         """Start a new execution like this one: from its beginning, or from one of its task runs.
 
+        `revision`: see `Restarts.restart`.
+
         Raises:
-            NotFound: when there is no such execution or revision.
+            NotFound: when there is no such execution or revision. Gone: when the flow was deleted.
             Invalid: when there is no such task run, or the inputs are wrong.
         """
         source = await self._restarts.own(tenant, wanted)
         if task_run_id is not None:
             return await self._restarts.replay_from(
-                source, task_run_id, revision=revision, inputs=inputs
+                source, task_run_id, revision=revision, inputs=inputs, allow_deleted=allow_deleted
             )
-        return await self.create(_repeated(source, revision, inputs))
+        choice = await self._restarts.revisions.choice(source, revision)
+        new = _repeated(source, choice, inputs)
+        return await self.create(replace(new, allow_deleted=allow_deleted))
 
     async def change_task_run(
         self, tenant: str, wanted: str, task_run_id: str, state: State
@@ -197,9 +216,7 @@ class Commands:
             yield live
 
 
-def _repeated(
-    source: Execution, revision: int | None, inputs: Mapping[str, Any] | None
-) -> NewExecution:
+def _repeated(source: Execution, choice: Choice, inputs: Mapping[str, Any] | None) -> NewExecution:
     labels = [
         label
         for label in source.labels
@@ -209,10 +226,12 @@ def _repeated(
         source.tenant,
         source.namespace,
         source.flow_id,
-        revision=revision or source.revision,
+        revision=source.revision if choice.original else choice.revision,
+        commit=choice.commit,
         inputs=source.inputs if inputs is None else inputs,
         labels=labels,
         trigger=source.trigger,
         variables=source.variables,
         copy_of=source,
+        keeps_commit=not (choice.latest or choice.commit),
     )

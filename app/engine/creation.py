@@ -12,6 +12,7 @@ from app.engine.limits import Limits, refusal
 from app.engine.live import Live
 from app.engine.logs import masked
 from app.engine.results import failure
+from app.engine.revision_choice import refuse_deleted
 from app.errors import Conflict, Fenced, Invalid, TooLarge, TooMany
 from app.executions import ROOT, Event, Execution, Kind, State, execution_id
 from app.flows.inputs import InvalidInputs
@@ -49,6 +50,10 @@ class NewExecution:
     """It only tells of this: it is created, and has FAILED."""
     copy_of: Execution | None = None
     """It repeats this one; with the very inputs of that one they are not resolved again."""
+    keeps_commit: bool = False
+    """It stays at the commit of `copy_of`: variables and files are those of then."""
+    allow_deleted: bool = False
+    """It may run a revision of a flow that was deleted."""
     renews: bool = False
     """It takes the place of `copy_of`, which was RETRIED: the same again, as its next attempt."""
 
@@ -120,6 +125,8 @@ class Creation:
 
     async def _load(self, new: NewExecution) -> LoadedFlow:
         where = (new.tenant, new.namespace, new.flow_id)
+        named = new.revision is not None or new.commit is not None
+        refuse_deleted(self._flows, where, allowed=new.renews or (new.allow_deleted and named))
         if new.revision is None and new.commit is None:
             loaded = await self._flows.current(*where)
         else:
@@ -175,7 +182,7 @@ class Creation:
             "namespace": revision.namespace,
             "flow_id": revision.flow_id,
             "revision": revision.revision,
-            "commit": revision.snapshot or revision.commit,
+            "commit": _commit(new, loaded),
             "blob": revision.blob,
             "inputs": inputs,
             "labels": _labels(new, loaded, made_id),
@@ -197,6 +204,15 @@ class Creation:
         if new.schedule_date is not None:
             data["schedule_date"] = new.schedule_date
         return Event(Kind.CREATED, self._clock.now(), ROOT, State.CREATED, data=data)
+
+
+def _commit(new: NewExecution, loaded: LoadedFlow) -> str:
+    """Return the commit that an execution pins: its files and variables are those of then."""
+    revision = loaded.revision
+    same = new.copy_of is not None and new.copy_of.revision == revision.revision
+    if new.copy_of is not None and new.keeps_commit and same:
+        return new.copy_of.commit
+    return revision.snapshot or revision.commit
 
 
 def _next_attempt(execution: Execution) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from typing import Any
 
 from app.engine.executor import Executor
 from app.engine.restart import changed, replayed, restarted
+from app.engine.revision_choice import Choice, Revisions, refuse_deleted
 from app.errors import Conflict, Invalid, NotFound
 from app.executions import ROOT, Event, Execution, Kind, State, execution_id
-from app.ports import Clock, FlowSource, LoadedFlow
+from app.ports import Clock, FlowSource, LoadedFlow, RevisionPolicy
 
 _COPIED = frozenset(Kind) - {Kind.CREATED}
 
@@ -23,19 +24,31 @@ Plan = Callable[[Execution, LoadedFlow], Event]
 class Restarts:
     """The verbs that let executions run again."""
 
-    def __init__(self, executor: Executor, flows: FlowSource, clock: Clock) -> None:
-        """Act on `executor`."""
+    def __init__(
+        self, executor: Executor, flows: FlowSource, clock: Clock, policy: RevisionPolicy
+    ) -> None:
+        """Act on `executor`; `policy` says which revision runs where nobody else does."""
         self._executor = executor
         self._flows = flows
+        self.revisions = Revisions(flows, policy)
         self._clock = clock
 
-    async def restart(self, tenant: str, wanted: str, revision: int | None = None) -> Execution:
-        """Let an execution go on from its failed task runs; with `revision`, a copy of it.
+    async def restart(
+        self,
+        tenant: str,
+        wanted: str,
+        revision: str | int | None = None,
+        *,
+        allow_deleted: bool = False,
+    ) -> Execution:
+        """Let an execution go on from its failed task runs; at another revision, a copy of it.
 
-        Returns it as it was right after the restart.
+        `revision`: `original`, `latest`, a number or `commit:<sha>`; without it the flow, its
+        namespace or its source says. Returns it as it was right after the restart.
 
         Raises:
-            NotFound: when there is none, or no such revision.
+            NotFound: when there is none, or no such revision. Gone: when the flow was deleted.
+            BadRequest: when `revision` cannot be read.
             Conflict: when it runs, or somebody else changes it at the same moment.
             Invalid: when nothing in it failed.
         """
@@ -45,22 +58,28 @@ class Restarts:
 
         source = await self.own(tenant, wanted)
         _refuse_moving(source)
-        if revision is None:
+        choice = await self.revisions.choice(source, revision)
+        if choice.original:
             return await self._revive(wanted, plan)
-        return await self._copy(source, plan, revision=revision)
+        refuse_deleted(self._flows, source.flow_key, allowed=allow_deleted)
+        loaded = await self.revisions.flow(source, choice)
+        if choice.latest and loaded.revision.revision == source.revision:
+            return await self._revive(wanted, plan)
+        return await self._copy(source, plan, loaded, choice)
 
     async def replay_from(
         self,
         source: Execution,
         task_run_id: str,
         *,
-        revision: int | None = None,
+        revision: str | int | None = None,
         inputs: Mapping[str, Any] | None = None,
+        allow_deleted: bool = False,
     ) -> Execution:
         """Start a copy of an execution that runs again from one of its task runs on.
 
         Raises:
-            NotFound: when there is no such revision.
+            NotFound: when there is no such revision. Gone: when the flow was deleted.
             Invalid: when there is no such task run, or the inputs are wrong.
         """
 
@@ -72,7 +91,10 @@ class Restarts:
         if not any(run.id == task_run_id for run in source.task_runs.values()):
             message = f"No task found: execution {source.id} has no task run {task_run_id!r}"
             raise Invalid(message)
-        return await self._copy(source, plan, revision=revision, inputs=inputs)
+        refuse_deleted(self._flows, source.flow_key, allowed=allow_deleted)
+        choice = await self.revisions.choice(source, revision)
+        loaded = await self.revisions.flow(source, choice)
+        return await self._copy(source, plan, loaded, choice, inputs=inputs)
 
     async def change_task_run(
         self, tenant: str, wanted: str, task_run_id: str, state: State
@@ -115,14 +137,16 @@ class Restarts:
         self,
         source: Execution,
         plan: Plan,
+        loaded: LoadedFlow,
+        choice: Choice,
         *,
-        revision: int | None,
         inputs: Mapping[str, Any] | None = None,
     ) -> Execution:
-        loaded = await self._flow(source, revision)
         first, *others = await self._executor.journal(source.id)
         made_id = execution_id()
         created = await self._created(first, source, loaded, inputs, made_id)
+        if choice.latest or choice.commit or loaded.revision.revision != source.revision:
+            created.data["commit"] = loaded.revision.snapshot or loaded.revision.commit
         events = [created, *(event for event in others if event.kind in _COPIED)]
         execution = await self._executor.folded(made_id, events)
         event = plan(execution, loaded)
@@ -130,10 +154,6 @@ class Restarts:
         snapshot = copy.deepcopy(execution)
         await self._executor.adopt(execution, loaded, [*events, event])
         return snapshot
-
-    async def _flow(self, source: Execution, revision: int | None) -> LoadedFlow:
-        where = (source.tenant, source.namespace, source.flow_id)
-        return await self._flows.at(*where, revision=revision or source.revision)
 
     async def _created(
         self,
@@ -151,8 +171,6 @@ class Restarts:
             "parent_id": source.id,
             "original_id": source.original_id or source.id,
         }
-        if revision.revision != source.revision:
-            data["commit"] = revision.snapshot or revision.commit
         if inputs is not None:
             data["inputs"] = await self._executor.inputs.start(loaded, inputs, made_id)
         return Event(Kind.CREATED, first.at, ROOT, State.CREATED, data=data)

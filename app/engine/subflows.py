@@ -4,6 +4,7 @@ Implements `Subflows`, the seam of the walker.
 """
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from app.engine.calls import child_id
@@ -18,6 +19,7 @@ from app.errors import Invalid, NotFound
 from app.executions import Execution, State
 from app.flows.model import Task
 from app.plugins.api import SubflowCall
+from app.ports import RevisionPolicy
 from app.telemetry import METRICS
 
 _ROOTS = 10_000
@@ -34,13 +36,15 @@ class SubflowCalls:
         restarts: Restarts,
         limits: Limits,
         cascades: Cascades,
+        policy: RevisionPolicy,
     ) -> None:
-        """Create, restart and kill through these, within `limits`."""
+        """Create, restart and kill through these, within `limits`; `policy` chooses revisions."""
         self._executor = executor
         self._creation = creation
         self._restarts = restarts
         self._limits = limits
         self._cascades = cascades
+        self._policy = policy
         self._descendants: Counter[str] = Counter()
 
     async def start(self, parent: Place, call: SubflowCall) -> str:
@@ -54,8 +58,16 @@ class SubflowCalls:
         if await self._executor.exists(child):
             return child
         self._count(execution)
-        await self._creation.create(self._child(parent.task, execution, call, child))
+        new = self._child(parent.task, execution, call, child)
+        await self._creation.create(replace(new, commit=await self._commit(execution, call)))
         return child
+
+    async def _commit(self, parent: Execution, call: SubflowCall) -> str | None:
+        """Return the commit that a subflow runs at; None: its own revision, or the active one."""
+        if call.revision is not None:
+            return None
+        target = (parent.tenant, call.namespace, call.flow_id)
+        return await self._policy.subflow_commit(parent.flow_key, parent.commit, target)
 
     def _count(self, parent: Execution) -> None:
         """Count one more execution below the root of `parent`."""
@@ -119,6 +131,7 @@ class SubflowCalls:
                 variables=execution.variables,
                 chain=execution.chain,
                 copy_of=execution,
+                keeps_commit=True,
                 renews=True,
             )
         )
@@ -133,4 +146,4 @@ class SubflowCalls:
 
     async def restart(self, tenant: str, wanted: str) -> Execution:
         """Let an execution that failed go on."""
-        return await self._restarts.restart(tenant, wanted)
+        return await self._restarts.restart(tenant, wanted, "original")

@@ -12,7 +12,7 @@ from app.flows.values import Text
 SYSTEM = "system."
 """Keys with this start belong to the system."""
 
-ALLOWED = frozenset({"system.readOnly", "system.renamedFrom"})
+ALLOWED = frozenset({"system.readOnly", "system.renamedFrom", "system.revision"})
 """The system labels that a flow may set itself."""
 
 

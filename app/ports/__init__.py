@@ -14,7 +14,14 @@ from app.ports.flow_tests import (
     SuiteResult,
     SuiteSource,
 )
-from app.ports.flows import FlowNames, FlowRevision, FlowSource, LoadedFlow, Triggers
+from app.ports.flows import (
+    FlowNames,
+    FlowRevision,
+    FlowSource,
+    LoadedFlow,
+    RevisionPolicy,
+    Triggers,
+)
 from app.ports.forges import (
     Annotation,
     Approval,
@@ -72,6 +79,7 @@ __all__ = [
     "NamespaceFiles",
     "NewPull",
     "PullRequest",
+    "RevisionPolicy",
     "Runner",
     "Runners",
     "Slots",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from app.flows.model import Flow
+from app.ports.executions import FlowKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,21 @@ class FlowSource(Protocol):
 
     def is_deleted(self, tenant: str, namespace: str, flow_id: str) -> bool:
         """Return whether a flow was deleted; its revisions stay readable."""
+        ...
+
+
+class RevisionPolicy(Protocol):
+    """What sources and namespaces say of the revisions that executions run."""
+
+    async def again(self, tenant: str, namespace: str) -> str:
+        """Return what restarts and replays run that say nothing: `original` or `latest`."""
+        ...
+
+    async def subflow_commit(self, parent: FlowKey, commit: str, target: FlowKey) -> str | None:
+        """Return the commit that a subflow runs at which names no revision.
+
+        `commit` is what its parent runs at; None: whatever is active.
+        """
         ...
 
 
