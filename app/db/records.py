@@ -181,6 +181,17 @@ class NewRevision(NamedTuple):
     incarnation: int
     seq: int
     """The place of the commit among those that were processed."""
+    renamed_from: str | None = None
+    """`namespace.id` of the flow that it was before."""
+
+
+class PathMove(NamedTuple):
+    """Where the file of a flow is, from a commit on."""
+
+    key: FlowKey
+    seq: int
+    path: str
+    commit: str
 
 
 class ActiveFlow(NamedTuple):

@@ -6,13 +6,14 @@ from typing import Any
 from sqlalchemy import and_, func, select
 
 from app.db.database import Database
-from app.db.records import CommitRecord, FlowKey, Head, NewRevision
+from app.db.records import CommitRecord, FlowKey, Head, NewRevision, PathMove
 from app.db.sql import Row, Write
-from app.db.tables import BlobRow, CommitRow, FlowRevisionRow, SourceRow
+from app.db.tables import BlobRow, CommitRow, FlowRevisionRow, PathRow, SourceRow
 
 _REVISION: Any = FlowRevisionRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _COMMIT: Any = CommitRow.__table__  # type: ignore[attr-defined]  # as above
 _SOURCE: Any = SourceRow.__table__  # type: ignore[attr-defined]  # as above
+_PATH: Any = PathRow.__table__  # type: ignore[attr-defined]  # as above
 _BLOB: Any = BlobRow.__table__  # type: ignore[attr-defined]  # as above
 
 _ADD_BLOB = "INSERT INTO blob (oid, data) VALUES (?, ?) ON CONFLICT (oid) DO NOTHING"
@@ -23,8 +24,14 @@ _ADD_COMMIT = (
 )
 _ADD_REVISION = (
     "INSERT INTO flow_revision (tenant, namespace, flow_id, revision, source_id, commit_sha, blob,"
-    " path, kind, state, incarnation, at, seq)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'superseded', ?, ?, ?)"
+    " path, kind, state, incarnation, at, seq, renamed_from)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'superseded', ?, ?, ?, ?)"
+)
+_ADD_PATH = (
+    "INSERT INTO path_history (tenant, namespace, flow_id, seq, source_id, path, commit_sha)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, namespace, flow_id, seq)"
+    " DO UPDATE SET source_id = excluded.source_id, path = excluded.path,"
+    " commit_sha = excluded.commit_sha"
 )
 _ATTEMPTED = "UPDATE source SET last_attempted = ? WHERE id = ?"
 
@@ -103,6 +110,13 @@ class RevisionStore:
         rows = await self._database.fetch(query.order_by(_COMMIT.c.seq.desc()).limit(limit))
         return [_commit(row) for row in rows]
 
+    async def paths(self, key: FlowKey) -> list[PathMove]:
+        """Return where the file of a flow was, oldest first."""
+        names = zip(("tenant", "namespace", "flow_id"), key, strict=True)
+        query = select(_PATH).where(*(_PATH.c[name] == value for name, value in names))
+        rows = await self._database.fetch(query.order_by(_PATH.c.seq))
+        return [PathMove(key, row.seq, row.path, row.commit_sha) for row in rows]
+
     async def add_blobs(self, blobs: Sequence[tuple[str, bytes]]) -> None:
         """Store packed sources by object id; those that are there stay as they are."""
         if blobs:
@@ -116,11 +130,13 @@ class RevisionStore:
         *,
         attempted: str,
         at: int,
+        paths: Iterable[PathMove] = (),
     ) -> None:
-        """Append commits and revisions and note how far the index is, in one transaction."""
+        """Append commits, revisions and paths and note how far the index is, in one transaction."""
         writes = [
             Write(_ADD_COMMIT, [_commit_row(each) for each in commits]),
             Write(_ADD_REVISION, [_revision_row(source_id, each, at) for each in revisions]),
+            Write(_ADD_PATH, [_path_row(source_id, each) for each in paths]),
             Write(_ATTEMPTED, [(attempted, source_id)]),
         ]
         await self._database.submit([write for write in writes if write.rows])
@@ -179,4 +195,9 @@ def _revision_row(source_id: str, new: NewRevision, at: int) -> tuple[Any, ...]:
         new.incarnation,
         at,
         new.seq,
+        new.renamed_from,
     )
+
+
+def _path_row(source_id: str, move: PathMove) -> tuple[Any, ...]:
+    return (*move.key, move.seq, source_id, move.path, move.commit)

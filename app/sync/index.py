@@ -8,7 +8,7 @@ used twice.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from app.db.records import FlowKey, Head, NewRevision
+from app.db.records import FlowKey, Head, NewRevision, PathMove
 
 
 class FlowFile(NamedTuple):
@@ -47,6 +47,8 @@ class FlowIndex:
         for key, head in (heads or {}).items():
             self._set_head(key, head)
         self.owners: dict[FlowKey, str] = {}
+        self.moves: list[PathMove] = []
+        """Where files have come to be since somebody took the list away."""
         self._claims: dict[FlowKey, set[str]] = {}
 
     def adopt(self, elsewhere: Mapping[FlowKey, Head]) -> None:
@@ -79,15 +81,19 @@ class FlowIndex:
     ) -> list[NewRevision]:
         """Take the changes of a commit and return the revisions they make, in order of identity."""
         touched: dict[FlowKey, None] = {}
+        renames: dict[FlowKey, FlowKey] = {}
         for path, content in changes:
             before = self.files.get(path)
             file = self._sticky(path, content, before)
             for key in (before.key if before else None, file.key if file else None):
                 if key is not None:
                     touched[key] = None
+            if before and file and before.key and file.key and before.key != file.key:
+                renames[file.key] = before.key
             self._place(path, before, file)
-        made = (self._settle(key, at, kind) for key in sorted(touched))
-        return [revision for revision in made if revision is not None]
+        settled = [self._settle(key, at, kind) for key in sorted(touched)]
+        made = [revision for revision in settled if revision is not None]
+        return with_renames(made, renames)
 
     def sweep(self, at: Point) -> list[NewRevision]:
         """Return revisions for flows whose newest one is not what the files say.
@@ -148,6 +154,8 @@ class FlowIndex:
         if head is None:
             return self._new(key, Head(1, blob, owner, False, 1), at, kind)
         if not head.deleted and head.blob == blob:
+            if head.path != owner:
+                self.moves.append(PathMove(key, at.seq, owner, at.commit))
             self.heads[key] = head._replace(path=owner)
             return None
         incarnation = head.incarnation + 1 if head.deleted else head.incarnation
@@ -162,6 +170,9 @@ class FlowIndex:
 
     def _new(self, key: FlowKey, head: Head, at: Point, kind: str) -> NewRevision:
         head = head._replace(commit=at.commit)
+        before = self.heads.get(key)
+        if not head.deleted and (before is None or before.deleted or before.path != head.path):
+            self.moves.append(PathMove(key, at.seq, head.path, at.commit))
         self._set_head(key, head)
         return NewRevision(
             key, head.revision, at.commit, head.blob, head.path, kind, head.incarnation, at.seq
@@ -175,3 +186,35 @@ class FlowIndex:
         if head is not None and head.path in same:
             return head.path
         return (same or ordered)[0]
+
+
+def with_renames(
+    made: Sequence[NewRevision], same_file: Mapping[FlowKey, FlowKey]
+) -> list[NewRevision]:
+    """Return the revisions of one commit, with what those that are new were called before.
+
+    A flow that begins where another one ends is that one renamed: in the same file (`same_file`:
+    new -> old), or with the same id in another namespace of the tenant, if there is just one.
+    """
+    ended = {each.key for each in made if each.kind == "delete"}
+    if not ended:
+        return list(made)
+    by_id: dict[tuple[str, str], list[FlowKey]] = {}
+    for key in ended:
+        by_id.setdefault((key[0], key[2]), []).append(key)
+    return [_renamed(each, same_file.get(each.key), ended, by_id) for each in made]
+
+
+def _renamed(
+    new: NewRevision,
+    before: FlowKey | None,
+    ended: set[FlowKey],
+    by_id: Mapping[tuple[str, str], Sequence[FlowKey]],
+) -> NewRevision:
+    if new.revision != 1:
+        return new
+    others = by_id.get((new.key[0], new.key[2]), ())
+    old = before if before in ended else others[0] if len(others) == 1 else None
+    if old is None or old[0] != new.key[0]:
+        return new
+    return new._replace(renamed_from=f"{old[1]}.{old[2]}")

@@ -173,7 +173,7 @@ class Indexer:
         made = index.apply(at, self._file_changes(origin, changes), kind="reset")
         if not self._is_exact:
             made += index.sweep(at)
-        if made or source.last_attempted != tip:
+        if made or index.moves or source.last_attempted != tip:
             self._seq = at.seq
             await self._store([], made, tip, now)
         return made
@@ -181,9 +181,16 @@ class Indexer:
     async def _store(
         self, commits: Sequence[CommitRecord], made: Sequence[NewRevision], attempted: str, now: int
     ) -> None:
+        paths = [each._replace(path=shown(each.path)) for each in self.index.moves]
+        self.index.moves.clear()
         if not self._is_dry:
             await self._sources.revisions.add(
-                self.source_id, commits, _storable(made), attempted=attempted, at=now
+                self.source_id,
+                commits,
+                _storable(made),
+                attempted=attempted,
+                at=now,
+                paths=paths,
             )
 
     def _left_open(self, origin: Origin, tip: str) -> list[Change]:

@@ -143,7 +143,8 @@ class SourceVerbs:
     ) -> Source:
         worker = self._sources.get(source_id)
         store = self._shared.sources
-        if (worker.source.suspended_at is None) != (at is None):
+        known = await store.get(worker.id)
+        if (known.suspended_at is None) != (at is None):
             verb = "source.resume" if at is None else "source.suspend"
             await store.suspend(source_id, at, self._entry(worker, verb, actor, reason))
             worker.parts.done = worker.parts.done if at else None

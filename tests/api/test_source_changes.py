@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -48,7 +47,7 @@ def body(git: GitServer, **more: Any) -> dict[str, Any]:
 
 
 def test_a_source_lives_by_rest(http: httpx2.Client, git: GitServer) -> None:
-    made = http.post(f"{SOURCES}?reason=new", json=body(git, id="team", namespaces=["team"]))
+    made = http.post(f"{SOURCES}?reason=new", json=body(git, id="team", namespaces=["main/team"]))
     assert made.status_code == 201, made.text
     assert made.headers["location"] == f"{SOURCES}/team"
     assert made.json()["origin"] == "api"
@@ -116,7 +115,7 @@ def test_a_source_lives_by_the_command_line(server: str, git: GitServer) -> None
 
     url = git.url("team.git")
     made = run(
-        "add", "cli", url, "--credentials", "lender", "--owns", "team", "--map-tenant", "main=acme",
+        "add", "cli", url, "--credentials", "lender", "--owns", "acme/team", "--map-tenant", "main=acme",
         "--ref", "branch:main", "-o", "json",
     )  # fmt: skip
     assert json.loads(made)["spec"]["tenants"] == {"main": "acme"}

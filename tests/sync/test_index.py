@@ -52,6 +52,61 @@ def test_another_id_in_the_same_file_is_another_flow() -> None:
     assert apply(index, "c2", p=file("2", B)) == [("a", 2, "delete"), ("b", 1, "commit")]
 
 
+def renames(index: FlowIndex, commit: str, **files: FlowFile | None) -> dict[str, str]:
+    at = Point(commit, int(commit[1:]))
+    made = index.apply(at, [FileChange(path, each) for path, each in files.items()])
+    return {".".join(each.key[1:]): each.renamed_from for each in made if each.renamed_from}
+
+
+def test_a_new_flow_in_the_file_of_one_that_ends_was_that_one() -> None:
+    index = FlowIndex()
+    apply(index, "c1", p=file("1"))
+    assert renames(index, "c2", p=file("2", B)) == {"shop.b": "shop.a"}
+    # Coming back is no rename: the numbers go on.
+    assert renames(index, "c3", p=file("1")) == {}
+
+
+def test_the_same_id_in_another_namespace_was_the_one_that_ends() -> None:
+    other: FlowKey = ("main", "web", "a")
+    third: FlowKey = ("main", "api", "a")
+    index = FlowIndex()
+    apply(index, "c1", p=file("1"))
+    assert renames(index, "c2", p=None, q=file("1", other)) == {"web.a": "shop.a"}
+    apply(index, "c3", p=file("1"))
+    # Of two that end nobody knows which one it was; another tenant's it never was.
+    assert renames(index, "c4", p=None, q=None, r=file("1", third)) == {}
+    assert renames(index, "c5", r=None, s=file("1", ("acme", "shop", "a"))) == {}
+
+
+def test_a_copy_is_no_rename() -> None:
+    index = FlowIndex()
+    apply(index, "c1", p=file("1"))
+    assert renames(index, "c2", q=file("1", B)) == {}
+
+
+def test_where_a_file_has_been() -> None:
+    index = FlowIndex()
+    apply(index, "c1", p=file("1"))
+    apply(index, "c2", p=file("2"))
+    apply(index, "c3", p=None, q=file("2"))
+    apply(index, "c4", q=None)
+    apply(index, "c5", q=file("2"))
+    assert [(each.seq, each.path) for each in index.moves] == [(1, "p"), (3, "q"), (5, "q")]
+
+
+def test_a_flow_that_another_source_had_goes_on_counting() -> None:
+    theirs = FlowIndex()
+    apply(theirs, "c1", p=file("1"))
+    apply(theirs, "c2", p=file("2"))
+    mine = FlowIndex()
+    mine.adopt(theirs.heads)
+    assert apply(mine, "c1", p=file("2")) == [("a", 3, "commit")]
+    assert mine.heads[A].incarnation == 2
+    # What is mine, and newer, stays.
+    mine.adopt(theirs.heads)
+    assert mine.heads[A].revision == 3
+
+
 def test_the_first_of_two_files_with_one_identity_stays() -> None:
     index = FlowIndex()
     apply(index, "c1", p=file("1"))
