@@ -5,7 +5,7 @@ import asyncio
 from app.errors import Unavailable
 from tests.git.scratch import Scratch
 from tests.review.conftest import Begin
-from tests.review.desk import PLAN, TESTS, VALIDATE, Desk, flow, path
+from tests.review.desk import PLAN, TESTS, VALIDATE, Desk, RecordedTests, flow, path
 from tests.sync.rig import BROKEN, until
 
 ALL_GREEN = {"validate": "success", "plan": "success", "tests": "success"}
@@ -250,6 +250,27 @@ async def test_a_forge_that_is_away_makes_no_failure(desk: Desk) -> None:
     await desk.hint("pull", "opened", number=7)
     await until(lambda: desk.states(pull.head_sha) == ALL_GREEN)
     assert "failure" not in {each.state for each in desk.forge.published}
+
+
+async def test_what_cannot_be_made_leaves_no_check_waiting(begin: Begin) -> None:
+    tests = RecordedTests()
+
+    async def broken(*_: object) -> list[object]:
+        raise ZeroDivisionError
+
+    tests.run = broken  # type: ignore[method-assign, assignment]
+    desk = await begin(tests=tests)
+    suite = "tenants/main/namespaces/shop/tests/a.yaml"
+    pull = desk.propose(7, {suite: b"flowId: a", path("a"): flow("a", "new")})
+    await opened(desk)
+    assert desk.states(pull.head_sha) == {**ALL_GREEN, "tests": "failure"}
+    assert desk.check(pull.head_sha, TESTS).title == "the review failed"
+    [review] = await desk.made(7)
+    assert (review.state, review.error) == ("failed", "ZeroDivisionError: ")
+    tests.run = RecordedTests().run  # type: ignore[method-assign]
+    await desk.reviews.sweep()
+    await desk.reviews.settled()
+    assert desk.states(pull.head_sha) == ALL_GREEN
 
 
 async def test_what_is_closed_needs_no_review(desk: Desk) -> None:

@@ -60,6 +60,8 @@ class Maker:
         self._judge = judge
         self._facts = facts
         self._enqueue = enqueue
+        self._tellers: dict[str, Teller] = {}
+        """Of reviews that are being made, or could not be made, by their ids."""
 
     async def make(self, review: Review) -> None:
         """Make a review and store what came out.
@@ -73,26 +75,32 @@ class Maker:
         if target is None:
             await self._bench.store.drop(review, self._bench.clock.now())
             return
-        suffix = context_suffix(worker, self._bench.workers)
-        teller = Teller(forge, self._bench.store, replace(review, scope=target.scope), suffix)
-        await teller.remember()
-        if target.base_ref != followed_branch(worker):
-            await teller.tell_each(dict.fromkeys(CONTEXTS, checks.NOT_FOLLOWED))
-            await self._finish(teller.review, "neutral")
-            return
-        await self._review(worker, target, teller)
+        teller = await self._teller(replace(review, scope=target.scope))
+        self._tellers[review.id] = teller
+        try:
+            await self._begin(worker, target, teller)
+        except asyncio.CancelledError:  # superseded: nobody fails it any more
+            self._tellers.pop(review.id, None)
+            raise
+        del self._tellers[review.id]
 
     async def fail(self, review: Review, message: str) -> None:
         """Note that a review cannot be made, and tell why."""
+        begun = self._tellers.pop(review.id, None)
         done = replace(review, state="failed", error=message, ended_at=self._bench.clock.now())
         if not await self._bench.store.update(done):
             return
         with suppress(HeadwaterError):  # the forge may be what failed
-            worker = self._bench.workers.get(review.source_id)
-            suffix = context_suffix(worker, self._bench.workers)
-            teller = Teller(forge_of(worker), self._bench.store, done, suffix)
-            await teller.remember()
-            await teller.tell(VALIDATE, checks.failed(message))
+            teller = begun or await self._teller(done)
+            waiting = [name for name, state in teller.states.items() if state == "in_progress"]
+            await teller.tell_each(dict.fromkeys(waiting or [VALIDATE], checks.failed(message)))
+
+    async def _teller(self, review: Review) -> Teller:
+        worker = self._bench.workers.get(review.source_id)
+        suffix = context_suffix(worker, self._bench.workers)
+        teller = Teller(forge_of(worker), self._bench.store, review, suffix)
+        await teller.remember()
+        return teller
 
     async def _target(self, worker: SourceWorker, forge: Forge, review: Review) -> Target | None:
         """Return what is reviewed, None when nobody needs it any more."""
@@ -124,6 +132,13 @@ class Maker:
         )
         if not known:
             await self._enqueue(worker, newer)  # ends the review that is being made
+
+    async def _begin(self, worker: SourceWorker, target: Target, teller: Teller) -> None:
+        if target.base_ref == followed_branch(worker):
+            await self._review(worker, target, teller)
+            return
+        await teller.tell_each(dict.fromkeys(CONTEXTS, checks.NOT_FOLLOWED))
+        await self._finish(teller.review, "neutral")
 
     async def _review(self, worker: SourceWorker, target: Target, teller: Teller) -> None:
         review, mirror = teller.review, worker.parts.repository.mirror
