@@ -22,7 +22,18 @@ WITHOUT_TENANT = frozenset(
 """First parts of paths that belong to the instance, not to a tenant."""
 
 WITH_TENANT = frozenset(
-    {"flows", "executions", "kv", "logs", "metrics", "namespaces", "pins", "stats", "triggers"}
+    {
+        "flows",
+        "executions",
+        "kv",
+        "logs",
+        "metrics",
+        "namespaces",
+        "pins",
+        "stats",
+        "tests",
+        "triggers",
+    }
 )
 """First parts of a tenant's paths; older clients leave the tenant before them out."""
 

@@ -25,6 +25,7 @@ from app.ports import Clock, Storage
 from app.sync.overlays import Overlays
 from app.sync.review.service import Reviews
 from app.sync.service import SyncService
+from app.sync.testing.service import SuiteService
 from app.triggers.service import Triggers
 from app.triggers.verbs import TriggerVerbs
 from app.triggers.webhooks import Webhooks
@@ -121,6 +122,11 @@ class Services(Protocol):
     @property
     def reviews(self) -> Reviews:
         """Reviews of pull requests."""
+        ...
+
+    @property
+    def suites(self) -> SuiteService:
+        """Files of tests, and what became of them."""
         ...
 
     @property

@@ -87,7 +87,7 @@ def _rows(result: SuiteResult) -> list[tuple[str, ...]]:
     for name, message in reasons(result):
         why.setdefault(name, []).append(message)
     suite = f"{result.namespace}.{result.id}"
-    rows = [(result.state, suite, "", "", told) for told in why.get("", ())]
+    rows: list[tuple[str, ...]] = [(result.state, suite, "", "", told) for told in why.get("", ())]
     for case in result.cases:
         first, *rest = why.get(case.id) or [""]
         rows.append((case.state, suite, case.id, f"{case.seconds:.3f}", first))
@@ -97,7 +97,7 @@ def _rows(result: SuiteResult) -> list[tuple[str, ...]]:
 
 def _told(results: Sequence[SuiteResult]) -> int:
     """Tell how many there were of each; return the exit code."""
-    states = [case.state for result in results for case in result.cases]
+    states: list[str] = [case.state for result in results for case in result.cases]
     states += ["ERROR" for result in results if result.errors]
     counts = [
         f"{states.count(state)} {word}"

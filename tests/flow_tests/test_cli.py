@@ -76,7 +76,7 @@ def test_what_fails_is_told_in_every_form(repository: Path, tmp_path: Path) -> N
     [suite] = json.loads(ran.stdout)
     assert suite["path"] == f"{NAMESPACE}/tests/deep/greets.yaml"
     assert [each["state"] for each in suite["results"]] == ["SUCCESS", "FAILED", "ERROR", "SKIPPED"]
-    root = ET.fromstring(report.read_text())  # noqa: S314 - our own
+    root = ET.fromstring(report.read_text())
     assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("4", "1", "1")
     table = headwater("test", "--case", "wrong", folder=repository)
     assert table.returncode == 1

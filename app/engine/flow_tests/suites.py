@@ -11,7 +11,7 @@ from app.config import ExpressionSettings
 from app.engine.flow_tests.cases import CaseRun, skipped
 from app.engine.flow_tests.closed import Outside
 from app.engine.flow_tests.engine import Bench
-from app.engine.flow_tests.trees import TreeFlows
+from app.engine.flow_tests.trees import InThreads, TreeFlows, TreeReader
 from app.errors import HeadwaterError, NotFound
 from app.expressions import Budget
 from app.flows.encryption import Cipher
@@ -60,6 +60,15 @@ class SuiteRunner:
         cases: frozenset[str] | None = None,
     ) -> list[SuiteResult]:
         """Run all enabled cases of the suites, in order; of `cases` only those of these ids."""
+        return await self.run_on(suites, InThreads(tree), cases)
+
+    async def run_on(
+        self,
+        suites: Sequence[SuiteSource],
+        tree: TreeReader,
+        cases: frozenset[str] | None = None,
+    ) -> list[SuiteResult]:
+        """Run the suites as `run` does, against a tree that is read as it is needed."""
         with tempfile.TemporaryDirectory(prefix="headwater-tests-") as folder:
             bench = Bench(
                 types=self._types,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from app.errors import Conflict, HeadwaterError, NotFound
 from app.flows.parse import parse_flow
@@ -12,11 +13,39 @@ _NO_COMMIT = "0" * 40
 _Key = tuple[str, str, str]
 
 
+class TreeReader(Protocol):
+    """Flows and namespace files of a tree that takes its time: as `FlowTree`, to be awaited."""
+
+    async def flow(self, tenant: str, namespace: str, flow_id: str) -> str | None:
+        """Return the source of a flow, None if there is no such flow."""
+        ...
+
+    async def files(self, tenant: str, namespace: str) -> Mapping[str, bytes]:
+        """Return the files of a namespace by path."""
+        ...
+
+
+class InThreads:
+    """Reads a tree that may block."""
+
+    def __init__(self, tree: FlowTree) -> None:
+        """Read `tree`."""
+        self._tree = tree
+
+    async def flow(self, tenant: str, namespace: str, flow_id: str) -> str | None:
+        """Return the source of a flow."""
+        return await asyncio.to_thread(self._tree.flow, tenant, namespace, flow_id)
+
+    async def files(self, tenant: str, namespace: str) -> Mapping[str, bytes]:
+        """Return the files of a namespace."""
+        return await asyncio.to_thread(self._tree.files, tenant, namespace)
+
+
 class TreeFlows:
     """The flows and namespace files of a tree, parsed and kept."""
 
-    def __init__(self, tree: FlowTree, types: Types) -> None:
-        """Read `tree`, which may block, in threads; tasks are of these types."""
+    def __init__(self, tree: TreeReader, types: Types) -> None:
+        """Read `tree`; tasks are of these types."""
         self._tree = tree
         self._types = types
         self._flows: dict[_Key, LoadedFlow | HeadwaterError] = {}
@@ -31,7 +60,8 @@ class TreeFlows:
         """
         key = (tenant, namespace, flow_id)
         if key not in self._flows:
-            self._flows[key] = await asyncio.to_thread(self._read, key)
+            source = await self._tree.flow(*key)
+            self._flows[key] = await asyncio.to_thread(self._parsed, key, source)
         found = self._flows[key]
         if isinstance(found, HeadwaterError):
             raise found
@@ -41,12 +71,11 @@ class TreeFlows:
         """Return the files of a namespace by path."""
         place = (tenant, namespace)
         if place not in self._files:
-            self._files[place] = await asyncio.to_thread(self._tree.files, *place)
+            self._files[place] = await self._tree.files(*place)
         return self._files[place]
 
-    def _read(self, key: _Key) -> LoadedFlow | HeadwaterError:
+    def _parsed(self, key: _Key, source: str | None) -> LoadedFlow | HeadwaterError:
         tenant, namespace, flow_id = key
-        source = self._tree.flow(*key)
         if source is None:
             return NotFound(f"there is no flow {namespace}.{flow_id}")
         parsed = parse_flow(source, types=self._types, tenant=tenant, namespace=namespace)
@@ -83,6 +112,10 @@ class CaseFlows:
     ) -> LoadedFlow:
         """Return a flow, as `TreeFlows.flow`."""
         return await self.current(tenant, namespace, flow_id)
+
+    def is_deleted(self, tenant: str, namespace: str, flow_id: str) -> bool:  # noqa: ARG002
+        """Whether a flow was deleted: a tree holds what there is."""
+        return False
 
     def active(self, tenant: str | None = None) -> Sequence[FlowRevision]:
         """Return the flow that is tested: nobody lists the others."""

@@ -1,0 +1,327 @@
+"""Unit tests of flows, by Kestra's paths: each is a file below `tests/` of its namespace."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import Body, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.actors import ACTOR
+from app.api.answers import Json, page
+from app.api.documents import answers_with, problems_of, yaml_body
+from app.api.flow_test_documents import (
+    SuiteDocument,
+    SuitePage,
+    SuiteRunDocument,
+    SuiteRunPage,
+    SuiteRunsDocument,
+    SuiteVerdictDocument,
+    run_json,
+    suite_document,
+    verdict_json,
+)
+from app.api.paths import FLOW_RULE, NAME_RULE, NAMESPACE_RULE, PREFIX, Namespace, RunId, Tenant
+from app.api.query import Page, Size, Sort, known_keys
+from app.api.routing import Router
+from app.api.services import Node, Services
+from app.api.validation import text_of
+from app.db.suite_runs import SORTABLE, RunQuery
+from app.errors import BadRequest, Invalid, NotFound
+from app.flows.edits import with_disabled
+from app.flows.unit_test_documents import parse_suite
+from app.sync.testing.suite_files import SuiteFile
+
+router = Router(
+    prefix=f"{PREFIX}/{{tenant}}/tests",
+    tags=["Tests"],
+    dependencies=[Depends(known_keys)],
+    responses=problems_of(404, 409, 413, 422, 503),
+)
+
+_ONE = answers_with(SuiteDocument)
+_YAML = yaml_body("The tests.")
+
+SuiteId = RunId
+InNamespace = Annotated[str | None, Query(pattern=NAMESPACE_RULE, description="A namespace.")]
+OfFlow = Annotated[
+    str | None, Query(alias="flowId", pattern=FLOW_RULE, description="The flow that is tested.")
+]
+Below = Annotated[
+    bool, Query(alias="includeChildNamespaces", description="Namespaces below it as well.")
+]
+
+
+class SuiteName(BaseModel):
+    """The name of a file of tests. Further members are passed over, as some clients send them."""
+
+    namespace: Annotated[str, Field(pattern=NAMESPACE_RULE)]
+    id: Annotated[str, Field(pattern=NAME_RULE)]
+
+
+class SuiteNames(BaseModel):
+    """Several files of tests."""
+
+    ids: Annotated[list[SuiteName], Field(min_length=1, max_length=1_000)]
+
+
+class LastWish(BaseModel):
+    """Of which tests the last results are wanted; without any: of all."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    suites: Annotated[list[SuiteName] | None, Field(alias="testSuiteIds", max_length=1_000)] = None
+
+
+class RunWish(BaseModel):
+    """Which cases to run; without any: all."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    cases: Annotated[list[str] | None, Field(alias="testCases", max_length=1_000)] = None
+
+
+class QueryWish(BaseModel):
+    """Which tests to run."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    namespace: Annotated[str | None, Field(pattern=NAMESPACE_RULE)] = None
+    flow_id: Annotated[str | None, Field(alias="flowId", pattern=FLOW_RULE)] = None
+    below: Annotated[bool, Field(alias="includeChildNamespaces")] = True
+
+
+# -- lists ------------------------------------------------------------------------------------
+
+
+@router.get("/search", summary="Tests", responses=answers_with(SuitePage))
+async def search(
+    tenant: Tenant,
+    node: Node,
+    number: Page = 1,
+    size: Size = 10,
+    sort: Sort = [],  # noqa: B006 - FastAPI copies it
+    namespace: InNamespace = None,
+    flow_id: OfFlow = None,
+    below: Below = True,
+) -> Response:
+    """List the tests of a tenant, of a namespace or of a flow."""
+    found = await node.suites.files.all(tenant)
+    found = node.suites.wanted(found, namespace, flow_id, below=below)
+    found = _ordered(found, sort)
+    shown = found[(number - 1) * size : number * size]
+    return page([suite_document(each) for each in shown], len(found))
+
+
+def _ordered(found: list[SuiteFile], sort: Sequence[str]) -> list[SuiteFile]:
+    for each in reversed(sort):
+        name, _, direction = each.partition(":")
+        if name not in ("id", "namespace") or direction not in ("", "asc", "desc"):
+            message = f"sort: {each!r} is not possible; write id or namespace and :asc or :desc"
+            raise BadRequest(message)
+        found = sorted(found, key=lambda x: getattr(x, name), reverse=direction == "desc")
+    return found
+
+
+# -- results ----------------------------------------------------------------------------------
+
+
+@router.get("/results/search", summary="Results of tests", responses=answers_with(SuiteRunPage))
+async def results(
+    tenant: Tenant,
+    node: Node,
+    number: Page = 1,
+    size: Size = 10,
+    sort: Sort = [],  # noqa: B006 - FastAPI copies it
+    suite_id: Annotated[str | None, Query(alias="testSuiteId", max_length=200)] = None,
+    namespace: InNamespace = None,
+    flow_id: OfFlow = None,
+) -> Response:
+    """List what became of tests, newest first; the last 100 runs of each are kept."""
+    query = RunQuery(tenant, namespace, suite_id, flow_id, _sorted_by(sort))
+    offset = (number - 1) * size
+    found, total = await node.suites.runs.find(query, offset=offset, limit=size)
+    return page([run_json(each) for each in found], total)
+
+
+def _sorted_by(sort: Sequence[str]) -> list[tuple[str, bool]]:
+    order = []
+    for each in sort:
+        name, _, direction = each.partition(":")
+        if name not in SORTABLE or direction not in ("", "asc", "desc"):
+            message = f"sort: {each!r} is not possible; known are {', '.join(SORTABLE)}"
+            raise BadRequest(message)
+        order.append((name, direction == "desc"))
+    return order
+
+
+@router.post(
+    "/results/search/last", summary="Last results", responses=answers_with(SuiteRunsDocument)
+)
+async def last_results(tenant: Tenant, node: Node, wish: LastWish | None = None) -> Response:
+    """Answer with the newest result of each of some tests."""
+    asked = wish.suites if wish else None
+    if asked is None:
+        files = await node.suites.files.all(tenant)
+        names = [(each.namespace, each.id) for each in files]
+    else:
+        names = [(each.namespace, each.id) for each in asked]
+    found = await node.suites.runs.last(tenant, names)
+    return Json({"results": [run_json(each) for each in found]})
+
+
+@router.get("/results/{run_id}", summary="A result", responses=answers_with(SuiteRunDocument))
+async def result(tenant: Tenant, run_id: RunId, node: Node) -> Response:
+    """Answer with what became of tests in one run."""
+    found = await node.suites.runs.get(tenant, run_id)
+    if found is None:
+        message = f"there is no result {run_id}"
+        raise NotFound(message)
+    return Json(run_json(found))
+
+
+# -- running ----------------------------------------------------------------------------------
+
+
+@router.post("/run", summary="Run several tests")
+async def run_several(tenant: Tenant, wish: QueryWish, node: Node) -> Response:
+    """Run the tests of a namespace or of a flow, in memory; answer with all results."""
+    found = await node.suites.files.all(tenant)
+    found = node.suites.wanted(found, wish.namespace, wish.flow_id, below=wish.below)
+    ran = [run_json(await node.suites.run(each)) for each in found]
+    asked = wish.model_dump(by_alias=True, exclude_none=True)
+    body = {
+        "requestMade": asked,
+        "tenantId": tenant,
+        "numberOfTestSuitesToBeRun": len(found),
+        "numberOfTestCasesToBeRun": sum(len(each["results"]) for each in ran),
+        "results": ran,
+    }
+    return Json(body)
+
+
+@router.post(
+    "/{namespace}/{suite_id}/run", summary="Run tests", responses=answers_with(SuiteRunDocument)
+)
+async def run(
+    tenant: Tenant,
+    namespace: Namespace,
+    suite_id: SuiteId,
+    node: Node,
+    wish: RunWish | None = None,
+) -> Response:
+    """Run tests against what runs now, in memory: nothing reaches the network or the executions."""
+    file = await node.suites.files.get(tenant, namespace, suite_id)
+    cases = frozenset(wish.cases) if wish and wish.cases else None
+    if cases and file.parsed.suite:
+        _refuse_unknown(cases, file)
+    return Json(run_json(await node.suites.run(file, cases)))
+
+
+def _refuse_unknown(cases: frozenset[str], file: SuiteFile) -> None:
+    known = {each.id for each in file.parsed.suite.test_cases} if file.parsed.suite else set()
+    if unknown := sorted(cases - known):
+        message = f"testCases: the tests {file.id} have no case {unknown[0]!r:.200}"
+        raise Invalid(message)
+
+
+# -- validation and changes -------------------------------------------------------------------
+
+
+@router.post(
+    "/validate",
+    summary="Validate tests",
+    responses=answers_with(SuiteVerdictDocument),
+    openapi_extra=_YAML,
+)
+async def validate(request: Request, tenant: Tenant, node: Node) -> Response:
+    """Tell what is wrong with tests: with the document, and with how it fits its flow."""
+    source = text_of(await request.body())
+    parsed = await asyncio.to_thread(parse_suite, source)
+    problems = list(parsed.problems)
+    if parsed.suite is not None:
+        key = (tenant, parsed.suite.namespace, parsed.suite.flow_id)
+        try:
+            flow = (await node.flows.current(*key)).flow
+        except NotFound:
+            flow = None
+        problems += parsed.against(flow)
+    return Json(verdict_json(parsed, problems))
+
+
+@router.post("", summary="Create tests", responses=_ONE, openapi_extra=_YAML)
+async def create(request: Request, tenant: Tenant, node: Node) -> Response:
+    """Create tests from YAML, as a commit; ones that exist are refused."""
+    source = text_of(await request.body())
+    return Json(suite_document(await node.suites.files.put(tenant, source, actor=ACTOR)))
+
+
+@router.delete("/by-ids", summary="Delete several tests")
+async def delete_several(
+    tenant: Tenant, wish: Annotated[SuiteNames, Body()], node: Node
+) -> Response:
+    """Delete tests, in one commit a source."""
+    files = await _named(node, tenant, wish)
+    await node.suites.files.delete(files, actor=ACTOR)
+    return Json({"count": len(files)})
+
+
+@router.post("/enable/by-ids", summary="Enable several tests")
+async def enable_several(
+    tenant: Tenant, wish: Annotated[SuiteNames, Body()], node: Node
+) -> Response:
+    """Let tests run again, in one commit a source."""
+    return await _set_disabled(node, tenant, wish, disabled=False)
+
+
+@router.post("/disable/by-ids", summary="Disable several tests")
+async def disable_several(
+    tenant: Tenant, wish: Annotated[SuiteNames, Body()], node: Node
+) -> Response:
+    """Keep tests from running, in one commit a source."""
+    return await _set_disabled(node, tenant, wish, disabled=True)
+
+
+async def _set_disabled(
+    node: Services, tenant: str, wish: SuiteNames, *, disabled: bool
+) -> Response:
+    files = await _named(node, tenant, wish)
+    changes = [
+        (each, with_disabled(each.parsed.source, disabled=disabled))
+        for each in files
+        if each.parsed.suite is None or each.parsed.suite.disabled is not disabled
+    ]
+    await node.suites.files.rewrite(changes, actor=ACTOR)
+    return Json({"count": len(files)})
+
+
+async def _named(node: Services, tenant: str, wish: SuiteNames) -> list[SuiteFile]:
+    """Return the tests of these names; raises `NotFound` when one is not there."""
+    names = dict.fromkeys((each.namespace, each.id) for each in wish.ids)
+    return [await node.suites.files.get(tenant, *name) for name in names]
+
+
+@router.get("/{namespace}/{suite_id}", summary="Tests of an id", responses=_ONE)
+async def get(tenant: Tenant, namespace: Namespace, suite_id: SuiteId, node: Node) -> Response:
+    """Answer with tests and their source."""
+    return Json(suite_document(await node.suites.files.get(tenant, namespace, suite_id)))
+
+
+@router.put("/{namespace}/{suite_id}", summary="Update tests", responses=_ONE, openapi_extra=_YAML)
+async def update(
+    request: Request, tenant: Tenant, namespace: Namespace, suite_id: SuiteId, node: Node
+) -> Response:
+    """Update tests from YAML, as a commit."""
+    source = text_of(await request.body())
+    at = (namespace, suite_id)
+    return Json(suite_document(await node.suites.files.put(tenant, source, actor=ACTOR, at=at)))
+
+
+@router.delete("/{namespace}/{suite_id}", summary="Delete tests")
+async def delete(tenant: Tenant, namespace: Namespace, suite_id: SuiteId, node: Node) -> Response:
+    """Delete tests, as a commit; answer with what they were."""
+    file = await node.suites.files.get(tenant, namespace, suite_id)
+    await node.suites.files.delete([file], actor=ACTOR)
+    return Json(suite_document(file) | {"deleted": True})
