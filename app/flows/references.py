@@ -6,20 +6,19 @@ of them are read in seconds. Everything here is pure: which flows there are, the
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from app.flows.cycles import cycle
 from app.flows.defaults import KEYS, merge_defaults
 from app.flows.flow import Flow
-from app.flows.interfaces import Interface, interface_of
+from app.flows.interfaces import interface_of
 from app.flows.nodes import Node, walk
 from app.flows.parse import parse_document
 from app.flows.places import find_places
-from app.flows.problems import Path
+from app.flows.referring import NONE, Call, References
 from app.flows.rules import SUBFLOWS
 from app.flows.tasks import Task
-from app.flows.topology import Name, Ties
+from app.flows.topology import Name
 from app.flows.trigger_types import FlowTrigger
 from app.flows.typed import TYPES, Typed
 from app.flows.typenames import Types
@@ -27,53 +26,26 @@ from app.flows.usages import Analyser
 from app.flows.values import DOCUMENT, is_template
 from app.flows.yaml import YamlError, decode
 
+__all__ = [
+    "NONE",
+    "Call",
+    "References",
+    "callers_of",
+    "missing_calls",
+    "of_document",
+    "place_of",
+    "references_of",
+    "subflow_cycles",
+    "unknown_secrets",
+]
+
 _OWN_NAMESPACE: Final = re.compile(r"\{\{\s*flow\.namespace\s*\}\}")
 _LOOKED_UP: Final = re.compile(r"\b(?:secret|kv|read|file\w+|isFileEmpty)\s*\(")
 _STEP: Final = r"""(?:\.([\w-]+)|\[['"]([^'"]+)['"]\])"""
 _OUTPUT: Final = re.compile(rf"""\boutputs{_STEP}(?:\.outputs\b|\[['"]outputs['"]\]){_STEP}""")
 _TRIGGERED: Final = re.compile(r"\btrigger\.outputs\.(\w+)")
 _KINDS: Final = ("secrets", "kv", "files")
-_OPEN: Final = Interface()
 _MOST_CYCLES: Final = 100
-
-
-class Call(NamedTuple):
-    """A task that starts another flow. `path`: where the task stands in the document."""
-
-    task: str
-    path: Path
-    target: Name
-    revision: int | None = None
-    inputs: frozenset[str] | None = frozenset()
-    """The ids that are given; None: only the execution knows."""
-    outputs: frozenset[str] = frozenset()
-    """The outputs of the other flow that this one names."""
-
-
-@dataclass(frozen=True, slots=True)
-class References:
-    """What one flow refers to. Names that only an execution knows are left out."""
-
-    calls: tuple[Call, ...] = ()
-    listens: tuple[FlowTrigger, ...] = ()
-    triggered: frozenset[str] = frozenset()
-    """The outputs of the flow that it listens to which it names."""
-    secrets: frozenset[str] = frozenset()
-    kv: frozenset[str] = frozenset()
-    files: frozenset[str] = frozenset()
-    """Namespace files named in templates and in `namespaceFiles.include`."""
-    types: frozenset[str] = frozenset()
-    """Full names of the task, trigger, condition and runner types."""
-    interface: Interface = _OPEN
-    """Its inputs and outputs."""
-
-    @property
-    def ties(self) -> Ties:
-        """What the flow starts and listens to, for `topology`."""
-        return Ties(frozenset(call.target for call in self.calls), self.listens)
-
-
-NONE: Final = References()
 
 
 def references_of(

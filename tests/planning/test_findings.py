@@ -158,3 +158,47 @@ def test_findings_are_ordered_and_told_once() -> None:
     places = [(each.path, each.line) for each in plan.findings]
     assert places == sorted(places)
     assert len(set(plan.findings)) == len(plan.findings)
+
+
+TEST = """\
+id: t
+namespace: company.team
+flowId: {}
+testCases:
+  - {{id: c, type: {}, assertions: {}}}
+"""
+UNIT = "io.kestra.core.tests.flow.UnitTest"
+
+
+def test_tests_are_read_and_held_against_their_flow() -> None:
+    path = f"{SPACE}/tests/t.yaml"
+    good = TEST.format("a", UNIT, "[{value: x, equalTo: x}]")
+    assert not planned({}, {A: flow("a"), path: good}).findings
+    wrong = planned({}, {A: flow("a"), path: "id: ["}).findings
+    assert [(each.code, each.path) for each in wrong] == [("YAML_SYNTAX", path)]
+    lost = planned({}, {path: good}).findings
+    assert lost
+    assert {each.path for each in lost} == {path}
+
+
+@pytest.mark.parametrize(("text", "code"), [("a: [", "YAML_SYNTAX"), ("- a", "SCHEMA")])
+def test_variables_that_cannot_be_read(text: str, code: str) -> None:
+    (found,) = planned({}, {f"{SPACE}/variables.yaml": text}).findings
+    assert (found.code, found.is_error) == (code, True)
+
+
+def test_the_manifest_of_the_base_counts() -> None:
+    ignoring = "version: 1\nignore: [a.yaml]\n"
+    bad = flow("a", "{id: x, type: nope}")
+    assert planned({}, {A: bad, "headwater.yaml": ignoring}).errors == 1
+    assert not planned(
+        {"headwater.yaml": ignoring}, {A: bad, "headwater.yaml": "version: 1"}
+    ).findings
+    (found,) = planned({}, {"headwater.yaml": "nonsense: 1"}).findings
+    assert (found.code, found.severity) == ("MANIFEST", "warning")
+
+
+def test_namespaces_of_others_do_not_count() -> None:
+    tree = view({A: flow("a", "{id: x, type: nope}")})
+    tree.owns = lambda tenant, namespace: (tenant, namespace) != ("main", "company.team")
+    assert make_change_plan(None, tree).is_empty

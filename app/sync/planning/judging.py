@@ -5,14 +5,13 @@ from functools import cached_property, partial
 
 from app.flows.interfaces import breaking_changes
 from app.flows.references import NONE, Call, References, missing_calls, subflow_cycles
-from app.flows.secret_files import read_secret_file
 from app.flows.topology import Name
-from app.git.layout import Kind
-from app.git.survey import lfs_finding
+from app.git.survey import Finding, lfs_finding
 from app.sync.findings import Found, of_layout, of_problem, of_rival
 from app.sync.planning import consequences
 from app.sync.planning.comparing import Comparison
 from app.sync.planning.flow_changes import breaks_call
+from app.sync.planning.other_documents import other_findings
 from app.sync.planning.secret_names import unknown_secrets
 from app.sync.planning.tree import FlowFile, FlowKey, TreeView
 
@@ -37,15 +36,15 @@ class _Judging:
         yield from self._of_trees()
         yield from self._of_documents()
         yield from self._of_rivals()
-        yield from self._of_secret_files()
+        yield from self._of_others()
         yield from self._of_calls()
         yield from self._of_circles()
         yield from self._of_secrets()
         yield from self._of_names()
 
     def _of_trees(self) -> Iterator[Found]:
-        known = set(self._base.survey.findings) if self._base else set()
-        for finding in self._head.survey.findings:
+        known = set(_tree_findings(self._base)) if self._base else set()
+        for finding in _tree_findings(self._head):
             if finding not in known:
                 yield of_layout(finding, self._head.layout)
 
@@ -68,20 +67,12 @@ class _Judging:
             owner = self._compared.new[key]
             yield from (of_rival(each.path, owner.path, key) for each in files if each != owner)
 
-    def _of_secret_files(self) -> Iterator[Found]:
-        for _, after in self._compared.surroundings.changed:
-            if after is None or after.place.kind not in (Kind.SECRETS, Kind.PREVIEW_SECRETS):
-                continue
-            place, source = after.place, self._head.content(after.entry)
-            pointer = lfs_finding(place, source)
-            if pointer is not None:
-                yield of_layout(pointer, self._head.layout)
-                continue
-            problems = read_secret_file(source).problems
-            yield from (
-                of_problem(each, place.path, (place.tenant, place.namespace, ""))
-                for each in problems
-            )
+    def _of_others(self) -> Iterator[Found]:
+        """Yield what is wrong with documents that are no flows."""
+        flows = self._compared.new
+        changed = [after for _, after in self._compared.surroundings.changed if after is not None]
+        for located in changed:
+            yield from other_findings(self._head, located, flows)
 
     def _of_calls(self) -> Iterator[Found]:
         """Yield calls that find no flow, or not what it needs."""
@@ -166,6 +157,10 @@ class _Judging:
         if side is not None:
             return side.source
         return next(iter(self._head.sources([file])))[1]
+
+
+def _tree_findings(view: TreeView) -> list[Finding]:
+    return [*view.survey.findings, *view.manifest.findings]
 
 
 def _spot(file: FlowFile) -> tuple[str, str]:

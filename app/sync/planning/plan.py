@@ -111,6 +111,7 @@ def make_change_plan(
         now: the time after which triggers fire; without it no dates are told.
         zone: the server's time zone, for triggers that name none.
     """
+    head.judged_by = base
     compared = compare(base, head)
     times = Times(now, zone) if now else None
     return ChangePlan(

@@ -1,6 +1,6 @@
 """`TreeView`: the flows of one tree, whatever it comes from. Blocking: use it in threads."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import NamedTuple, Self
 
@@ -8,6 +8,7 @@ from app.flows.parse import Parsed, parse_flow
 from app.flows.references import NONE, References
 from app.git.ignore import Ignored
 from app.git.layout import Kind, Layout, Place
+from app.git.manifest import MANIFEST, Manifest, read_manifest
 from app.git.objects import ObjectReader
 from app.git.owners import PLACES, Owners
 from app.git.process import Launcher
@@ -18,6 +19,9 @@ from app.sync.planning.memory import ANALYSER, Brief, Memory
 
 FlowKey = tuple[str, str, str]
 """Tenant, namespace, id."""
+
+Owns = Callable[[str, str], bool]
+"""Whether a tenant (first) has a namespace (second) that counts."""
 
 IGNORE_FILE = ".headwaterignore"
 _MOST_RULES = 1 << 16
@@ -53,13 +57,26 @@ class TreeView:
         *,
         label: str = "",
         limits: SizeLimits | None = None,
+        owns: Owns | None = None,
     ) -> None:
-        """See `files` by the rules of a `layout`; `label` is how the tree is named to people."""
+        """See `files` by the rules of a `layout`.
+
+        Args:
+            files: where the files come from.
+            layout: what they are.
+            memory: what was read of flows before.
+            label: how the tree is named to people.
+            limits: the largest files.
+            owns: whether a tenant's namespace is one of those that count; all by default.
+        """
         self.files = files
         self.layout = layout
         self.memory = memory
         self.label = label
         self.limits = limits or SizeLimits()
+        self.owns = owns
+        self.judged_by: TreeView | None = None
+        """Whose `headwater.yaml` counts: a tree that is proposed does not make its own rules."""
 
     @classmethod
     def of_commit(
@@ -71,10 +88,11 @@ class TreeView:
         memory: Memory,
         *,
         limits: SizeLimits | None = None,
+        owns: Owns | None = None,
     ) -> Self:
         """Return the view of a commit or a tree, by its full id."""
         files = CommitFiles(launcher, objects, commit, layout.root)
-        return cls(files, layout, memory, label=commit, limits=limits)
+        return cls(files, layout, memory, label=commit, limits=limits, owns=owns)
 
     @cached_property
     def entries(self) -> Mapping[str, Entry]:
@@ -172,15 +190,31 @@ class TreeView:
                 return Owners(data.decode("utf-8", "replace"))
         return Owners()
 
+    @cached_property
+    def manifest(self) -> Manifest:
+        """What `headwater.yaml` says."""
+        path = self._at_root(MANIFEST)
+        data = self._small(path)
+        return Manifest() if data is None else read_manifest(path, data, self.layout.style)
+
     def _is_ignored(self, path: str) -> bool:
         inside = self.layout.inside(path)
-        return inside is not None and self._ignored(inside)
+        if inside is not None and self._ignored(inside):
+            return True
+        place = self.layout.place(path) if self.owns else None
+        if place is None or self.owns is None or not place.namespace:
+            return False
+        return not self.owns(place.tenant, place.namespace)
 
     @cached_property
     def _ignored(self) -> Ignored:
-        root = self.layout.root
-        path = f"{root}/{IGNORE_FILE}" if root else IGNORE_FILE
+        lines = (self._small(self._at_root(IGNORE_FILE)) or b"").decode("utf-8", "replace")
+        patterns = (self.judged_by or self).manifest.ignore
+        return Ignored("\n".join([lines, *patterns]))
+
+    def _at_root(self, name: str) -> str:
+        return f"{self.layout.root}/{name}".lstrip("/")
+
+    def _small(self, path: str) -> bytes | None:
         entry = self.entries.get(path)
-        if entry is None or (entry.size or 0) > _MOST_RULES:
-            return Ignored("")
-        return Ignored((self.read(path) or b"").decode("utf-8", "replace"))
+        return None if entry is None or (entry.size or 0) > _MOST_RULES else self.read(path)
