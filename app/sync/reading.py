@@ -14,6 +14,7 @@ from app.sync.mending import mend
 from app.sync.origin import Origin
 from app.sync.passes import Parts, Pass, Settled
 from app.sync.rewriting import judge
+from app.sync.testing.findings import suite_findings
 from app.sync.validation import Verdict, validate
 from app.sync.verifying import is_judged_anew, verify_signatures
 
@@ -130,6 +131,10 @@ async def validate_flows(parts: Parts, now: Pass) -> None:
         while batch := await drawing.some(_BATCH):
             for verdict in batch:
                 _take(parts, now, verdict)
+    objects = parts.repository.mirror.objects
+    now.found += await asyncio.to_thread(
+        suite_findings, now.survey, changed, objects, index.owners.__contains__
+    )
     now.found = [each for each in now.found if each.namespace in changed or not each.namespace[0]]
 
 
