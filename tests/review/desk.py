@@ -136,10 +136,10 @@ class Desk(Rig):
         assert found is not None, f"no check {context}"
         return found
 
-    def states(self, sha: str) -> dict[str, str]:
+    def told(self, sha: str) -> dict[str, str]:
         """Return context -> state of everything that was told about a commit."""
-        told = {each.context: each.state for each in self.forge.published if each.sha == sha}
-        return {name.removeprefix("headwater/"): state for name, state in told.items()}
+        states = {each.context: each.state for each in self.forge.published if each.sha == sha}
+        return {name.removeprefix("headwater/"): state for name, state in states.items()}
 
     async def made(self, number: int) -> list[Review]:
         """Return the reviews of a pull request that came to an end, oldest first."""

@@ -138,15 +138,15 @@ async def test_nothing_of_a_fork_runs_until_somebody_lets_it(begin: Begin) -> No
     tests = RecordedTests()
     desk = await begin(tests=tests)
     head = await reviewed(desk, head_repo=FORK)
-    states = desk.states(head)
+    states = desk.told(head)
     assert states == {"validate": "success", "plan": "success", "tests": "queued"}
     assert f"ok-to-test {head}" in desk.check(head, TESTS).summary
     await desk.comment(7, OTHER, f"/headwater ok-to-test {head}")
     await desk.comment(7, "ann", f"/headwater ok-to-test {head}")
-    assert desk.states(head)["tests"] == "queued"
+    assert desk.told(head)["tests"] == "queued"
     assert tests.asked == []
     await desk.comment(7, ADMIN, f"/headwater ok-to-test {head[:10]}")
-    assert desk.states(head)["tests"] == "success"
+    assert desk.told(head)["tests"] == "success"
     [entry] = await desk.audit.find(target="pull/main/7")
     assert (entry.action, entry.actor, entry.detail) == (
         "pull.ok-to-test",
@@ -160,10 +160,10 @@ async def test_the_approval_holds_for_one_commit_only(desk: Desk) -> None:
     await desk.comment(7, ADMIN, f"/headwater ok-to-test {first}")
     second = desk.propose(7, {path("a"): flow("a", "evil")}, head_repo=FORK).head_sha
     await desk.tell("pull", "synchronize", number=7)
-    assert desk.states(second)["tests"] == "queued"
+    assert desk.told(second)["tests"] == "queued"
     await desk.comment(7, ADMIN, f"/headwater ok-to-test {first}")
     assert "look at it and say so again" in desk.forge.bodies(7)[-1]
-    assert desk.states(second)["tests"] == "queued"
+    assert desk.told(second)["tests"] == "queued"
 
 
 async def test_a_push_between_reading_and_approving_is_not_approved(desk: Desk) -> None:
@@ -172,22 +172,22 @@ async def test_a_push_between_reading_and_approving_is_not_approved(desk: Desk) 
     second = desk.propose(7, {path("a"): flow("a", "evil")}, head_repo=FORK).head_sha
     await desk.comment(7, ADMIN, f"/headwater ok-to-test {first}")
     await desk.tell("pull", "synchronize", number=7)
-    assert desk.states(second)["tests"] == "queued"
+    assert desk.told(second)["tests"] == "queued"
 
 
 async def test_the_button_of_the_check_does_the_same(desk: Desk) -> None:
     head = await reviewed(desk, head_repo=FORK)
     button = {"sha": head, "identifier": "ok-to-test"}
     await desk.tell("check", "requested_action", actor=OTHER, **button)
-    assert desk.states(head)["tests"] == "queued"
+    assert desk.told(head)["tests"] == "queued"
     await desk.tell("check", "requested_action", actor=ADMIN, **button)
-    assert desk.states(head)["tests"] == "success"
+    assert desk.told(head)["tests"] == "success"
     await desk.tell("check", "requested_action", actor=ADMIN, sha=head, identifier="unheard")
 
 
 async def test_a_fork_that_is_gone_counts_as_one(desk: Desk) -> None:
     head = await reviewed(desk, head_repo="")
-    assert desk.states(head)["tests"] == "queued"
+    assert desk.told(head)["tests"] == "queued"
 
 
 # -- tests -----------------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ async def test_a_test_that_fails_fails_its_check_alone(begin: Begin, scratch: Sc
     tests.fails = True
     desk = await begin(tests=tests)
     head = await reviewed(desk)
-    assert desk.states(head) == {"validate": "success", "plan": "success", "tests": "failure"}
+    assert desk.told(head) == {"validate": "success", "plan": "success", "tests": "failure"}
     [note] = desk.check(head, TESTS).annotations
     assert (note.path, note.line) == (SUITE, 7)
     assert (await desk.reviews.last("main", 7)).outcome == "failure"

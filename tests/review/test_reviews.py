@@ -19,7 +19,7 @@ async def opened(desk: Desk, number: int = 7) -> None:
 async def test_a_good_pull_request_is_validated_planned_and_tested(desk: Desk) -> None:
     pull = desk.propose(7, {path("a"): flow("a", "new"), path("n"): flow("n")})
     await opened(desk)
-    assert desk.states(pull.head_sha) == ALL_GREEN
+    assert desk.told(pull.head_sha) == ALL_GREEN
     assert desk.check(pull.head_sha).title == "valid: 1 namespace"
     assert desk.check(pull.head_sha, PLAN).title.startswith("Flows: 1 changed, 1 added")
     [review] = await desk.made(7)
@@ -64,7 +64,7 @@ async def test_two_files_of_one_flow_are_seen(desk: Desk) -> None:
 async def test_a_pull_request_without_flows_has_results_too(desk: Desk) -> None:
     pull = desk.propose(7, {"README": b"more"})
     await opened(desk)
-    assert desk.states(pull.head_sha) == ALL_GREEN
+    assert desk.told(pull.head_sha) == ALL_GREEN
     assert desk.check(pull.head_sha).title == "no flow changes"
     assert desk.forge.bodies(7) == []
 
@@ -73,7 +73,7 @@ async def test_a_conflict_fails_and_names_the_file(desk: Desk, scratch: Scratch)
     pull = desk.propose(7, {path("a"): flow("a", "theirs")})
     scratch.commit({path("a"): flow("a", "ours")})
     await opened(desk)
-    states = desk.states(pull.head_sha)
+    states = desk.told(pull.head_sha)
     assert states == {"validate": "failure", "plan": "neutral", "tests": "neutral"}
     assert desk.check(pull.head_sha).title == "conflicts with main in 1 file"
 
@@ -91,11 +91,11 @@ async def test_the_merge_result_is_judged_not_the_head(desk: Desk, scratch: Scra
 async def test_a_draft_is_validated_only(desk: Desk) -> None:
     pull = desk.propose(7, {path("a"): flow("a", "new")}, draft=True)
     await opened(desk)
-    assert desk.states(pull.head_sha) == {"validate": "success"}
+    assert desk.told(pull.head_sha) == {"validate": "success"}
     assert desk.forge.bodies(7) == []
     desk.forge.change_pull(7, draft=False)
     await desk.tell("pull", "ready_for_review", number=7)
-    assert desk.states(pull.head_sha) == ALL_GREEN
+    assert desk.told(pull.head_sha) == ALL_GREEN
     assert [each.scope for each in await desk.made(7)] == ["draft", "full"]
 
 
@@ -115,8 +115,8 @@ async def test_a_newer_head_supersedes(desk: Desk) -> None:
     forge.comments = plain  # type: ignore[method-assign]
     second = desk.propose(7, {path("a"): flow("a", "two")})
     await desk.tell("pull", "synchronize", number=7)
-    assert set(desk.states(first.head_sha).values()) == {"cancelled"}
-    assert desk.states(second.head_sha) == ALL_GREEN
+    assert set(desk.told(first.head_sha).values()) == {"cancelled"}
+    assert desk.told(second.head_sha) == ALL_GREEN
     assert [each.head_sha for each in await desk.made(7)] == [second.head_sha]
     states = [each.state for each in await desk.pulls.reviews("main", 7)]
     assert states == ["done", "superseded"]
@@ -184,7 +184,7 @@ async def test_the_base_of_a_pull_request_changes(desk: Desk, scratch: Scratch) 
     pull = desk.propose(7, {path("a"): flow("a", "new")}, base_ref="release")
     await opened(desk)
     assert desk.check(pull.head_sha).title == "no source follows this branch"
-    assert desk.states(pull.head_sha) == ALL_GREEN, "a required check would wait for ever"
+    assert desk.told(pull.head_sha) == ALL_GREEN, "a required check would wait for ever"
     desk.forge.change_pull(7, base_ref="main")
     await desk.tell("pull", "edited", number=7)
     assert desk.check(pull.head_sha).title == "valid: 1 namespace"
@@ -194,14 +194,14 @@ async def test_a_merge_group_is_reviewed(desk: Desk, scratch: Scratch) -> None:
     group = scratch.commit({path("n"): flow("n")}, branch="q", parents=[scratch.tip()])
     event = {"sha": group, "ref": "refs/heads/main"}
     await desk.tell("merge_group", "checks_requested", **event)
-    assert desk.states(group) == ALL_GREEN
+    assert desk.told(group) == ALL_GREEN
     await desk.tell("merge_group", "checks_requested", **event)
     assert len(await desk.made(0)) == 1
     await desk.tell("check", "rerequested", sha=group, identifier=PLAN)
     assert len(await desk.made(0)) == 2
     bad = scratch.commit({path("n"): BROKEN}, branch="q2", parents=[group])
     await desk.tell("merge_group", "checks_requested", sha=bad, ref="refs/heads/main")
-    assert desk.states(bad)["validate"] == "failure"
+    assert desk.told(bad)["validate"] == "failure"
 
 
 async def test_the_start_finds_what_nobody_told_of(begin: Begin) -> None:
@@ -209,7 +209,7 @@ async def test_the_start_finds_what_nobody_told_of(begin: Begin) -> None:
     pull = desk.propose(7, {path("a"): flow("a", "new")})
     await desk.reviews.sweep()
     await desk.reviews.settled()
-    assert desk.states(pull.head_sha) == ALL_GREEN
+    assert desk.told(pull.head_sha) == ALL_GREEN
     published = len(desk.forge.published)
     await desk.restart()
     await desk.reviews.settled()
@@ -218,7 +218,7 @@ async def test_the_start_finds_what_nobody_told_of(begin: Begin) -> None:
     desk.forge.change_pull(7, state="merged")
     await desk.restart()
     await desk.reviews.settled()
-    assert desk.states(later.head_sha) == ALL_GREEN
+    assert desk.told(later.head_sha) == ALL_GREEN
     assert (await desk.reviews.pull("main", 7)).state == "merged"
 
 
@@ -232,7 +232,7 @@ async def test_a_review_outlives_the_process(begin: Begin) -> None:
     await desk.database.close()
     await desk.start()
     await desk.reviews.settled()
-    assert desk.states(pull.head_sha) == ALL_GREEN
+    assert desk.told(pull.head_sha) == ALL_GREEN
 
 
 async def test_a_forge_that_is_away_makes_no_failure(desk: Desk) -> None:
@@ -246,9 +246,9 @@ async def test_a_forge_that_is_away_makes_no_failure(desk: Desk) -> None:
             raise Unavailable("over its limit", retry_after=0.01)
         return await plain(check)  # type: ignore[arg-type]
 
-    desk.forge.publish = flaky  # type: ignore[method-assign, assignment]
+    desk.forge.publish = flaky  # type: ignore[method-assign]
     await desk.hint("pull", "opened", number=7)
-    await until(lambda: desk.states(pull.head_sha) == ALL_GREEN)
+    await until(lambda: desk.told(pull.head_sha) == ALL_GREEN)
     assert "failure" not in {each.state for each in desk.forge.published}
 
 
@@ -263,20 +263,20 @@ async def test_what_cannot_be_made_leaves_no_check_waiting(begin: Begin) -> None
     suite = "tenants/main/namespaces/shop/tests/a.yaml"
     pull = desk.propose(7, {suite: b"flowId: a", path("a"): flow("a", "new")})
     await opened(desk)
-    assert desk.states(pull.head_sha) == {**ALL_GREEN, "tests": "failure"}
+    assert desk.told(pull.head_sha) == {**ALL_GREEN, "tests": "failure"}
     assert desk.check(pull.head_sha, TESTS).title == "the review failed"
     [review] = await desk.made(7)
     assert (review.state, review.error) == ("failed", "ZeroDivisionError: ")
     tests.run = RecordedTests().run  # type: ignore[method-assign]
     await desk.reviews.sweep()
     await desk.reviews.settled()
-    assert desk.states(pull.head_sha) == ALL_GREEN
+    assert desk.told(pull.head_sha) == ALL_GREEN
 
 
 async def test_what_is_closed_needs_no_review(desk: Desk) -> None:
     pull = desk.propose(7, {path("a"): flow("a", "new")}, state="closed")
     await desk.tell("pull", "closed", number=7)
-    assert desk.states(pull.head_sha) == {}
+    assert desk.told(pull.head_sha) == {}
     assert (await desk.reviews.pull("main", 7)).state == "closed"
     await desk.tell("pull", "opened", number=99)
     assert await desk.reviews.pulls("main", "open") == []

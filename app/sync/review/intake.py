@@ -1,5 +1,6 @@
 """What forges tell of pull requests becomes reviews and commands."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from app.db.pulls import Pull, Review
@@ -37,6 +38,8 @@ class Intake:
         self._orders = orders
         self._enqueue = enqueue
         self._close = close
+        self._locks: dict[str, asyncio.Lock] = {}
+        """One a source: two who hear of a pull request at once would review it twice."""
 
     async def hear(self, event: HookEvent) -> None:
         """Act on a hint; raises `Unavailable` when the forge does not answer."""
@@ -59,6 +62,10 @@ class Intake:
 
     async def look(self, worker: SourceWorker, number: int, cause: str) -> None:
         """Ask the forge for a pull request, and review its head if that was not done yet."""
+        async with self._locks.setdefault(worker.id, asyncio.Lock()):
+            await self._look(worker, number, cause)
+
+    async def _look(self, worker: SourceWorker, number: int, cause: str) -> None:
         store = self._bench.store
         known = await store.get(worker.id, number)
         try:
