@@ -14,10 +14,12 @@ from app.api.file_archives import Packing, pieces, spooled, unpacked
 from app.api.file_attributes import FilePath, clean
 from app.api.multipart import MultipartReader, boundary_of
 from app.api.paths import PREFIX, Namespace, Tenant
+from app.api.proposals import PROPOSED
 from app.api.query import known_keys
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.errors import BadRequest
+from app.sync.changesets.model import Change
 
 router = Router(
     prefix=f"{PREFIX}/{{tenant}}/namespaces/{{namespace}}/files",
@@ -62,7 +64,7 @@ _UPLOAD = {
 }
 
 
-@router.post("", summary="Write a file", openapi_extra=_UPLOAD)
+@router.post("", summary="Write a file", openapi_extra=_UPLOAD, responses=PROPOSED)
 async def upload(
     request: Request,
     tenant: Tenant,
@@ -97,26 +99,18 @@ async def _written(
     executable: frozenset[str],
     message: str | None,
 ) -> Response:
-    """Write files, and flows where an archive has them."""
+    """Write files, and flows where an archive has them, in one commit."""
     tenant, namespace = place
     flows = {path: data for path, data in files.items() if path.startswith(FLOWS)}
     rest = {path: data for path, data in files.items() if path not in flows}
-    for path, data in flows.items():
-        try:
-            source = data.decode()
-        except UnicodeDecodeError:
-            message = f"the flow {path} is not UTF-8"
-            raise BadRequest(message) from None
-        await node.sync.put_flow(tenant, namespace, None, source, actor=ACTOR, message=message)
+    changes = [Change(namespace, "flow", "", data) for data in flows.values()]
+    changes += [
+        Change(namespace, "file", path, data, path in executable) for path, data in rest.items()
+    ]
     commit = ""
-    if rest:
-        subject = f"file {next(iter(rest))}" if len(rest) == 1 else f"{len(rest)} files"
-        commit = await node.sync.files.put(
-            tenant,
-            namespace,
-            dict(rest),
-            actor=ACTOR,
-            message=message or f"Upload {subject}",
-            executable=executable.intersection(rest),
+    if changes:
+        subject = f"file {next(iter(files))}" if len(files) == 1 else f"{len(files)} files"
+        commit = await node.sync.changesets.write(
+            tenant, changes, actor=ACTOR, message=message or f"Upload {subject}"
         )
     return Json([{"namespace": namespace, "path": f"/{path}", "commit": commit} for path in rest])

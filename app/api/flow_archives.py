@@ -20,6 +20,7 @@ from app.api.flow_search import find, plain_filters
 from app.api.flow_toggles import Names
 from app.api.multipart import MultipartReader, boundary_of
 from app.api.paths import PREFIX, Tenant
+from app.api.proposals import PROPOSED
 from app.api.query import known_keys, takes_filters
 from app.api.routing import Router
 from app.api.services import Node, Services
@@ -87,6 +88,7 @@ async def export_table(request: Request, tenant: Tenant, node: Node) -> Response
 @router.post(
     "/import",
     summary="Import flows",
+    responses=PROPOSED,
     openapi_extra={
         "requestBody": {
             "description": "A zip of YAML files, or one YAML file.",

@@ -15,6 +15,7 @@ from app.api.documents import FlowDocument, answers_with, problems_of, yaml_body
 from app.api.flow_json import flow_json, revision_json
 from app.api.flow_lookup import Key, existing
 from app.api.paths import FLOW_RULE, NAMESPACE_RULE, PREFIX, Namespace, Tenant
+from app.api.proposals import PROPOSED
 from app.api.query import known_keys
 from app.api.routing import Router
 from app.api.services import Node, Services
@@ -31,7 +32,7 @@ router = Router(
     responses=problems_of(404, 409, 413, 422, 503),
 )
 
-_SEVERAL = answers_with(list[FlowDocument])
+_SEVERAL = answers_with(list[FlowDocument]) | PROPOSED
 
 
 class FlowName(BaseModel):
@@ -92,7 +93,7 @@ async def update_namespace(
     return await _apply(node, tenant, changes, {namespace} if delete else set(), message)
 
 
-@router.delete("/delete/by-ids", summary="Delete several flows")
+@router.delete("/delete/by-ids", summary="Delete several flows", responses=PROPOSED)
 async def delete_several(
     tenant: Tenant, names: Annotated[list[FlowName], Body(max_length=1_000)], node: Node
 ) -> Response:

@@ -12,12 +12,14 @@ from app.api.documents import FlowDocument, answers_with, problems_of, yaml_body
 from app.api.flow_json import flow_json
 from app.api.flow_lookup import Key, existing
 from app.api.paths import PREFIX, FlowId, Namespace, Tenant
+from app.api.proposals import PROPOSED
 from app.api.query import known_keys
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.validation import text_of
 from app.errors import Invalid, PreconditionFailed
 from app.ports import FlowRevision
+from app.sync.changesets.model import Change
 
 router = Router(
     prefix=f"{PREFIX}/{{tenant}}/flows",
@@ -26,16 +28,20 @@ router = Router(
     responses=problems_of(404, 409, 412, 413, 422, 503),
 )
 
-_ONE = answers_with(FlowDocument)
+_ONE = answers_with(FlowDocument) | PROPOSED
 
-Draft = Annotated[bool, Query(description="Not possible yet: only false is accepted.")]
+Draft = Annotated[bool, Query(description="Only false is accepted; see `/drafts`.")]
 
 
 @router.post("", summary="Create a flow", responses=_ONE, openapi_extra=yaml_body("The flow."))
 async def create(
     request: Request, tenant: Tenant, node: Node, message: Message = None, draft: Draft = False
 ) -> Response:
-    """Create a flow from YAML; one that exists is refused."""
+    """Create a flow from YAML; one that exists is refused.
+
+    Where the source takes changes by pull request only, this and every other change is proposed:
+    202 names the changeset, its branch and pull request.
+    """
     _refuse_drafts(draft=draft)
     source = text_of(await request.body())
     revision = await node.sync.put_flow(
@@ -59,40 +65,49 @@ async def update(
     message: Message = None,
     draft: Draft = False,
 ) -> Response:
-    """Update a flow from YAML; with `If-Match` only if it is still what its ETag says."""
+    """Update a flow from YAML; with `If-Match` only if it is still what its ETag says.
+
+    Else 412 has `merged`: what is sent and what is there, with conflict markers where they differ.
+    """
     _refuse_drafts(draft=draft)
     key = Key(tenant, namespace, flow_id)
-    _check_unchanged(request, node, key)
-    source = text_of(await request.body())
+    body = await request.body()
+    await _check_unchanged(request, node, key, body)
+    source = text_of(body)
     revision = await node.sync.put_flow(
         tenant, namespace, flow_id, source, actor=ACTOR, message=message, create=False
     )
     return await _written(node, revision)
 
 
-@router.delete("/{namespace}/{flow_id}", status_code=204, summary="Delete a flow")
+@router.delete(
+    "/{namespace}/{flow_id}", status_code=204, summary="Delete a flow", responses=PROPOSED
+)
 async def delete(
     request: Request, tenant: Tenant, namespace: Namespace, flow_id: FlowId, node: Node
 ) -> Response:
     """Delete a flow; its revisions stay readable, its executions go on."""
     key = Key(tenant, namespace, flow_id)
-    _check_unchanged(request, node, key)
+    await _check_unchanged(request, node, key)
     await node.sync.delete_flow(tenant, namespace, flow_id, ACTOR)
     return nothing()
 
 
 def _refuse_drafts(*, draft: bool) -> None:
     if draft:
-        message = "draft: drafts are not possible; work on a branch instead"
+        message = "draft: save it by POST to /drafts instead"
         raise Invalid(message)
 
 
-def _check_unchanged(request: Request, node: Services, key: Key) -> None:
+async def _check_unchanged(
+    request: Request, node: Services, key: Key, body: bytes | None = None
+) -> None:
     """Refuse a change of something else than what is in Git now.
 
     Raises:
         NotFound: when there is no such flow.
-        PreconditionFailed: when `If-Match` names another version.
+        PreconditionFailed: when `If-Match` names another version; with the merge of `body` and
+            what is there now, where there is one.
     """
     running = existing(node, key)
     now = node.flows.in_git(*key) or running
@@ -102,7 +117,9 @@ def _check_unchanged(request: Request, node: Services, key: Key) -> None:
             f"flow {now.namespace}.{now.flow_id} is at revision {now.revision} with ETag {tag},"
             " not at the one you changed; read it again"
         )
-        raise PreconditionFailed(message)
+        change = Change(now.namespace, "flow", now.flow_id, body)
+        told = await node.sync.changesets.drafts.overlap(key.tenant, change, wanted.strip('W/" '))
+        raise PreconditionFailed(message, **told)
 
 
 async def _written(node: Services, revision: FlowRevision) -> Response:

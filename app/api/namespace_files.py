@@ -11,6 +11,7 @@ from app.api.documents import problems_of
 from app.api.execution_files import disposition
 from app.api.file_attributes import FilePath, attributes, children, clean, visible
 from app.api.paths import PREFIX, Namespace, Tenant
+from app.api.proposals import PROPOSED
 from app.api.query import known_keys
 from app.api.routing import Router
 from app.api.services import Node
@@ -112,7 +113,7 @@ async def revisions(
     )
 
 
-@router.post("/directory", summary="Make a folder")
+@router.post("/directory", summary="Make a folder", responses=PROPOSED)
 async def make_directory(
     tenant: Tenant, namespace: Namespace, node: Node, path: FilePath, message: Message = None
 ) -> Response:
@@ -127,7 +128,7 @@ async def make_directory(
     return nothing(200)
 
 
-@router.put("", summary="Move a file or folder")
+@router.put("", summary="Move a file or folder", responses=PROPOSED)
 async def move(
     tenant: Tenant,
     namespace: Namespace,
@@ -165,7 +166,9 @@ async def move(
     return nothing(200)
 
 
-@router.delete("", status_code=204, summary="Delete a file or folder")
+@router.delete(
+    "", status_code=204, summary="Delete a file or folder", responses=PROPOSED
+)
 async def delete(
     tenant: Tenant, namespace: Namespace, node: Node, path: FilePath, message: Message = None
 ) -> Response:

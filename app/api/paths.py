@@ -23,8 +23,10 @@ WITHOUT_TENANT = frozenset(
 
 WITH_TENANT = frozenset(
     {
-        "flows",
+        "changesets",
+        "drafts",
         "executions",
+        "flows",
         "kv",
         "logs",
         "metrics",
@@ -46,6 +48,9 @@ FlowId = Annotated[str, Path(pattern=FLOW_RULE, description="The id of a flow.")
 ExecutionId = Annotated[str, Path(pattern=EXECUTION_RULE, description="The id of an execution.")]
 SourceId = Annotated[str, Path(pattern=NAME_RULE, description="The id of a source.")]
 RunId = Annotated[str, Path(pattern=NAME_RULE, description="The id of a run.")]
+ChangesetId = Annotated[
+    str, Path(pattern=NAME_RULE, description="The id of a changeset or draft.")
+]
 
 _TENANT = re.compile(TENANT_RULE)
 _NAMESPACE = re.compile(NAMESPACE_RULE)

@@ -52,8 +52,9 @@ def proposal_json(changeset: Changeset) -> dict[str, Any]:
 
 
 def changeset_json(changeset: Changeset) -> dict[str, Any]:
-    """Return everything about a changeset."""
-    return {**record_json(changeset), **proposal_json(changeset)}
+    """Return everything about a changeset; what people wrote stays text."""
+    words = {name: getattr(changeset, name) for name in ("title", "description", "owner")}
+    return {**record_json(changeset), **words, **proposal_json(changeset)}
 
 
 def location(changeset: Changeset) -> str:

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any, NamedTuple
 
 from app.errors import GitError, ObjectMissing, PreconditionFailed
+from app.git.names import is_oid
 from app.git.three_way import Merged, merged
 from app.git.trees import blob_of
 from app.sync.changesets.composing import path_of
@@ -72,6 +73,8 @@ async def overlap(
 
 def _merged(origin: Origin, mine: bytes, base_blob: str, now_blob: str) -> Merged | None:
     objects = origin.mirror.objects
+    if base_blob and not is_oid(base_blob):
+        return None  # a client's word, which must not become the name of something else
     try:
         base = objects.read(base_blob, limit=_LARGEST) if base_blob else b""
         now = objects.read(now_blob, limit=_LARGEST)

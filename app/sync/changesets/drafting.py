@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.db.drafts import DraftStore, StoredDraft
 from app.errors import Conflict, Forbidden, NotFound
 from app.executions import execution_id
 from app.flows.problems import Problem
-from app.sync.changesets.bases import refuse_stale, standing
+from app.sync.changesets.bases import overlap, refuse_stale, standing
 from app.sync.changesets.composing import checked_change, problems_of_change
 from app.sync.changesets.model import Change
 from app.sync.model import Actor
@@ -40,12 +40,19 @@ class Drafts:
         return self._sources.shared.sources.drafts
 
     async def save(
-        self, tenant: str, change: Change, actor: Actor, *, base_blob: str | None = None
+        self,
+        tenant: str,
+        change: Change,
+        actor: Actor,
+        *,
+        base_blob: str | None = None,
+        known: StoredDraft | None = None,
     ) -> Saved:
         """Save an edit: a new draft, or the one that the person has of the same thing.
 
         `base_blob`: the blob that the edit began from ("" for a file that is new); without it a
-        new draft begins from what is there now, and one that is there keeps its base.
+        new draft begins from what is there now, and one that is there keeps its base. `known`: the
+        draft that is saved again; it may be in a changeset.
 
         Raises:
             PreconditionFailed: when somebody else changed it since `base_blob`, with the merge of
@@ -73,7 +80,8 @@ class Drafts:
             created_at=at,
             updated_at=at,
         )
-        before = await self.store.about(draft)
+        before = known or await self.store.about(draft)
+        await self._refuse_submitted(before)
         if before is not None:
             draft = _over(before, draft, keeps_base=base_blob is None)
         await self.store.save([draft])
@@ -85,6 +93,12 @@ class Drafts:
         worker = self._sources.get(draft.source_id)
         now = await standing(worker, tenant, change_of(draft))
         return Saved(draft, await self._problems(worker, draft), now.blob)
+
+    async def overlap(self, tenant: str, change: Change, base_blob: str) -> dict[str, Any]:
+        """Return what an edit and the branch make of the same base (see `bases.overlap`)."""
+        worker = await self._sources.owner(tenant, change.namespace)
+        now = await standing(worker, tenant, change)
+        return await overlap(worker, now, base_blob, change.data)
 
     async def of(self, tenant: str, actor: Actor) -> list[StoredDraft]:
         """Return a person's drafts that are in no changeset, newest first."""
@@ -107,6 +121,14 @@ class Drafts:
             message = f"draft {draft_id} is somebody else's"
             raise Forbidden(message)
         return draft
+
+    async def _refuse_submitted(self, draft: StoredDraft | None) -> None:
+        if draft is None or draft.changeset_id is None:
+            return
+        changeset = await self._sources.shared.sources.changesets.get(draft.changeset_id)
+        if changeset.state != "DRAFT":
+            message = f"draft {draft.id} is in changeset {changeset.id}, which is submitted"
+            raise Conflict(message)
 
     async def _problems(self, worker: SourceWorker, draft: StoredDraft) -> Sequence[Problem]:
         """Return what is wrong with a draft: it may be saved all the same."""
@@ -132,6 +154,7 @@ def _over(before: StoredDraft, draft: StoredDraft, *, keeps_base: bool) -> Store
     return replace(
         draft,
         id=before.id,
+        changeset_id=before.changeset_id,
         base_commit=kept.base_commit,
         base_blob=kept.base_blob,
         created_at=before.created_at,

@@ -1,0 +1,134 @@
+"""Changesets: edits that become one commit, and what has become of them."""
+
+from typing import Annotated, Literal
+
+from fastapi import Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from app.api.actors import ACTOR
+from app.api.answers import Json
+from app.api.documents import problems_of
+from app.api.drafts import NO_NUL, EditDocument, draft_json
+from app.api.paths import NAME_RULE, PREFIX, ChangesetId, Tenant
+from app.api.proposals import PROPOSED, changeset_json, made
+from app.api.query import known_keys
+from app.api.routing import Router
+from app.api.services import Node
+
+router = Router(
+    prefix=f"{PREFIX}/{{tenant}}/changesets",
+    tags=["Changesets"],
+    dependencies=[Depends(known_keys)],
+    responses=problems_of(403, 404, 409, 412, 413, 422, 503),
+)
+
+State = Literal[
+    "DRAFT", "COMMITTED", "PUSHED", "PR_OPEN", "CHECKS_FAILED", "CHECKS_PASSED", "MERGED",
+    "ACTIVE", "CLOSED", "CONFLICT", "ABANDONED",
+]  # fmt: skip
+Mode = Annotated[
+    Literal["pr", "push"] | None,
+    Field(description="`pr`: a pull request also where a push would do; else as the source says."),
+]
+Reason = Annotated[
+    str, Field(max_length=2_000, pattern=NO_NUL, description="Why, for those who come after.")
+]
+
+
+class NewChangeset(BaseModel):
+    """What becomes one commit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Annotated[str, Field(min_length=1, max_length=200, pattern=NO_NUL)]
+    description: Annotated[str, Field(max_length=20_000, pattern=NO_NUL)] = ""
+    drafts: Annotated[
+        list[Annotated[str, Field(pattern=NAME_RULE)]],
+        Field(max_length=500, description="Ids of drafts."),
+    ] = []
+    edits: Annotated[
+        list[EditDocument], Field(max_length=500, description="Further edits, whole texts.")
+    ] = []
+    submit: bool = Field(False, description="Make the commit at once.")
+    mode: Mode = None
+
+
+class Submission(BaseModel):
+    """How a changeset is submitted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mode: Mode = None
+
+
+class Farewell(BaseModel):
+    """Why a changeset is given up."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Reason = ""
+
+
+@router.get("", summary="Changesets")
+async def listed(
+    tenant: Tenant,
+    node: Node,
+    state: Annotated[list[State] | None, Query(description="In one of these states.")] = None,
+    source: Annotated[str | None, Query(pattern=NAME_RULE, description="Of a source.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1_000, description="At most so many.")] = 50,
+) -> Response:
+    """List the changesets of a tenant, newest first, as they were last seen."""
+    found = await node.sync.changesets.find(
+        tenant, source_id=source, states=state or (), limit=limit
+    )
+    return Json([changeset_json(each) for each in found])
+
+
+@router.post("", summary="Make a changeset", responses=PROPOSED)
+async def create(tenant: Tenant, wanted: NewChangeset, node: Node) -> Response:
+    """Put drafts and edits of one source together; with `submit`, make their one commit."""
+    submissions = node.sync.changesets.submissions
+    changeset = await submissions.create(
+        tenant,
+        wanted.title,
+        ACTOR,
+        description=wanted.description,
+        draft_ids=wanted.drafts,
+        edits=[each.change() for each in wanted.edits],
+    )
+    if wanted.submit:
+        return made(await submissions.submit(tenant, changeset.id, ACTOR, mode=wanted.mode))
+    return Json(changeset_json(changeset))
+
+
+@router.get("/{changeset_id}", summary="A changeset")
+async def get(tenant: Tenant, changeset_id: ChangesetId, node: Node) -> Response:
+    """Answer with a changeset as it stands now, and the drafts that it has still."""
+    changesets = node.sync.changesets
+    changeset = await changesets.get(tenant, changeset_id)
+    drafts = await changesets.drafts.store.in_changeset(changeset_id)
+    return Json({**changeset_json(changeset), "drafts": [draft_json(each) for each in drafts]})
+
+
+@router.post("/{changeset_id}/submit", summary="Submit a changeset", responses=PROPOSED)
+async def submit(
+    tenant: Tenant, changeset_id: ChangesetId, node: Node, wish: Submission | None = None
+) -> Response:
+    """Make the one commit: onto the branch (200, when it is active) or as a pull request (202).
+
+    Where somebody else has changed a file, 412 has `stale`: each draft with both edits merged.
+    """
+    mode = wish.mode if wish else None
+    submissions = node.sync.changesets.submissions
+    return made(await submissions.submit(tenant, changeset_id, ACTOR, mode=mode))
+
+
+@router.post("/{changeset_id}/abandon", summary="Give a changeset up")
+async def abandon(
+    tenant: Tenant, changeset_id: ChangesetId, node: Node, farewell: Farewell | None = None
+) -> Response:
+    """Close its pull request and delete its branch; its drafts are free again."""
+    reason = farewell.reason if farewell else ""
+    gone = await node.sync.changesets.abandon(tenant, changeset_id, actor=ACTOR, reason=reason)
+    return Json(changeset_json(gone))

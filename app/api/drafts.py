@@ -1,0 +1,149 @@
+"""Drafts: edits that are saved while they are made, before anything of them is in Git."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.actors import ACTOR
+from app.api.answers import Json, entity_tag, nothing
+from app.api.documents import parameter, problems_of
+from app.api.paths import NAMESPACE_RULE, PREFIX, ChangesetId, Tenant
+from app.api.problems import described
+from app.api.query import known_keys
+from app.api.records import record_json
+from app.api.routing import Router
+from app.api.services import Node
+from app.db.drafts import StoredDraft
+from app.errors import BadRequest
+from app.sync.changesets.drafting import Saved, change_of
+from app.sync.changesets.model import Change
+
+router = Router(
+    prefix=f"{PREFIX}/{{tenant}}/drafts",
+    tags=["Changesets"],
+    dependencies=[Depends(known_keys)],
+    responses=problems_of(403, 404, 409, 412, 413, 422, 503),
+)
+
+NO_NUL = r"^[^\x00]*$"
+Content = Annotated[
+    str | None,
+    Field(max_length=2_000_000, pattern=NO_NUL, description="The whole text; null: delete it."),
+]
+_IF_MATCH = {
+    "parameters": [
+        parameter(
+            "If-Match",
+            'The blob that the edit began from, as its ETag tells; `""` for a file that is new.',
+            place="header",
+        )
+    ]
+}
+
+
+class EditDocument(BaseModel):
+    """One thing to write into a namespace, or to delete."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    namespace: Annotated[str, Field(pattern=NAMESPACE_RULE)]
+    kind: Literal["flow", "file", "test", "variables", "secrets"] = Field(
+        "flow", description="`secrets`: as sops encrypts them."
+    )
+    name: Annotated[str, Field(max_length=500, pattern=NO_NUL)] = Field(
+        "", description="The flow's id; the path of a file or test; nothing for the others."
+    )
+    content: Content
+
+    def change(self) -> Change:
+        """Return it as the sync knows it."""
+        data = None if self.content is None else self.content.encode()
+        return Change(self.namespace, self.kind, self.name, data)
+
+
+class TextDocument(BaseModel):
+    """What a draft says now."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    content: Content
+
+
+@router.get("", summary="My drafts")
+async def listed(tenant: Tenant, node: Node) -> Response:
+    """List the drafts of the caller that are in no changeset, newest first."""
+    found = await node.sync.changesets.drafts.of(tenant, ACTOR)
+    return Json([draft_json(each) for each in found])
+
+
+@router.post("", summary="Save a draft", openapi_extra=_IF_MATCH)
+async def save(request: Request, tenant: Tenant, edit: EditDocument, node: Node) -> Response:
+    """Save an edit as the caller's draft of that thing; with `If-Match` only if it is still that.
+
+    A text that is not valid is saved, too: `problems` tell. Where somebody else has changed the
+    file, 412 has `merged`: both edits, with conflict markers where they disagree.
+    """
+    drafts = node.sync.changesets.drafts
+    base = base_of(request)
+    return _answer(await drafts.save(tenant, edit.change(), ACTOR, base_blob=base))
+
+
+@router.get("/{draft_id}", summary="A draft")
+async def get(tenant: Tenant, draft_id: ChangesetId, node: Node) -> Response:
+    """Answer with a draft, what is wrong with it, and whether it is behind."""
+    return _answer(await node.sync.changesets.drafts.get(tenant, draft_id, ACTOR))
+
+
+@router.put("/{draft_id}", summary="Save a draft again", openapi_extra=_IF_MATCH)
+async def again(
+    request: Request, tenant: Tenant, draft_id: ChangesetId, text: TextDocument, node: Node
+) -> Response:
+    """Replace the text of a draft; with `If-Match` its base becomes what is there now."""
+    drafts = node.sync.changesets.drafts
+    draft = (await drafts.get(tenant, draft_id, ACTOR)).draft
+    data = None if text.content is None else text.content.encode()
+    change = change_of(draft)._replace(data=data)
+    base = base_of(request)
+    saved = await drafts.save(tenant, change, ACTOR, base_blob=base, known=draft)
+    return _answer(saved)
+
+
+@router.delete("/{draft_id}", status_code=204, summary="Discard a draft")
+async def discard(tenant: Tenant, draft_id: ChangesetId, node: Node) -> Response:
+    """Delete a draft that is in no changeset."""
+    await node.sync.changesets.drafts.discard(tenant, draft_id, ACTOR)
+    return nothing()
+
+
+def base_of(request: Request) -> str | None:
+    """Return the blob that `If-Match` names, "" for none; None without the header.
+
+    Raises:
+        BadRequest: for several, or what is no ETag.
+    """
+    header = request.headers.get("if-match")
+    if header is None or header.strip() == "*":
+        return None
+    tag = header.strip().removeprefix("W/")
+    if len(tag) < 2 or tag[0] != '"' or tag[-1] != '"' or '"' in tag[1:-1]:
+        message = f'If-Match: {header[:80]!r} is not one ETag, such as "4b825dc6…"'
+        raise BadRequest(message)
+    return tag[1:-1]
+
+
+def draft_json(draft: StoredDraft) -> dict[str, Any]:
+    """Return a draft; its text stays text, whatever it looks like."""
+    return {**record_json(draft), "name": draft.name, "content": draft.content}
+
+
+def _answer(saved: Saved) -> Response:
+    body = {
+        **draft_json(saved.draft),
+        "problems": [described(each) for each in saved.problems],
+        "current": saved.current,
+        "stale": saved.current != saved.draft.base_blob,
+    }
+    return Json(body, headers={"ETag": entity_tag(saved.draft.base_blob)})
