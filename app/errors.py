@@ -69,6 +69,13 @@ class Gone(HeadwaterError):
     status = 410
 
 
+class Redacted(Conflict):
+    """What this revision held was removed, and cannot be read or run."""
+
+    code = "REDACTED"
+    status = 410
+
+
 class PreconditionFailed(HeadwaterError):
     """Somebody else changed it in the meantime."""
 

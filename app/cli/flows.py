@@ -10,10 +10,12 @@ from app.cli.following import follow
 from app.cli.options import DEFAULTS, Inputs, Namespace, Options, Reason, pairs
 from app.cli.outcome import FAILED, OK
 from app.cli.printing import Table, moment, progress, show
+from app.cli.redaction import redact
 
 app = App(name="flow", help="List, read, run, pin and roll back flows.")
 for _name, _command in COMMANDS.items():
     app.command(_command, name=_name)
+app.command(redact)
 
 Name = Annotated[str, Parameter(help="The flow: NAMESPACE ID, or NAMESPACE.ID.")]
 Revision = Annotated[int | None, Parameter(help="The number of a revision.")]

@@ -18,7 +18,7 @@ from app.db.overlays import COLUMNS, open_query
 from app.db.overrides import Overrides
 from app.db.sql import Row
 from app.db.tables import ActiveFlowRow, BlobRow, CommitRow, FlowRevisionRow, PinRow
-from app.errors import Conflict, Gone, NotFound
+from app.errors import Conflict, Gone, NotFound, Redacted
 from app.flows.parse import Parsed, parse_flow
 from app.flows.typenames import Types
 from app.ports import FlowRevision, LoadedFlow
@@ -243,7 +243,7 @@ class FlowStore:
         """
         key = (revision.blob, revision.tenant, revision.namespace, revision.flow_id)
         cached = self._loaded.get((*key, revision.revision, revision.snapshot))
-        if cached is not None:
+        if cached is not None and revision.state != "redacted":
             # What was active when it was parsed may be superseded by now.
             return cached if cached.revision == revision else replace(cached, revision=revision)
         source = await self.source(revision)
@@ -261,6 +261,11 @@ class FlowStore:
             self._loaded.popitem(last=False)
         return loaded
 
+    def forget(self, blob: str) -> None:
+        """Drop what is in memory of a source."""
+        for key in [each for each in self._loaded if each[0] == blob]:
+            del self._loaded[key]
+
     async def parse(self, source: str, revision: FlowRevision) -> Parsed:
         """Parse a source in its place (in a thread: large flows take a while)."""
         return await asyncio.to_thread(
@@ -276,8 +281,10 @@ class FlowStore:
         """Return the text of a revision.
 
         Raises:
-            NotFound: when it is not kept (any more).
+            NotFound: when it is not kept (any more). Redacted: when it must not be.
         """
+        if revision.state == "redacted":
+            raise _redacted(revision)
         rows = await self._database.fetch(select(_BLOB.c.data).where(_BLOB.c.oid == revision.blob))
         if not rows:
             message = f"the source {revision.blob} is not kept here"
@@ -286,6 +293,8 @@ class FlowStore:
 
     async def sources(self, revisions: Sequence[FlowRevision]) -> dict[str, str]:
         """Return the texts of revisions by the object id of their source.
+
+        In place of one that was redacted stands a comment that says so.
 
         Raises:
             NotFound: when one is not kept (any more).
@@ -298,10 +307,21 @@ class FlowStore:
             rows = await self._database.fetch(query)
             found |= await asyncio.to_thread(_texts, rows)
         for each in revisions:
+            if each.state == "redacted":
+                found[each.blob] = REDACTED_SOURCE
             if each.blob not in found:
                 message = f"the source {each.blob} of {each.flow_id} is not kept here"
                 raise NotFound(message)
         return found
+
+
+REDACTED_SOURCE = "# This revision was redacted.\n"
+
+
+def _redacted(revision: FlowRevision) -> Redacted:
+    name = f"{revision.namespace}.{revision.flow_id}"
+    message = f"revision {revision.revision} of {name} was redacted; use another one"
+    return Redacted(message)
 
 
 def _texts(rows: Sequence[Row]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What of Git is kept, and what must not be, on SQL: private refs with reasons, redacted blobs."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
@@ -8,10 +8,11 @@ from sqlalchemy import select
 from app.db.audit import AuditEntry, audit_write
 from app.db.database import Database
 from app.db.sql import Write
-from app.db.tables import FlowRevisionRow, KeepRow, RedactedRow
+from app.db.tables import BlobRow, FlowRevisionRow, KeepRow, RedactedRow
 
 _KEEP: Any = KeepRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _REDACTED: Any = RedactedRow.__table__  # type: ignore[attr-defined]  # as above
+_BLOB: Any = BlobRow.__table__  # type: ignore[attr-defined]  # as above
 _REVISION: Any = FlowRevisionRow.__table__  # type: ignore[attr-defined]  # as above
 
 _ADD = (
@@ -23,6 +24,9 @@ _DROP = "DELETE FROM keep_ref WHERE source_id = ? AND ref = ?"
 _DENY = (
     "INSERT INTO redacted (oid, at, actor, reason) VALUES (?, ?, ?, ?) ON CONFLICT (oid) DO NOTHING"
 )
+# A deleted row may stay in the file of the database until its place is used again: its bytes are
+# written over before, at the same length, which SQLite does in place.
+_BLANK = "UPDATE blob SET data = ? WHERE oid = ?"
 _FORGET = "DELETE FROM blob WHERE oid = ?"
 _MARK = "UPDATE flow_revision SET state = 'redacted' WHERE blob = ?"
 _SOME = 500
@@ -86,16 +90,9 @@ class KeepingStore:
 
     # -- redaction -------------------------------------------------------------------------------
 
-    async def redacted_of(self, oids: Collection[str]) -> set[str]:
-        """Return those of some blobs that were redacted."""
-        wanted, found = sorted(set(oids)), set()
-        for start in range(0, len(wanted), _SOME):
-            some = wanted[start : start + _SOME]
-            rows = await self._database.fetch(
-                select(_REDACTED.c.oid).where(_REDACTED.c.oid.in_(some))
-            )
-            found |= {row.oid for row in rows}
-        return found
+    async def redacted(self) -> set[str]:
+        """Return all blobs that were redacted: a few."""
+        return {row.oid for row in await self._database.fetch(select(_REDACTED.c.oid))}
 
     async def revisions_of(self, oid: str) -> list[tuple[str, str, str, int]]:
         """Return (tenant, namespace, flow, revision) of every revision that a blob is."""
@@ -111,9 +108,11 @@ class KeepingStore:
 
     async def redact(self, oid: str, entry: AuditEntry) -> None:
         """Delete the bytes of a blob, mark its revisions, and never take it up again."""
+        rows = await self._database.fetch(select(_BLOB.c.data).where(_BLOB.c.oid == oid))
         await self._database.submit(
             [
                 Write(_DENY, [(oid, entry.at, entry.actor, entry.reason)]),
+                *(Write(_BLANK, [(bytes(len(row.data)), oid)]) for row in rows),
                 Write(_FORGET, [(oid,)]),
                 Write(_MARK, [(oid,)]),
                 audit_write(entry),

@@ -17,6 +17,8 @@ _PATH: Any = PathRow.__table__  # type: ignore[attr-defined]  # as above
 _BLOB: Any = BlobRow.__table__  # type: ignore[attr-defined]  # as above
 
 _ADD_BLOB = "INSERT INTO blob (oid, data) VALUES (?, ?) ON CONFLICT (oid) DO NOTHING"
+# What was redacted does not come back with the next commit, or copy, that holds it.
+_STAY_REDACTED = "DELETE FROM blob WHERE oid IN (SELECT oid FROM redacted)"
 _ADD_COMMIT = (
     "INSERT INTO git_commit (source_id, sha, seq, first_parent, author_name, author_email,"
     " authored_at, committer_name, committed_at, subject) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -25,7 +27,8 @@ _ADD_COMMIT = (
 _ADD_REVISION = (
     "INSERT INTO flow_revision (tenant, namespace, flow_id, revision, source_id, commit_sha, blob,"
     " path, kind, state, incarnation, at, seq, renamed_from)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'superseded', ?, ?, ?, ?)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, CASE WHEN EXISTS (SELECT 1 FROM redacted WHERE oid = ?)"
+    " THEN 'redacted' ELSE 'superseded' END, ?, ?, ?, ?)"
 )
 _ADD_PATH = (
     "INSERT INTO path_history (tenant, namespace, flow_id, seq, source_id, path, commit_sha)"
@@ -120,7 +123,7 @@ class RevisionStore:
     async def add_blobs(self, blobs: Sequence[tuple[str, bytes]]) -> None:
         """Store packed sources by object id; those that are there stay as they are."""
         if blobs:
-            await self._database.submit([Write(_ADD_BLOB, blobs)])
+            await self._database.submit([Write(_ADD_BLOB, blobs), Write(_STAY_REDACTED, [()])])
 
     async def add(
         self,
@@ -192,6 +195,7 @@ def _revision_row(source_id: str, new: NewRevision, at: int) -> tuple[Any, ...]:
         new.blob,
         new.path,
         new.kind,
+        new.blob,
         new.incarnation,
         at,
         new.seq,

@@ -13,6 +13,7 @@ from app.db.activation import Activation
 from app.db.gates import Decision
 from app.db.records import FlowKey
 from app.errors import Conflict
+from app.git.survey import shown
 from app.sync.ownership import NamespaceKey
 from app.sync.passes import Parts, Pass
 from app.sync.plan import Plan
@@ -96,12 +97,11 @@ async def _rewritten(parts: Parts, now: Pass, approved: set[str]) -> Hold | None
 
 
 async def _redacted(parts: Parts, now: Pass, _: set[str]) -> Hold | None:
-    flows = now.plan.activation.flows if now.plan else ()
-    blobs = {each.blob: each.path for each in flows if not each.deleted}
-    found = await parts.sources.keeping.redacted_of(blobs)
+    redacted = await parts.sources.keeping.redacted()
+    found = [each.entry.path for each in now.survey.files if each.entry.oid in redacted]
     if not found:
         return None
-    paths = ", ".join(sorted(blobs[oid] for oid in found)[:_SHOWN])
+    paths = ", ".join(sorted(map(shown, found))[:_SHOWN])
     return Hold(REDACTED, f"what {paths} holds was redacted", "push a commit without it")
 
 

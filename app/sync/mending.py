@@ -11,7 +11,7 @@ from app.telemetry import get_logger
 
 _LOG = get_logger(__name__)
 _AGAIN = 600 * 1_000_000
-"""µs after which a copy is fetched anew once more: what is missing then is missing at the remote."""
+"""µs after which a copy may be fetched anew again: what misses then is missing at the remote."""
 
 _T = TypeVar("_T")
 

@@ -17,14 +17,15 @@ from app.sync.approvals import Approvals
 from app.sync.changesets.model import Proposed
 from app.sync.changesets.reverts import Reverts
 from app.sync.changesets.service import Changesets
+from app.sync.comparing import Comparer
 from app.sync.differences import unified
-from app.sync.hooks.deliveries import Deliveries
 from app.sync.hooks.deliveries import Deliveries
 from app.sync.hooks.redelivery import Redelivery
 from app.sync.inbox import Inbox
 from app.sync.model import Actor, Delivery, FlowWrite
 from app.sync.namespace_settings import NamespaceReader
 from app.sync.origin import Home
+from app.sync.redaction import Redactions
 from app.sync.reporting import Reporter
 from app.sync.reverting import Reverting, Stores
 from app.sync.revision_policy import SourcePolicy
@@ -80,6 +81,8 @@ class SyncService:
         )
         self.workers = SourceSet({MAIN: settings.git, **settings.sources}, self.shared)
         self.source_verbs = SourceVerbs(self.workers)
+        self.comparer = Comparer(sources.comparisons, types)
+        self.reporter.heard.append(self.comparer.heard)
         self.files = RoutedFiles(self.workers)
         self.inbox = Inbox(sources.deliveries, clock)
         self.timing = Timing(_HOUR)
@@ -95,7 +98,7 @@ class SyncService:
         told_by = Stores(flows, sources.pins, sources.health)
         self.reverting = Reverting(self.workers, told_by, self.reverts)
         self.approvals = Approvals(self.workers, sources, clock)
-        self.deliveries = Deliveries(sources.deliveries, self.workers, self.inbox, audit, clock)
+        self.redactions = Redactions(self.workers, sources, flows, self.shared.vault, clock)
         self.deliveries = Deliveries(sources.deliveries, self.workers, self.inbox, audit, clock)
         self.redelivery = Redelivery(self.workers, settings.server.url, clock)
         self.webhook = Webhook(
@@ -111,6 +114,7 @@ class SyncService:
         self.timing.after(_AFTER_START, "redelivery after the start", self.redelivery.run)
         group = await self._stack.enter_async_context(asyncio.TaskGroup())
         await self.reporter.start(group)
+        await self.comparer.start(group)
         self.shared.vault.start(group)
         await self.workers.start()
         await self.changesets.start()
@@ -124,6 +128,7 @@ class SyncService:
         self.reverting.stop()
         await self.workers.stop()
         self.reporter.stop()
+        self.comparer.stop()
         self.shared.vault.stop()
         await self._stack.aclose()
 
