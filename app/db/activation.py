@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from app.db.carrying import Rename, carrying
 from app.db.database import Database
 from app.db.records import ActiveFlow, FlowKey, Snapshot, StoredFinding
 from app.db.sql import Row, Write
@@ -93,6 +94,8 @@ class Activation:
     """Flow, revision, its new state; later ones win."""
     findings: list[StoredFinding] = field(default_factory=list)
     resolved: list[str] = field(default_factory=list)
+    renames: list[Rename] = field(default_factory=list)
+    """Flows that take along what the ones they were had."""
     passed: str | None = None
     """`ref@commit`, where the gate let a commit through that it had not seen before."""
 
@@ -158,6 +161,7 @@ def _writes(new: Activation) -> Sequence[Write]:
             [(each.commit, source, each.tenant, each.namespace) for each in new.moved],
         ),
         Write(_REVISION_STATE, [(state, *key, revision) for key, revision, state in new.states]),
+        *carrying(new.renames),
         Write(_SAVE_SNAPSHOT, [(source, *each) for each in (*new.moved, *new.stayed)]),
         Write(_ADD_FINDING, [_finding_row(each) for each in new.findings]),
         Write(_RESOLVE_FINDING, [(at, each) for each in new.resolved]),

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from app.db.activation import ActivationStore
 from app.db.audit import AuditEntry, audit_write
 from app.db.changesets import ChangesetStore
+from app.db.comparisons import ComparisonStore
 from app.db.database import Database
 from app.db.deliveries import DeliveryStore
 from app.db.drafts import DraftStore
@@ -63,6 +64,7 @@ class SourceStore:
         self.revisions = RevisionStore(database)
         self.activation = ActivationStore(database)
         self.pins = PinStore(database)
+        self.comparisons = ComparisonStore(database)
         self.health = HealthStore(database)
         self.deliveries = DeliveryStore(database)
         self.changesets = ChangesetStore(database)

@@ -1,15 +1,21 @@
 """The plan of an activation: which namespaces move to the tip, and what that changes. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+import orjson
 
 from app.db.activation import Activation
+from app.db.carrying import Rename
 from app.db.records import ActiveFlow, FlowKey, Head, Snapshot
 from app.git.survey import shown
 from app.sync.findings import Found, NamespaceKey
 from app.sync.index import FlowIndex
 from app.sync.validation import Facts
+
+RENAMED_FROM: Final = "system.renamedFrom"
+"""The label of a flow that names, as `namespace/id`, what it was called before."""
 
 
 class Tree(NamedTuple):
@@ -78,7 +84,24 @@ def make_plan(basis: Basis, activation: Activation) -> Plan:
             _move(plan, basis, tree, bad_paths if is_bad else frozenset())
     if activation.moved:
         activation.applied = basis.tip
+    activation.renames = list(_renames(activation.flows))
     return plan
+
+
+def _renames(flows: Sequence[ActiveFlow]) -> Iterator[Rename]:
+    """Yield the flows that say which one they were, where that one ends with the same commit.
+
+    The label alone is no proof: a flow that goes on, or is of another source, keeps what it has.
+    """
+    ended = {each.key for each in flows if each.deleted}
+    for flow in flows:
+        if flow.deleted or RENAMED_FROM not in flow.labels:
+            continue
+        for label in orjson.loads(flow.labels):
+            namespace, _, flow_id = str(label["value"]).rpartition("/")
+            old = (flow.key[0], namespace, flow_id)
+            if label["key"] == RENAMED_FROM and old in ended:
+                yield Rename(old, flow.key, flow.revision)
 
 
 def _stay(plan: Plan, basis: Basis, tree: Tree, bad_paths: Iterable[str], *, is_bad: bool) -> None:
