@@ -39,9 +39,7 @@ class Addresses:
 
     async def _networks(self, worker: SourceWorker) -> tuple[Network, ...]:
         texts = worker.spec.hook_addresses
-        named = tuple(
-            ipaddress.ip_network(each, strict=False) for each in texts if each != META
-        )
+        named = tuple(ipaddress.ip_network(each, strict=False) for each in texts if each != META)
         return named + await self._of_forge(worker) if META in texts else named
 
     async def _of_forge(self, worker: SourceWorker) -> tuple[Network, ...]:

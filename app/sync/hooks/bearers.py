@@ -60,9 +60,7 @@ async def read_bearer(
     return good, call, Hint("push", repository=_repository(claims), **fields)
 
 
-def _check_repository(
-    worker: SourceWorker, oidc: OidcSettings, claims: Mapping[str, Any]
-) -> None:
+def _check_repository(worker: SourceWorker, oidc: OidcSettings, claims: Mapping[str, Any]) -> None:
     """Refuse a token of another repository: every repository of a forge has the same issuer."""
     if "repository" in oidc.claims or "project_path" in oidc.claims:
         return  # it was compared with the settings
