@@ -166,9 +166,7 @@ async def move(
     return nothing(200)
 
 
-@router.delete(
-    "", status_code=204, summary="Delete a file or folder", responses=PROPOSED
-)
+@router.delete("", status_code=204, summary="Delete a file or folder", responses=PROPOSED)
 async def delete(
     tenant: Tenant, namespace: Namespace, node: Node, path: FilePath, message: Message = None
 ) -> Response:
