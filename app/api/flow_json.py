@@ -29,6 +29,7 @@ def flow_json(
 
 def revision_json(revision: FlowRevision) -> dict[str, Any]:
     """Return the JSON of what is known of a revision besides its content."""
+    known = {"semantic": revision.semantic, "renamedFrom": revision.renamed_from}
     return {
         "id": revision.flow_id,
         "namespace": revision.namespace,
@@ -44,6 +45,7 @@ def revision_json(revision: FlowRevision) -> dict[str, Any]:
         "sourceId": revision.source_id,
         "kind": revision.kind,
         "state": revision.state,
+        **{name: value for name, value in known.items() if value is not None},
     }
 
 

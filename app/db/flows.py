@@ -411,4 +411,6 @@ def _revision(row: Row, state: str | None = None) -> FlowRevision:
         authored_at=row.authored_at or 0,
         subject=row.subject or "",
         snapshot=getattr(row, "snapshot", "") or row.commit_sha,
+        semantic=None if (known := getattr(row, "semantic", None)) is None else bool(known),
+        renamed_from=getattr(row, "renamed_from", None),
     )

@@ -56,6 +56,8 @@ async def test_another_text_of_the_same_document_is_told(rig: Rig, scratch: Scra
         scratch.commit({path("a"): data})
     await settled(rig)
     assert await semantic(rig, "a") == [(1, 1), (2, 0), (3, 1), (4, 1), (5, 1)]
+    told = [each.semantic for each in await rig.history("a")]
+    assert told == [True, False, True, True, True]
 
 
 async def test_invalid_revisions_on_the_way_are_told(rig: Rig, scratch: Scratch) -> None:
