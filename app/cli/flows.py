@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from app.cli.changesets import restore
 from app.cli.client import Client
 from app.cli.flow_files import COMMANDS
 from app.cli.following import follow
@@ -13,6 +14,7 @@ from app.cli.printing import Table, moment, progress, show
 from app.cli.redaction import redact
 
 app = App(name="flow", help="List, read, run, pin and roll back flows.")
+app.command(restore)
 for _name, _command in COMMANDS.items():
     app.command(_command, name=_name)
 app.command(redact)

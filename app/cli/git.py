@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from app.cli.changesets import changesets, revert
 from app.cli.client import Client
 from app.cli.deliveries import deliveries
 from app.cli.gates import approve, reject
@@ -14,6 +15,8 @@ from app.cli.pulls import pulls
 from app.cli.sources import COMMANDS as SOURCE_VERBS
 
 app = App(name="git", help="The repository that flows come from.")
+app.command(revert)
+app.command(changesets)
 app.command(approve)
 app.command(reject)
 app.command(deliveries)
