@@ -29,7 +29,12 @@ def flow_json(
 
 def revision_json(revision: FlowRevision) -> dict[str, Any]:
     """Return the JSON of what is known of a revision besides its content."""
-    known = {"semantic": revision.semantic, "renamedFrom": revision.renamed_from}
+    known = {
+        "semantic": revision.semantic,
+        "renamedFrom": revision.renamed_from,
+        "signature": revision.signature or None,
+        "pr": revision.pull_number,
+    }
     return {
         "id": revision.flow_id,
         "namespace": revision.namespace,

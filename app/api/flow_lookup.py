@@ -101,7 +101,7 @@ async def last_content(node: Services, key: Key) -> tuple[FlowRevision, LoadedFl
     """
     revisions = await node.flows.revisions(*key)
     for each in reversed(revisions):
-        if each.kind != DELETED and each.state != "invalid":
+        if each.kind != DELETED and each.state not in ("invalid", "redacted"):
             return revisions[-1], await node.flows.load(each)
     message = f"there is no flow {key.namespace}.{key.flow_id} in tenant {key.tenant}"
     raise NotFound(message)

@@ -24,7 +24,7 @@ from app.api.query import Page, Size, Sort, known_keys, takes_filters
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.engine.inputs import find_task
-from app.errors import Conflict, Gone, NotFound
+from app.errors import Conflict, Gone, NotFound, Redacted
 from app.flows.dump import dump
 from app.ports import FlowRevision, LoadedFlow
 
@@ -195,6 +195,8 @@ async def _shown(node: Services, revision: FlowRevision, *, source: bool = False
         return unreadable_json(revision, "the flow was deleted", text)
     try:
         loaded = await node.flows.load(revision)
+    except Redacted as error:
+        return unreadable_json(revision, error.message, "" if source else None)
     except Conflict as error:
         text = await node.flows.source(revision) if source else None
         return unreadable_json(revision, error.message, text)

@@ -361,6 +361,8 @@ _COMMIT_COLUMNS = (
     _COMMIT.c.author_email,
     _COMMIT.c.authored_at,
     _COMMIT.c.subject,
+    _COMMIT.c.signature,
+    _COMMIT.c.pull_number,
 )
 
 
@@ -410,6 +412,8 @@ def _revision(row: Row, state: str | None = None) -> FlowRevision:
         author_email=row.author_email or "",
         authored_at=row.authored_at or 0,
         subject=row.subject or "",
+        signature=row.signature or "",
+        pull_number=row.pull_number,
         snapshot=getattr(row, "snapshot", "") or row.commit_sha,
         semantic=None if (known := getattr(row, "semantic", None)) is None else bool(known),
         renamed_from=getattr(row, "renamed_from", None),

@@ -34,6 +34,10 @@ class FlowRevision:
     """Whether the document is another one than that before, or only its text; None: unknown."""
     renamed_from: str | None = None
     """`namespace.id` of the flow that it was before."""
+    signature: str = ""
+    """What became of the signature of its commit: good, unsigned, unlisted, …; "": not looked at"""
+    pull_number: int | None = None
+    """The pull request that brought its commit, where that is known."""
 
     @property
     def key(self) -> tuple[str, str, str]:

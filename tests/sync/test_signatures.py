@@ -68,6 +68,7 @@ async def test_the_range_is_judged(
     signed(scratch, None, change(0))
     first = signed(scratch, ann, change(1))
     rig = await start(repo=str(scratch.path), signatures="range", ssh_signers_file=listed)
+    assert (await rig.history("a"))[-1].signature == "good"
     assert rig.runs("a").commit == first  # what was before is not asked about
     assert verified(rig) == (True, "Signed")
     bad = signed(scratch, None, change(2))
