@@ -63,6 +63,8 @@ from app.runners.jq import JqChildren
 from app.storage import LocalStorage
 from app.storage.key_file import key_of
 from app.sync.overlays import Overlays, Stored
+from app.sync.planning.planner import Planner
+from app.sync.review.facts import NodeFacts
 from app.sync.review.service import Reviews
 from app.sync.service import SyncService
 from app.sync.testing.service import SuiteService
@@ -235,8 +237,16 @@ class Node:
             self.sync,
             tests=self.flow_tests,
             impact=ImpactStore(self.database),
+            zone=get_localzone(),
         )
         self.reviews.listen(self.sync.inbox, self.sync.reporter)
+        self.plans = Planner(
+            self.sync.workers,
+            self.registry,
+            self.clock,
+            zone=get_localzone(),
+            tell=NodeFacts(ImpactStore(self.database), self.clock),
+        )
 
     def _trigger(self, previews: Previews, engine: Parts) -> None:
         parts = TriggerParts(

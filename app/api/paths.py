@@ -17,7 +17,7 @@ REVISION_RULE = r"^(original|latest|[1-9][0-9]{0,9}|commit:[0-9a-f]{4,64})$"
 NAME_RULE = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$"
 
 WITHOUT_TENANT = frozenset(
-    {"configs", "hooks", "pebble", "plugins", "pulls", "sources", "sync-runs"}
+    {"configs", "hooks", "pebble", "plugins", "pulls", "sources", "sync-runs", "validate"}
 )
 """First parts of paths that belong to the instance, not to a tenant."""
 
@@ -48,9 +48,7 @@ FlowId = Annotated[str, Path(pattern=FLOW_RULE, description="The id of a flow.")
 ExecutionId = Annotated[str, Path(pattern=EXECUTION_RULE, description="The id of an execution.")]
 SourceId = Annotated[str, Path(pattern=NAME_RULE, description="The id of a source.")]
 RunId = Annotated[str, Path(pattern=NAME_RULE, description="The id of a run.")]
-ChangesetId = Annotated[
-    str, Path(pattern=NAME_RULE, description="The id of a changeset or draft.")
-]
+ChangesetId = Annotated[str, Path(pattern=NAME_RULE, description="The id of a changeset or draft.")]
 
 _TENANT = re.compile(TENANT_RULE)
 _NAMESPACE = re.compile(NAMESPACE_RULE)

@@ -23,6 +23,7 @@ from app.errors import Unavailable
 from app.flows.typenames import Types
 from app.ports import Clock, Storage
 from app.sync.overlays import Overlays
+from app.sync.planning.planner import Planner
 from app.sync.review.service import Reviews
 from app.sync.service import SyncService
 from app.sync.testing.service import SuiteService
@@ -117,6 +118,11 @@ class Services(Protocol):
     @property
     def overlays(self) -> Overlays:
         """What operators override without touching Git."""
+        ...
+
+    @property
+    def plans(self) -> Planner:
+        """Plans of commits and of trees that are sent."""
         ...
 
     @property

@@ -4,6 +4,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -149,6 +150,29 @@ class Without(NamedTuple):
     def read_at(self, path: str) -> bytes | None:
         """Return a file, one that is left out as well."""
         return self.files.read_at(path)
+
+
+class Overlaid(NamedTuple):
+    """The files of a tree with others put over them."""
+
+    under: Files
+    over: Files
+
+    def entries(self) -> list[Entry]:
+        """Return the files of both; of two with one path, the one that lies over."""
+        found = {entry.path: entry for each in (self.under, self.over) for entry in each.entries()}
+        return [found[path] for path in sorted(found)]
+
+    def read_many(self, oids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield the contents, from wherever they are."""
+        ours = {entry.oid for entry in self.over.entries()}
+        for is_ours, some in groupby(oids, ours.__contains__):
+            yield from (self.over if is_ours else self.under).read_many(some)
+
+    def read_at(self, path: str) -> bytes | None:
+        """Return a file."""
+        found = self.over.read_at(path)
+        return self.under.read_at(path) if found is None else found
 
 
 def blob_id(data: bytes, algorithm: str = "sha1") -> str:
