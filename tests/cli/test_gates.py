@@ -1,4 +1,4 @@
-"""Held commits, redaction and lost copies, by a service in a process of its own and its commands."""
+"""Held commits, redaction and lost copies: a service in a process of its own, and commands."""
 
 import json
 import shutil
