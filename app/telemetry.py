@@ -106,7 +106,7 @@ def _json(event: EventDict, **_options: object) -> str:
 class Metrics:
     """Every figure the service keeps.
 
-    Labels are few and bounded: never an id, never a namespace.
+    Labels are few and bounded: sources, but never another id, never a namespace.
     """
 
     def __init__(self) -> None:
@@ -171,15 +171,35 @@ class Metrics:
             registry=registry,
         )
         self.git_sync_age_seconds = Gauge(
-            "git_sync_age_seconds", "Time since the remote last answered", registry=registry
+            "git_sync_age_seconds",
+            "Time since the remote last answered",
+            ["source"],
+            registry=registry,
         )
         self.git_webhook = Counter(
             "git_webhook", "Deliveries received", ["provider", "result"], registry=registry
         )
         self.git_findings = Gauge(
-            "git_findings", "Open findings in the followed branch", ["severity"], registry=registry
+            "git_findings",
+            "Open findings in what a source follows",
+            ["source", "severity"],
+            registry=registry,
         )
-        self.flows = Gauge("flows", "Flows that can be started now", registry=registry)
+        self.git_sync_lag_seconds = Gauge(
+            "git_sync_lag_seconds",
+            "Time that something newer waits to become active",
+            ["source"],
+            registry=registry,
+        )
+        self.flows = Gauge(
+            "flows", "Flows by how they stand", ["sync", "health"], registry=registry
+        )
+        self.releases_failed = Counter(
+            "releases_failed",
+            "Releases that failed while they were watched",
+            ["action"],
+            registry=registry,
+        )
 
     def _outside(self, registry: CollectorRegistry) -> None:
         self.http_calls = Counter(

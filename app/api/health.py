@@ -2,7 +2,8 @@
 
 import platform
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,6 +15,7 @@ from app.api.paths import PREFIX
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.errors import HeadwaterError, Unavailable
+from app.sync.model import Source
 from app.telemetry import METRICS
 
 router = Router(tags=["Operations"])
@@ -92,10 +94,22 @@ async def _storage(node: Services) -> str:
 
 
 async def _git(node: Services) -> str:
-    source = node.sync.main.source
+    reasons = [
+        f"source {worker.id}: {reason}"
+        for worker in node.sync.workers
+        if worker.source.origin == "config" and (reason := _waits_for(worker.source))
+    ]
+    return "; ".join(reasons)
+
+
+def _waits_for(source: Source) -> str:
+    """Return why nothing of a source can run yet; empty when something can.
+
+    What was applied once goes on, also while the remote does not answer.
+    """
     condition = source.condition("Ready")
     if source.last_applied is not None or (condition is not None and condition.status):
-        return ""  # what was applied once goes on, also while the remote does not answer
+        return ""
     return condition.message if condition is not None else "the repository was not read yet"
 
 
@@ -112,19 +126,51 @@ _CHECKS: dict[str, _Check] = {
 async def metrics(node: Node) -> Response:
     """Answer with every figure in Prometheus' text format."""
     METRICS.executions_in_memory.set(node.executor.count())
-    METRICS.flows.set(len(node.flows.active()))
     await _git_figures(node)
     content, media_type = METRICS.render()
     return Response(content, headers={"Content-Type": media_type})
 
 
+class _Figures(NamedTuple):
+    """What is told of one source."""
+
+    source: str
+    age: float | None
+    lag: float
+    findings: Counter[str]
+
+
 async def _git_figures(node: Services) -> None:
-    source = node.sync.main.source
-    if source.last_sync_at is not None:
-        METRICS.git_sync_age_seconds.set((node.clock.now() - source.last_sync_at) / 1_000_000)
-    counts = Counter(each.severity for each in await node.sync.findings())
-    for severity in ("error", "warning"):
-        METRICS.git_findings.labels(severity).set(counts[severity])
+    """Set the figures of each source; all of them at once, for another scrape may run, too."""
+    figures = [
+        _Figures(
+            worker.id,
+            _age(worker.source, node.clock.now()),
+            await node.sync.status.lag(worker.source),
+            Counter(each.severity for each in await node.sync.findings(worker.id)),
+        )
+        for worker in node.sync.workers
+    ]
+    standings = Counter((each.sync, each.health) for each in await node.sync.status.all())
+    _set(figures, standings)
+
+
+def _set(figures: Iterable[_Figures], standings: Counter[tuple[str, str]]) -> None:
+    for gauge in (METRICS.git_sync_age_seconds, METRICS.git_sync_lag_seconds, METRICS.git_findings):
+        gauge.clear()  # of sources that are gone nothing is told
+    METRICS.flows.clear()
+    for each in figures:
+        if each.age is not None:
+            METRICS.git_sync_age_seconds.labels(each.source).set(each.age)
+        METRICS.git_sync_lag_seconds.labels(each.source).set(each.lag)
+        for severity in ("error", "warning"):
+            METRICS.git_findings.labels(each.source, severity).set(each.findings[severity])
+    for (sync, health), count in standings.items():
+        METRICS.flows.labels(sync, health).set(count)
+
+
+def _age(source: Source, now: int) -> float | None:
+    return None if source.last_sync_at is None else (now - source.last_sync_at) / 1_000_000
 
 
 @router.get("/version", summary="The version")

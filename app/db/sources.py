@@ -15,14 +15,16 @@ from app.db.database import Database
 from app.db.deliveries import DeliveryStore
 from app.db.drafts import DraftStore
 from app.db.gates import GateStore
-from app.db.keeping import KeepingStore
 from app.db.health import HealthStore
+from app.db.keeping import KeepingStore
 from app.db.pins import PinStore
 from app.db.records import Condition, Source, StoredFinding, SyncRun
 from app.db.revisions import RevisionStore
 from app.db.signatures import SignatureStore
 from app.db.sql import Row, Write
+from app.db.standing import StandingStore
 from app.db.tables import FindingRow, SourceRow, SyncRunRow
+from app.db.watches import WatchStore
 from app.errors import NotFound
 
 _SOURCE: Any = SourceRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
@@ -66,6 +68,8 @@ class SourceStore:
         self.pins = PinStore(database)
         self.comparisons = ComparisonStore(database)
         self.health = HealthStore(database)
+        self.standing = StandingStore(database)
+        self.watches = WatchStore(database)
         self.deliveries = DeliveryStore(database)
         self.changesets = ChangesetStore(database)
         self.drafts = DraftStore(database)

@@ -3,7 +3,6 @@
 The pin holds already; all of this may take its time, fail and be tried again, also after a restart.
 """
 
-import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,13 +14,13 @@ from app.errors import HeadwaterError, NotFound, RemoteUnreachable, TooMany, Una
 from app.ports import Check, FlowRevision, Forge
 from app.sync.changesets.bodies import code, quoted
 from app.sync.changesets.reverts import Reverts, Told
+from app.sync.errands import Errand
 from app.sync.model import Actor
 from app.sync.sources import SourceSet
 from app.sync.worker import SourceWorker
 from app.telemetry import get_logger
 
 _LOG = get_logger(__name__)
-_AGAIN = 30.0
 _LATER = (Unavailable, RemoteUnreachable, TooMany)
 _MOST_FAILURES = 10
 
@@ -42,34 +41,7 @@ class Reverting:
         self._workers = workers
         self._stores = stores
         self._reverts = reverts
-        self._woken = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self, group: asyncio.TaskGroup) -> None:
-        """Do what waits from before, and from now on what comes."""
-        self._woken.set()
-        self._task = group.create_task(self._forever(), name="reverts")
-
-    def stop(self) -> None:
-        """End; what waits is done after the next start."""
-        if self._task is not None:
-            self._task.cancel()
-
-    def wake(self) -> None:
-        """Do soon what waits to be done."""
-        self._woken.set()
-
-    async def _forever(self) -> None:
-        while True:
-            await self._woken.wait()
-            self._woken.clear()
-            try:
-                done = await self.run()
-            except Exception:  # noqa: BLE001 - whatever it was, the next rollback is told
-                _LOG.exception("rollbacks are not told")
-                done = False
-            if not done:
-                asyncio.get_running_loop().call_later(_AGAIN, self._woken.set)
+        self.errand = Errand("reverts", self.run)
 
     async def run(self) -> bool:
         """Do what waits to be done; return whether all of it is."""

@@ -17,6 +17,7 @@ from app.sync.approvals import Approvals
 from app.sync.changesets.model import Proposed
 from app.sync.changesets.reverts import Reverts
 from app.sync.changesets.service import Changesets
+from app.sync.commit_status import CommitStatus
 from app.sync.comparing import Comparer
 from app.sync.differences import unified
 from app.sync.hooks.deliveries import Deliveries
@@ -26,6 +27,8 @@ from app.sync.model import Actor, Delivery, FlowWrite
 from app.sync.namespace_settings import NamespaceReader
 from app.sync.origin import Home
 from app.sync.redaction import Redactions
+from app.sync.releases import Releases
+from app.sync.releases import Stores as ReleaseStores
 from app.sync.reporting import Reporter
 from app.sync.reverting import Reverting, Stores
 from app.sync.revision_policy import SourcePolicy
@@ -34,6 +37,8 @@ from app.sync.routing import RoutedFiles
 from app.sync.scope_pins import ScopePins
 from app.sync.source_verbs import SourceVerbs
 from app.sync.sources import MAIN, SourceSet
+from app.sync.status import Status
+from app.sync.status import Stores as StatusStores
 from app.sync.timing import Timing
 from app.sync.trying import Trial, try_sync
 from app.sync.vault import Vault
@@ -97,6 +102,14 @@ class SyncService:
         self.policy = SourcePolicy(self.workers, self.namespaces)
         told_by = Stores(flows, sources.pins, sources.health)
         self.reverting = Reverting(self.workers, told_by, self.reverts)
+        self.status = Status(
+            StatusStores(flows, sources, sources.standing, sources.health), self.workers, clock
+        )
+        self.statuses = CommitStatus(self.workers, sources, settings.server.url or "")
+        judged_by = ReleaseStores(sources.watches, sources.health, audit)
+        self.releases = Releases(judged_by, self.pinning, self.namespaces, self.workers)
+        self.releases.timing = self.timing
+        self.reporter.heard += [self.statuses.heard, self.releases.heard]
         self.approvals = Approvals(self.workers, sources, clock)
         self.redactions = Redactions(self.workers, sources, flows, self.shared.vault, clock)
         self.deliveries = Deliveries(sources.deliveries, self.workers, self.inbox, audit, clock)
@@ -119,13 +132,16 @@ class SyncService:
         await self.workers.start()
         await self.changesets.start()
         await self.inbox.start(group)
-        self.reverting.start(group)
+        await self.statuses.catch_up()
+        for each in (self.reverting, self.statuses, self.releases):
+            each.errand.start(group)
 
     async def stop(self) -> None:
         """End the loops and the processes that read the repositories."""
         self.timing.stop()
         self.inbox.stop()
-        self.reverting.stop()
+        for each in (self.reverting, self.statuses, self.releases):
+            each.errand.stop()
         await self.workers.stop()
         self.reporter.stop()
         self.comparer.stop()
@@ -138,7 +154,7 @@ class SyncService:
             seconds = (pin.until_at - self._clock.now()) / 1_000_000 + 0.01
             self.timing.after(seconds, f"pin {pin.id}", self.pinning.end_expired)
         if pin.revert == "wanted":
-            self.reverting.wake()
+            self.reverting.errand.wake()
 
     # -- status ----------------------------------------------------------------------------------
 

@@ -11,16 +11,19 @@ from app.sync.rollback import Order
 from tests.changesets.conftest import Begin, merge_pull
 from tests.forges.memory import MemoryForge
 from tests.git.scratch import Scratch
-from tests.sync.rig import ANN, Rig, flow, path
+from tests.sync.rig import ANN, Rig, flow, path, until
 
 A = ("main", "shop", "a")
 
 
 @pytest.fixture
-async def rig(begin: Begin, scratch: Scratch) -> Rig:
+async def rig(begin: Begin, scratch: Scratch, forge: MemoryForge) -> Rig:
     scratch.commit({path("a"): flow("a", "good")})
-    scratch.commit({path("a"): flow("a", "bad")})
-    return await begin(edit_mode="pr")
+    bad = scratch.commit({path("a"): flow("a", "bad")})
+    rig = await begin(edit_mode="pr")
+    await until(lambda: forge.check_of(bad, "headwater/main"))
+    forge.calls.clear()
+    return rig
 
 
 async def told(rig: Rig, pin: Pin) -> Pin:

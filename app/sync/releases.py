@@ -1,0 +1,168 @@
+"""Releases: a flow that a commit changed is watched for a while, and rolled back if it fails.
+
+Opt-in: by `release:` of a `namespace.yaml`, or by the settings of the source. The database keeps
+what is watched, so a restart forgets nothing, and of several nodes one acts.
+"""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from app.db.audit import AuditEntry, AuditStore
+from app.db.health import HealthStore
+from app.db.records import ActiveFlow, FlowKey
+from app.db.watches import Watch, WatchStore
+from app.errors import HeadwaterError
+from app.executions import execution_id
+from app.ports import Clock
+from app.sync.errands import Errand
+from app.sync.model import Actor
+from app.sync.namespace_settings import NamespaceReader, Release
+from app.sync.reporting import Report
+from app.sync.rollback import Order, Rollback
+from app.sync.sources import SourceSet
+from app.sync.standing import rate
+from app.sync.timing import Timing
+from app.telemetry import METRICS, get_logger
+
+_LOG = get_logger(__name__)
+_LOOK = 5.0
+"""Seconds between two looks at the releases that are watched."""
+_MICROSECOND = timedelta(microseconds=1)
+_US = Actor("headwater")
+
+
+class Stores(NamedTuple):
+    """What releases are kept and judged by."""
+
+    watches: WatchStore
+    health: HealthStore
+    audit: AuditStore
+
+
+class Releases:
+    """Watches releases."""
+
+    def __init__(
+        self, stores: Stores, rollback: Rollback, namespaces: NamespaceReader, workers: SourceSet
+    ) -> None:
+        """Judge by `stores`, pin by `rollback`."""
+        self._stores = stores
+        self._rollback = rollback
+        self._namespaces = namespaces
+        self._workers = workers
+        self._clock: Clock = rollback.clock
+        self.errand = Errand("releases", self.judge)
+        self.timing: Timing | None = None
+        """Rings for the next look; without it nobody looks by himself."""
+
+    async def heard(self, report: Report) -> None:
+        """Watch what a run changed (a listener of reports)."""
+        if report.source.id not in self._workers:
+            return
+        now = self._clock.now()
+        before = report.previous or {}
+        changed = [
+            each
+            for each in report.activated
+            if (old := before.get(each.key)) is None or old.blob != each.blob
+        ]
+        watches = [
+            watch
+            for each in changed
+            if (watch := await self._watch(report, each, before.get(each.key), now)) is not None
+        ]
+        await self._stores.watches.add(watches, [each.key for each in changed], now)
+        if watches:
+            self.errand.wake()
+
+    async def _watch(
+        self, report: Report, new: ActiveFlow, old: ActiveFlow | None, now: int
+    ) -> Watch | None:
+        """Return a release to watch; None for a new flow: there is nothing to go back to."""
+        if new.deleted or old is None or old.deleted:
+            return None
+        rule = await self._rule(report.source.id, new.key)
+        if rule is None or self._rollback.flows.pinned(*new.key) is not None:
+            return None
+        return Watch(
+            execution_id(),
+            new.key,
+            new.revision,
+            old.revision,
+            rule.min_executions,
+            rule.max_failure_rate,
+            rule.action,
+            now,
+            now + rule.watch // _MICROSECOND,
+        )
+
+    async def _rule(self, source_id: str, key: FlowKey) -> Release | None:
+        own = (await self._namespaces.of(key[0], key[1])).release
+        spec = self._workers.get(source_id).spec
+        if own is not None or not spec.release_watch_minutes:
+            return own
+        return Release.model_construct(
+            watch=timedelta(minutes=spec.release_watch_minutes),
+            min_executions=spec.release_min_executions,
+            max_failure_rate=spec.release_max_failure_rate,
+            action=spec.release_action,
+        )
+
+    async def judge(self) -> bool:
+        """Look at every release that is watched; return that it is done."""
+        watched = await self._stores.watches.open()
+        for each in watched:
+            await self._judge(each)
+        if self.timing is not None and await self._stores.watches.open():
+            self.timing.after(_LOOK, "releases", self._look)
+        return True
+
+    async def _look(self) -> None:
+        self.errand.wake()
+
+    async def _judge(self, watch: Watch) -> None:
+        now = self._clock.now()
+        running = self._rollback.flows.pinned(*watch.key) or self._rollback.flows.in_git(*watch.key)
+        if running is None or running.revision != watch.revision:
+            await self._stores.watches.end(watch, "superseded", now)
+            return
+        tallies = await self._stores.health.tallies(key=watch.key, since=watch.started_at)
+        share, count = rate(each for each in tallies if each.revision == watch.revision)
+        if count >= watch.min_executions and share > watch.max_failure_rate:
+            await self._act(watch, share, count, now)
+        elif now >= watch.until_at:
+            await self._stores.watches.end(watch, "passed", now)
+
+    async def _act(self, watch: Watch, share: float, count: int, now: int) -> None:
+        """Roll back, or tell; of several nodes one does."""
+        reason = (
+            f"{share:.0%} of {count} executions of revision {watch.revision} failed, more than"
+            f" {watch.max_failure_rate:.0%}"
+        )
+        state = "rolled-back" if watch.action == "pin" else "alerted"
+        if not await self._stores.watches.end(watch, state, now):
+            return
+        METRICS.releases_failed.labels(watch.action).inc()
+        if watch.action == "pin" and await self._pin(watch, reason):
+            return
+        await self._alert(watch, reason, now)
+
+    async def _pin(self, watch: Watch, reason: str) -> bool:
+        """Roll a flow back to what it ran before; what does not fit the present was opted for."""
+        order = Order(_US, reason, confirm=True, action="flow.auto-rollback", revert=True)
+        try:
+            target = await self._rollback.flows.find(*watch.key, revision=watch.previous)
+            await self._rollback.hold_one(watch.key, target, order)
+        except HeadwaterError as error:
+            _LOG.error("no automatic rollback", flow=watch.key[2], reason=error.message)
+            return False
+        return True
+
+    async def _alert(self, watch: Watch, reason: str, now: int) -> None:
+        tenant, namespace, flow_id = watch.key
+        _LOG.error("a release fails", namespace=namespace, flow=flow_id, reason=reason)
+        detail = {"revision": watch.revision, "previous": watch.previous}
+        target = f"flow/{namespace}.{flow_id}"
+        await self._stores.audit.add(
+            AuditEntry(tenant, now, _US.name, "release.alert", target, reason, detail)
+        )
