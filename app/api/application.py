@@ -14,6 +14,7 @@ from starlette.types import Lifespan, Receive, Scope, Send
 from app import __version__
 from app.api import (
     actions,
+    audit,
     bulk,
     changes,
     changesets,
@@ -52,6 +53,7 @@ from app.api import (
     reverts,
     source_changes,
     sources,
+    standings,
     stats,
     sync_runs,
     trigger_bulk,
@@ -117,6 +119,8 @@ _ROUTERS = (
     plugins.router,
     pebble.router,
     sources.router,
+    standings.router,
+    audit.router,
     plans.sources,
     plans.router,
     reverts.sources,

@@ -23,6 +23,7 @@ WITHOUT_TENANT = frozenset(
 
 WITH_TENANT = frozenset(
     {
+        "audit",
         "changesets",
         "drafts",
         "executions",

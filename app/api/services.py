@@ -7,6 +7,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from app.config import Settings
+from app.db.audit import AuditStore
 from app.db.executions import SqlExecutions
 from app.db.flows import FlowStore
 from app.db.key_values import SqlKeyValues
@@ -113,6 +114,11 @@ class Services(Protocol):
     @property
     def flow_tests(self) -> SuiteRunner:
         """Tests of flows, run in memory."""
+        ...
+
+    @property
+    def audit(self) -> AuditStore:
+        """Who did what, and why."""
         ...
 
     @property

@@ -1,7 +1,7 @@
 """Who did what to what, and why, on SQL. Append-only."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import select
@@ -35,6 +35,21 @@ class AuditEntry:
     id: str = field(default_factory=execution_id)
 
 
+class AuditFilter(NamedTuple):
+    """Which entries are wanted; None stands for all."""
+
+    tenant: str | None = None
+    target: str | None = None
+    action: str | None = None
+    """With a dot at its end: every action that begins like this."""
+    actor: str | None = None
+    since: int | None = None
+    """µs since the epoch."""
+    until: int | None = None
+    after: str | None = None
+    """The id of the last entry of the page before."""
+
+
 class AuditStore:
     """What was done, newest first."""
 
@@ -50,12 +65,30 @@ class AuditStore:
         self, tenant: str | None = None, target: str | None = None, limit: int = 100
     ) -> list[AuditEntry]:
         """Return the newest entries: all, of a tenant, about a target."""
-        query = select(_AUDIT).order_by(_AUDIT.c.id.desc()).limit(limit)
-        if tenant is not None:
-            query = query.where(_AUDIT.c.tenant == tenant)
-        if target is not None:
-            query = query.where(_AUDIT.c.target == target)
-        return [_entry(row) for row in await self._database.fetch(query)]
+        return await self.search(AuditFilter(tenant, target), limit)
+
+    async def search(self, wanted: AuditFilter, limit: int) -> list[AuditEntry]:
+        """Return the newest entries that a filter means."""
+        query = select(_AUDIT).where(*_conditions(wanted)).order_by(_AUDIT.c.id.desc())
+        return [_entry(row) for row in await self._database.fetch(query.limit(limit))]
+
+
+def _conditions(wanted: AuditFilter) -> list[Any]:
+    columns = _AUDIT.c
+    exact = ((columns.tenant, wanted.tenant), (columns.target, wanted.target))
+    checks = [column == value for column, value in exact if value is not None]
+    if wanted.actor is not None:
+        checks.append(columns.actor == wanted.actor)
+    if wanted.action is not None:
+        begins = columns.action.startswith(wanted.action, autoescape=True)
+        checks.append(begins if wanted.action.endswith(".") else columns.action == wanted.action)
+    if wanted.since is not None:
+        checks.append(columns.at >= wanted.since)
+    if wanted.until is not None:
+        checks.append(columns.at < wanted.until)
+    if wanted.after is not None:
+        checks.append(columns.id < wanted.after)
+    return checks
 
 
 def audit_write(entry: AuditEntry) -> Write:
