@@ -229,12 +229,8 @@ class Node:
 
     def _review(self) -> None:
         self.reviews = Reviews(
-            self.sync.workers,
-            PullStore(self.database),
-            self.audit,
-            self.clock,
-            self.registry,
             self.sync,
+            PullStore(self.database),
             tests=self.flow_tests,
             impact=ImpactStore(self.database),
             zone=get_localzone(),

@@ -8,6 +8,7 @@ from app.db.pulls import PullStore, Review
 from app.errors import Unavailable
 from app.ports import Check, FlowTests, FlowTree, PullRequest, SuiteResult, SuiteSource
 from app.ports.flow_tests import AssertionResult, CaseResult
+from app.storage import LocalStorage
 from app.sync.model import HookEvent
 from app.sync.review.service import Reviews
 from app.sync.service import SyncService
@@ -16,6 +17,13 @@ from tests.git.scratch import Content, Scratch
 from tests.sync.rig import REGISTRY, Rig, flow, path
 
 VALIDATE, PLAN, TESTS = "headwater/validate", "headwater/plan", "headwater/tests"
+
+
+def suite_of(flow_id: str = "a") -> bytes:
+    """Return a file of tests with one case."""
+    case = "  - id: one\n    type: io.kestra.core.tests.flow.UnitTest\n    assertions:\n"
+    held = "      - value: x\n        equalTo: x\n"
+    return f"id: t\nnamespace: shop\nflowId: {flow_id}\ntestCases:\n{case}{held}".encode()
 
 
 class RecordedTests:
@@ -67,17 +75,10 @@ class Desk(Rig):
             REGISTRY,
             self.clock,
             forge_of=lambda spec: self.forge if spec.forge else None,
+            storage=LocalStorage(self.folder / "storage"),
         )
         self.pulls = PullStore(self.database)
-        self.reviews = Reviews(
-            self.sync.workers,
-            self.pulls,
-            self.audit,
-            self.clock,
-            REGISTRY,
-            self.sync,
-            tests=self.tests,
-        )
+        self.reviews = Reviews(self.sync, self.pulls, tests=self.tests)
         self.reviews.listen(self.sync.inbox, self.sync.reporter)
 
     async def start(self) -> None:
@@ -146,4 +147,14 @@ class Desk(Rig):
         return (await self.pulls.reviews("main", number, states=("done", "failed")))[::-1]
 
 
-__all__ = ["PLAN", "TESTS", "VALIDATE", "Desk", "RecordedTests", "Unavailable", "flow", "path"]
+__all__ = [
+    "PLAN",
+    "TESTS",
+    "VALIDATE",
+    "Desk",
+    "RecordedTests",
+    "Unavailable",
+    "flow",
+    "path",
+    "suite_of",
+]

@@ -5,15 +5,11 @@ import pytest
 from app.errors import Unavailable
 from tests.git.scratch import Scratch
 from tests.review.conftest import Begin
-from tests.review.desk import PLAN, TESTS, Desk, RecordedTests, flow, path
+from tests.review.desk import PLAN, TESTS, Desk, RecordedTests, flow, path, suite_of
 
 SUITE = "tenants/main/namespaces/shop/tests/a.yaml"
 FORK = "stranger/flows"
 ADMIN, OTHER = "boss", "nobody"
-
-
-def suite_of(flow_id: str = "a") -> bytes:
-    return f"id: t\nnamespace: shop\nflowId: {flow_id}\ntestCases: []\n".encode()
 
 
 async def reviewed(desk: Desk, number: int = 7, **pull: object) -> str:

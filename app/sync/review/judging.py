@@ -1,13 +1,15 @@
 """What merging would do: the plan of the merged tree against the tip of the base (blocking)."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
 from app.db.records import StoredFinding
 from app.flows.typenames import Types
 from app.sync.findings import Found
 from app.sync.origin import Origin
+from app.sync.ownership import Standing
+from app.sync.passes import Parts
 from app.sync.planning.memory import Memory
 from app.sync.planning.plan import ChangePlan, make_change_plan
 from app.sync.planning.tree import TreeView
@@ -31,24 +33,26 @@ class Judgement(NamedTuple):
 class Judge:
     """Plans merge results. What was read of files is remembered, and the last base of a source."""
 
-    def __init__(self, types: Types) -> None:
-        """Know the types of tasks and triggers."""
+    def __init__(self, types: Types, zone: tzinfo = UTC) -> None:
+        """Know the types of tasks and triggers, and the server's time zone."""
         self._memory = Memory(types)
+        self._zone = zone
         self._bases: dict[str, TreeView] = {}
 
-    def judge(
-        self, source_id: str, origin: Origin, result: MergeResult, now: datetime
-    ) -> Judgement:
+    def judge(self, source_id: str, parts: Parts, result: MergeResult, now: datetime) -> Judgement:
         """Return what the merged tree changes; `now`: triggers fire after it."""
+        origin, standing = parts.repository, Standing(parts.claims, source_id)
         base = self._bases.get(source_id)
-        if base is None or base.label != result.sides.base or base.layout != origin.layout:
-            base = self._view(origin, result.sides.base)
+        # Beside other sources, what is ours may change without a commit.
+        known = base is not None and not parts.claims.is_shared
+        if base is None or not known or base.label != result.sides.base:
+            base = self._view(origin, result.sides.base, standing)
             self._bases[source_id] = base
-        tree = self._view(origin, result.tree)
+        tree = self._view(origin, result.tree, standing)
         tree.label = result.sides.head  # people know the commit, not the tree of the merge
-        return Judgement(make_change_plan(base, tree, now=now), tree)
+        return Judgement(make_change_plan(base, tree, now=now, zone=self._zone), tree)
 
-    def _view(self, origin: Origin, tree: str) -> TreeView:
+    def _view(self, origin: Origin, tree: str, standing: Standing) -> TreeView:
         mirror = origin.mirror
         return TreeView.of_commit(
             mirror.disk.launcher,
@@ -57,6 +61,7 @@ class Judge:
             origin.layout,
             self._memory,
             limits=origin.limits,
+            owns=lambda tenant, namespace: standing(tenant, namespace) is None,
         )
 
 

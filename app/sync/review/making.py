@@ -179,9 +179,8 @@ class Maker:
         self, worker: SourceWorker, target: Target, result: MergeResult, teller: Teller
     ) -> None:
         """Validate, plan and test what merges."""
-        origin = worker.parts.repository
         now = datetime.fromtimestamp(self._bench.clock.now() / 1_000_000, UTC)
-        judged = await asyncio.to_thread(self._judge.judge, worker.id, origin, result, now)
+        judged = await asyncio.to_thread(self._judge.judge, worker.id, worker.parts, result, now)
         stored = await worker.parts.sources.findings(worker.id)
         found = judged.plan.findings
         touched = judged.touched

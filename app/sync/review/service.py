@@ -3,17 +3,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
+from datetime import UTC, tzinfo
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from app.db.audit import AuditStore
 from app.db.impact import ImpactStore
 from app.db.pulls import Pull, PullStore, Review
 from app.errors import HeadwaterError, NotFound
-from app.flows.typenames import Types
 from app.git.history import changes_between
 from app.git.mirror import Mirror
-from app.ports import Clock, FlowTests
+from app.ports import FlowTests
 from app.sync.inbox import Inbox
 from app.sync.origin import Origin
 from app.sync.reporting import Report, Reporter
@@ -21,10 +20,10 @@ from app.sync.review import checks
 from app.sync.review.bench import Bench, Facts, concerns, context_suffix, forge_of
 from app.sync.review.intake import Intake
 from app.sync.review.merging import forget_head
-from app.sync.review.orders import Orders, PinVerbs
+from app.sync.review.orders import Orders
 from app.sync.review.queue import ReviewQueue
 from app.sync.review.telling import Teller, withdraw
-from app.sync.sources import SourceSet
+from app.sync.service import SyncService
 from app.sync.timing import Timing
 from app.sync.worker import SourceWorker
 from app.telemetry import get_logger
@@ -49,22 +48,25 @@ class Reviews:
 
     def __init__(
         self,
-        workers: SourceSet,
+        sync: SyncService,
         store: PullStore,
-        audit: AuditStore,
-        clock: Clock,
-        types: Types,
-        pins: PinVerbs,
         *,
         tests: FlowTests | None = None,
         impact: ImpactStore | None = None,
+        zone: tzinfo = UTC,
     ) -> None:
-        """Nothing happens before `start`. `impact` knows the executions that plans tell of."""
-        self._bench = Bench(workers, store, audit, clock, tests)
-        self.orders = Orders(self._bench, pins, self._again)
+        """Nothing happens before `start`.
+
+        `impact` knows the executions that plans tell of; triggers that name no time zone fire in
+        `zone`.
+        """
+        shared = sync.shared
+        self._bench = Bench(sync.workers, store, shared.audit, shared.clock, tests)
+        self.orders = Orders(self._bench, sync, self._again)
         self._intake = Intake(self._bench, self.orders, self._enqueue, self._close)
-        self._types = types
+        self._types = shared.types
         self._impact = impact
+        self._zone = zone
         self._queues: dict[str, ReviewQueue] = {}
         self._timing = Timing(_SWEEP_SECONDS)
         self._stack = AsyncExitStack()
@@ -231,7 +233,7 @@ class Reviews:
         facts: Facts = _no_facts
         if self._impact is not None:
             facts = NodeFacts(self._impact, self._bench.clock)
-        return Maker(self._bench, Judge(self._types), facts, self._enqueue)
+        return Maker(self._bench, Judge(self._types, self._zone), facts, self._enqueue)
 
     def _queue(self, worker: SourceWorker) -> ReviewQueue:
         queue = self._queues.get(worker.id)
