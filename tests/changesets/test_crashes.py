@@ -1,0 +1,134 @@
+"""A crash at any step of a proposal, a submission or a revert costs a delay and nothing else."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from app.errors import HeadwaterError
+from app.sync.changesets.model import Change, Proposed
+from tests.changesets.conftest import Begin, merge_pull
+from tests.forges.memory import MemoryForge
+from tests.git.scratch import Scratch
+from tests.git.server import GitServer
+from tests.sync.rig import ANN, Rig, flow, path
+
+NEW = flow("a", "2")
+
+
+class DeadError(BaseException):
+    """The process died here."""
+
+
+class Dying:
+    """Lets a number of calls pass, and dies before or after the next one."""
+
+    def __init__(self, calls: int, *, after: bool) -> None:
+        self.left = calls
+        self.after = after
+
+    def around(self, target: Any, name: str) -> None:
+        real: Callable[..., Awaitable[Any]] = getattr(target, name)
+
+        async def call(*args: Any, **named: Any) -> Any:
+            self.left -= 1
+            if self.left == -1 and not self.after:
+                raise DeadError
+            result = await real(*args, **named)
+            if self.left == -1 and self.after:
+                raise DeadError
+            return result
+
+        setattr(target, name, call)
+
+
+async def put(rig: Rig) -> None:
+    await rig.sync.put_flow("main", "shop", "a", NEW.decode(), actor=ANN)
+
+
+async def submit(rig: Rig) -> None:
+    submissions = rig.sync.changesets.submissions
+    made = await submissions.create("main", "Mine", ANN, edits=[Change("shop", "flow", "a", NEW)])
+    await submissions.submit("main", made.id, ANN)
+
+
+async def revert(rig: Rig) -> None:
+    tip = rig.sync.main.source.last_applied or ""
+    await rig.sync.reverts.open("main", commits=[tip], reason="", actor=ANN)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("calls", range(4))
+@pytest.mark.parametrize("verb", [put, submit, revert])
+async def test_a_crash_anywhere_and_the_same_wish_again(
+    begin: Begin,
+    scratch: Scratch,
+    forge: MemoryForge,
+    verb: Callable[[Rig], Awaitable[None]],
+    calls: int,
+    after: bool,
+) -> None:
+    scratch.commit({path("a"): flow("a", "0")})
+    base = scratch.commit({path("a"): flow("a", "1")})
+    rig = await begin(edit_mode="pr")
+    dying = Dying(calls, after=after)
+    dying.around(rig.store.changesets, "save")
+    dying.around(forge, "open_pull")
+    try:
+        with suppress(DeadError, Proposed):
+            await verb(rig)
+    finally:
+        dying.left = 1_000
+    await rig.restart()
+    await rig.sync.changesets.sweep()
+    open_ones = await rig.store.changesets.unfinished()
+    if not open_ones:  # it died before anything of it was stored: ask again
+        with suppress(Proposed):
+            await verb(rig)
+        open_ones = await rig.store.changesets.unfinished()
+    [made] = open_ones
+    assert made.state == "PR_OPEN"
+    assert [each.state for each in forge.pull_requests.values()] == ["open"]
+    assert scratch.tip() == base
+    branches = scratch.git("for-each-ref", "--format=%(refname:short)", "refs/heads/headwater/")
+    assert branches.split() == [made.branch]
+    merge_pull(scratch, forge, made.pull_number or 0)
+    await rig.outcome()
+    await rig.sync.reporter.settled()
+    assert (await rig.sync.changesets.get("main", made.id)).state == "ACTIVE"
+    assert scratch.git("for-each-ref", "refs/heads/headwater/") == ""
+
+
+async def test_outages_one_after_another(
+    begin: Begin, scratch: Scratch, server: GitServer, forge: MemoryForge
+) -> None:
+    scratch.commit({path("a"): flow("a", "1")})
+    rig = await begin(edit_mode="pr")
+    server.status = 503
+    with pytest.raises(Proposed) as caught:
+        await put(rig)
+    [made] = caught.value.changesets
+    assert made.state == "COMMITTED"
+    await rig.restart()
+    assert (await rig.sync.changesets.get("main", made.id)).state == "COMMITTED"
+    server.status = None
+    forge.failures.append(HeadwaterError("odd"))
+    now = await rig.sync.changesets.get("main", made.id)
+    assert (now.state, now.error) == ("PUSHED", "odd")
+    assert (await rig.sync.changesets.get("main", made.id)).state == "PR_OPEN"
+
+
+async def test_a_push_that_is_refused_for_good(
+    begin: Begin, scratch: Scratch, server: GitServer, forge: MemoryForge
+) -> None:
+    scratch.commit({path("a"): flow("a", "1")})
+    rig = await begin(edit_mode="pr")
+    server.users["ann"].can_push = False
+    with pytest.raises(HeadwaterError, match="refused"):
+        await submit(rig)
+    [made] = await rig.store.changesets.find(tenant="main")
+    assert (made.state, forge.pull_requests) == ("ABANDONED", {})
+    [draft] = await rig.sync.changesets.drafts.of("main", ANN)
+    assert draft.content == NEW.decode()
+    assert rig.sync.main.parts.repository.mirror.refs.below("refs/headwater/pending/") == {}
