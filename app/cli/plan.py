@@ -146,11 +146,12 @@ def _flow(flow: FlowChange, *, impact: bool) -> Iterator[str]:
         yield f"  breaks: {broken.change.message}{f'; concerns {callers}' if callers else ''}"
     if flow.new_secrets:
         yield f"  uses now the secrets {', '.join(flow.new_secrets)}"
-    if flow.dependents and impact:
-        yield f"  {len(flow.dependents)} depend on it:"
+    if flow.dependents:
+        count = len(flow.dependents)
+        who = "1 flow depends" if count == 1 else f"{count} flows depend"
+        yield f"  {who} on it{':' if impact else ' (--impact lists them)'}"
+    if impact:
         yield from (f"    {each.namespace}.{each.id}" for each in flow.dependents)
-    elif flow.dependents:
-        yield f"  {len(flow.dependents)} flows depend on it (--impact lists them)"
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -57,7 +57,7 @@ def plan_markdown(
 
 
 def summary(plan: ChangePlan) -> str:
-    """Return one line: `3 flows added, 1 changed; 2 errors, 1 warning`."""
+    """Return one line: `Flows: 3 added, 1 changed; 2 errors, 1 warning.`"""
     parts = [f"{count} {kind}" for kind, count in plan.counts.items()]
     others = sum(
         bool(each.variables or each.secrets or each.files or each.settings or each.tests)
@@ -72,7 +72,8 @@ def summary(plan: ChangePlan) -> str:
             text += f"; {count} {what}{'s' if count > 1 else ''}"
     dependents = len(plan.impact) - len(plan.changed_keys)
     if dependents:
-        text += f"; {dependents} other flow{'s' if dependents > 1 else ''} depend on them"
+        who = "1 other flow depends" if dependents == 1 else f"{dependents} other flows depend"
+        text += f"; {who} on them"
     return f"{text}."
 
 
