@@ -17,6 +17,7 @@ from tzlocal import get_localzone
 
 from app.config import Settings
 from app.db.audit import AuditStore
+from app.db.commits import CommitStore
 from app.db.database import Database
 from app.db.executions import SqlExecutions
 from app.db.flows import FlowStore
@@ -26,6 +27,7 @@ from app.db.key_values import SqlKeyValues, forget_expired
 from app.db.logs import SqlLogs
 from app.db.metrics import SqlMetrics
 from app.db.nodes import next_epoch
+from app.db.outcomes import OutcomeStore
 from app.db.overlays import OverlayStore
 from app.db.pulls import PullStore
 from app.db.purge import SqlArchive
@@ -68,6 +70,7 @@ from app.sync.review.facts import NodeFacts
 from app.sync.review.service import Reviews
 from app.sync.service import SyncService
 from app.sync.testing.service import SuiteService
+from app.sync.tracing.service import Tracing
 from app.triggers.alarm import ScheduledAlarm
 from app.triggers.parts import TriggerParts
 from app.triggers.service import Triggers
@@ -119,6 +122,7 @@ class Node:
         self.jq: JqChildren
         self.flow_tests: SuiteRunner
         self.suites: SuiteService
+        self.tracing: Tracing
         self.journal: SqlJournal
         self.executions: SqlExecutions
         self.sink: LogSink
@@ -176,6 +180,10 @@ class Node:
         self.suites = SuiteService(
             self.sync.workers, self.sync.files, self.flows, SuiteRuns(self.database),
             self.flow_tests, self.clock,
+        )  # fmt: skip
+        self.tracing = Tracing(
+            self.flows, self.sync.files, CommitStore(self.database), OutcomeStore(self.database),
+            self.flow_tests, self.executions.get,
         )  # fmt: skip
         self.sync.webhook.claims_of = self.forges.claims
         self._review()

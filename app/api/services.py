@@ -28,6 +28,7 @@ from app.sync.planning.planner import Planner
 from app.sync.review.service import Reviews
 from app.sync.service import SyncService
 from app.sync.testing.service import SuiteService
+from app.sync.tracing.service import Tracing
 from app.triggers.service import Triggers
 from app.triggers.verbs import TriggerVerbs
 from app.triggers.webhooks import Webhooks
@@ -139,6 +140,11 @@ class Services(Protocol):
     @property
     def suites(self) -> SuiteService:
         """Files of tests, and what became of them."""
+        ...
+
+    @property
+    def tracing(self) -> Tracing:
+        """Who wrote what, and what broke a flow."""
         ...
 
     @property

@@ -18,6 +18,8 @@ app.command(restore)
 for _name, _command in COMMANDS.items():
     app.command(_command, name=_name)
 app.command(redact)
+for _name in ("blame", "why", "bisect"):
+    app.command(f"app.cli.tracing:{_name}", name=_name)
 
 Name = Annotated[str, Parameter(help="The flow: NAMESPACE ID, or NAMESPACE.ID.")]
 Revision = Annotated[int | None, Parameter(help="The number of a revision.")]

@@ -111,7 +111,7 @@ class RevisionStore:
                 made = made.where((_REVISION.c.path == path) | below)
             query = query.where(_COMMIT.c.sha.in_(made))
         rows = await self._database.fetch(query.order_by(_COMMIT.c.seq.desc()).limit(limit))
-        return [_commit(row) for row in rows]
+        return [commit_of(row) for row in rows]
 
     async def paths(self, key: FlowKey) -> list[PathMove]:
         """Return where the file of a flow was, oldest first."""
@@ -156,7 +156,8 @@ def _head(row: Row) -> Head:
     )
 
 
-def _commit(row: Row) -> CommitRecord:
+def commit_of(row: Row) -> CommitRecord:
+    """Return a row of `git_commit` as a value."""
     return CommitRecord(
         source_id=row.source_id,
         sha=row.sha,
