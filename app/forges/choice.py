@@ -1,14 +1,17 @@
 """Which client speaks to a source's forge."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from app.config import OidcSettings, SourceSettings
 from app.errors import BadRequest
+from app.forges.bitbucket import Bitbucket
 from app.forges.calls import Access, Api, Headers
+from app.forges.gitea import Gitea
 from app.forges.github import AppAccess, GitHub
+from app.forges.gitlab import GitLab
 from app.forges.repositories import repository_of
 from app.plugins.http import AddressPolicy, LateClient, Limits
 from app.ports import Clock, Forge
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 
 _PER_HOST = 8
 _GITHUB = "https://api.github.com"
+_GITLAB = "https://gitlab.com/api/v4"
+_BITBUCKET = "https://api.bitbucket.org/2.0"
 _GITHUB_HEADERS = (
     ("accept", "application/vnd.github+json"),
     ("x-github-api-version", "2022-11-28"),
@@ -51,9 +56,7 @@ class Forges:
         """
         if spec.forge is None:
             return None
-        if spec.forge == "github":
-            return self._github(spec)
-        raise BadRequest(f"forge {spec.forge} is not known")
+        return _MAKERS[spec.forge](self, spec)
 
     async def claims(self, oidc: OidcSettings, token: str) -> Mapping[str, Any]:
         """Return what a token of an OpenID Connect issuer claims (see `Issuers`).
@@ -91,6 +94,22 @@ class Forges:
         access = Access("GitHub", url, tokens.headers, tokens.forget, _GITHUB_HEADERS)
         return GitHub(Api(self.http, access, self._clock), repository, AppAccess(tokens, as_app))
 
+    def _gitlab(self, spec: SourceSettings) -> GitLab:
+        url = spec.forge_url or _GITLAB
+        repository = repository_of(spec.repo or "", url, nested=True)
+        return GitLab(self._api("GitLab", url, _bearer(spec)), repository, spec.ref_kind[1])
+
+    def _gitea(self, spec: SourceSettings) -> Gitea:
+        if spec.forge_url is None:
+            raise BadRequest("a Gitea or Forgejo needs forge_url, such as https://host/api/v1")
+        repository = repository_of(spec.repo or "", spec.forge_url)
+        return Gitea(self._api("Gitea", spec.forge_url, _bearer(spec)), repository)
+
+    def _bitbucket(self, spec: SourceSettings) -> Bitbucket:
+        url = spec.forge_url or _BITBUCKET
+        repository = repository_of(spec.repo or "", url)
+        return Bitbucket(self._api("Bitbucket", url, _bearer(spec)), repository)
+
     def _api(self, name: str, url: str, headers: Headers, more: Headers = ()) -> Api:
         if urlsplit(url).scheme not in ("http", "https"):
             message = f"forge_url {url} is no address of an API"
@@ -100,6 +119,14 @@ class Forges:
             return headers
 
         return Api(self.http, Access(name, url, authorize, headers=more), self._clock)
+
+
+_MAKERS: Mapping[str, Callable[[Forges, SourceSettings], Forge]] = {
+    "github": Forges._github,  # noqa: SLF001 - it is the class above
+    "gitlab": Forges._gitlab,  # noqa: SLF001
+    "gitea": Forges._gitea,  # noqa: SLF001
+    "bitbucket": Forges._bitbucket,  # noqa: SLF001
+}
 
 
 def _bearer(spec: SourceSettings) -> Headers:

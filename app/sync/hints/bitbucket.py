@@ -22,7 +22,7 @@ _KINDS = {"branch": "heads", "tag": "tags"}
 
 def read(event: str, payload: Fields) -> Hint:
     """Return what a delivery hints at."""
-    common = {
+    common: dict[str, Any] = {
         "actor": payload["actor"]["uuid"].text(),
         "repository": payload["repository"]["full_name"].text(),
     }

@@ -39,7 +39,7 @@ def read(event: str, payload: Fields, provider: str) -> Hint:
         action = _SAME_ACTION.get(action, action)
         if event in _GITEA_REVIEWS:
             event, action = "pull_request_review", "submitted"
-    common = {
+    common: dict[str, Any] = {
         "actor": payload["sender"]["login"].text(),
         "repository": payload["repository"]["full_name"].text(),
         "action": action,

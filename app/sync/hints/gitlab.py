@@ -20,7 +20,7 @@ _ACTIONS = {
 
 def read(payload: Fields) -> Hint:
     """Return what a delivery hints at."""
-    common = {"repository": payload["project"]["path_with_namespace"].text()}
+    common: dict[str, Any] = {"repository": payload["project"]["path_with_namespace"].text()}
     match payload["object_kind"].text():
         case "push" | "tag_push":
             return Hint(**(common | _push(payload)))

@@ -14,6 +14,7 @@ ClaimsOf = Callable[[OidcSettings, str], Awaitable[Mapping[str, Any]]]
 """Reads a token; raises `Unauthorized` when it is not good for the settings."""
 
 PROVIDER = "oidc"
+_MOST_TEXT = 250
 
 
 async def no_claims(_oidc: OidcSettings, _token: str) -> Mapping[str, Any]:
@@ -55,9 +56,10 @@ async def read_bearer(
             good.append(worker)
     if not good:
         raise refused or Unauthorized("this webhook takes no tokens: deliveries must be signed")
-    fields = {name: str(claims.get(name) or "")[:250] for name in ("ref", "sha", "actor", "jti")}
-    call = Call(PROVIDER, "push", fields.pop("jti") or _digest(token), (), "")
-    return good, call, Hint("push", repository=_repository(claims), **fields)
+    ref, sha, actor, number = (_text(claims, name) for name in ("ref", "sha", "actor", "jti"))
+    call = Call(PROVIDER, "push", number or _digest(token), (), "")
+    hint = Hint("push", sha=sha, ref=ref, actor=actor, repository=_repository(claims))
+    return good, call, hint
 
 
 def _check_repository(worker: SourceWorker, oidc: OidcSettings, claims: Mapping[str, Any]) -> None:
@@ -71,7 +73,11 @@ def _check_repository(worker: SourceWorker, oidc: OidcSettings, claims: Mapping[
 
 
 def _repository(claims: Mapping[str, Any]) -> str:
-    return str(claims.get("repository") or claims.get("project_path") or "")[:250]
+    return _text(claims, "repository") or _text(claims, "project_path")
+
+
+def _text(claims: Mapping[str, Any], name: str) -> str:
+    return str(claims.get(name) or "")[:_MOST_TEXT]
 
 
 def _digest(token: str) -> str:

@@ -1,0 +1,275 @@
+"""GitLab (implements `ports.Forge`): merge requests, notes, commit statuses."""
+
+from typing import Any
+from urllib.parse import quote
+
+from app.errors import Invalid, NotFound
+from app.forges.calls import Api
+from app.forges.lacking import NoNetworks, NoTokens
+from app.forges.statuses import cut
+from app.ports import (
+    Approval,
+    Check,
+    Comment,
+    Hook,
+    HookDelivery,
+    NewPull,
+    PullRequest,
+)
+from app.ports.forges import CheckState, DeploymentState, Permission, PullState
+
+_PAGE = 100
+_MOST_NOTE = 1_000_000
+_MOST_DESCRIPTION = 255
+_STATES: dict[CheckState, str] = {
+    "queued": "pending",
+    "in_progress": "running",
+    "success": "success",
+    "failure": "failed",
+    "neutral": "success",
+    "cancelled": "canceled",
+}
+_DEPLOYED: dict[DeploymentState, str] = {
+    "pending": "created",
+    "in_progress": "running",
+    "success": "success",
+    "failure": "failed",
+    "inactive": "canceled",
+}
+_PULL_STATES: dict[str, PullState] = {"opened": "open", "merged": "merged"}
+_DEVELOPER, _MAINTAINER, _GUEST = 30, 40, 10
+_HOOK_EVENTS = ("push_events", "tag_push_events", "merge_requests_events", "note_events")
+
+
+class GitLab(NoNetworks, NoTokens):
+    """A project at GitLab."""
+
+    kind = "gitlab"
+    has_checks = False
+
+    def __init__(self, api: Api, repository: str, ref: str) -> None:
+        """Ask `api` about `repository`; `ref` is the followed branch, for deployments."""
+        self.repository = repository
+        self._api = api
+        self._ref = ref
+        self._path = f"/projects/{quote(repository, safe='')}"
+        self._names: dict[int, str] = {}
+        """Projects by their number: forks."""
+
+    # -- merge requests --------------------------------------------------------------------------
+
+    async def pull(self, number: int) -> PullRequest:
+        """Return a merge request."""
+        return await self._pull(await self._api.get(f"{self._path}/merge_requests/{number}"))
+
+    async def pulls(self, *, sha: str | None = None) -> list[PullRequest]:
+        """Return open merge requests, or those that hold a commit."""
+        query: dict[str, str | int] = {"per_page": _PAGE}
+        if sha is None:
+            path = f"{self._path}/merge_requests"
+            query |= {"state": "opened", "order_by": "created_at", "sort": "asc"}
+        else:
+            path = f"{self._path}/repository/commits/{quote(sha, safe='')}/merge_requests"
+        return [await self._pull(each) for each in await self._api.pages(path, query)]
+
+    async def open_pull(self, new: NewPull) -> PullRequest:
+        """Open a merge request; reviewers that GitLab does not know are left out."""
+        body: dict[str, Any] = {
+            "source_branch": new.head,
+            "target_branch": new.base,
+            "title": f"Draft: {new.title}" if new.draft else new.title,
+            "description": cut(new.body, _MOST_NOTE),
+        }
+        if new.labels:
+            body["labels"] = ",".join(new.labels)
+        people = [await self._user_id(each) for each in new.reviewers if "/" not in each]
+        if known := [each for each in people if each is not None]:
+            body["reviewer_ids"] = known
+        return await self._pull(await self._api.send("POST", f"{self._path}/merge_requests", body))
+
+    async def close_pull(self, number: int) -> None:
+        """Close a merge request."""
+        path = f"{self._path}/merge_requests/{number}"
+        await self._api.send("PUT", path, {"state_event": "close"})
+
+    def pull_ref(self, number: int) -> str:
+        """Return the ref of a merge request's head."""
+        return f"refs/merge-requests/{number}/head"
+
+    async def approvals(self, number: int) -> list[Approval]:
+        """Return who approves. GitLab keeps no commit with an approval: it is of the head, unless
+        the project is set to drop approvals when something is pushed, which is its default.
+        """
+        path = f"{self._path}/merge_requests/{number}"
+        head = (await self._api.get(path)).get("sha") or ""
+        found = await self._api.get(f"{path}/approvals")
+        return [Approval(each["user"]["username"], head) for each in found.get("approved_by", ())]
+
+    async def permission(self, user: str) -> Permission:
+        """Return what somebody may do, also as a member of a group."""
+        number = await self._user_id(user)
+        if number is None:
+            return "none"
+        try:
+            member = await self._api.get(f"{self._path}/members/all/{number}")
+        except NotFound:
+            return "none"
+        level = int(member.get("access_level", 0))
+        if member.get("state", "active") != "active" or level < _GUEST:
+            return "none"
+        return "admin" if level >= _MAINTAINER else "write" if level >= _DEVELOPER else "read"
+
+    async def _user_id(self, user: str) -> int | None:
+        for found in await self._api.get("/users", {"username": user}):
+            if found["username"].casefold() == user.casefold():
+                return int(found["id"])
+        return None
+
+    async def _pull(self, data: dict[str, Any]) -> PullRequest:
+        state = _PULL_STATES.get(data["state"], "closed")
+        return PullRequest(
+            number=int(data["iid"]),
+            title=data["title"],
+            author=(data.get("author") or {}).get("username", ""),
+            state=state,
+            draft=bool(data.get("draft")),
+            head_sha=data.get("sha") or "",
+            head_ref=data["source_branch"],
+            head_repo=await self._name(data.get("source_project_id"), data["target_project_id"]),
+            base_sha=(data.get("diff_refs") or {}).get("base_sha") or "",
+            base_ref=data["target_branch"],
+            base_repo=self.repository,
+            url=data.get("web_url", ""),
+            merged_sha=_merged(data) if state == "merged" else None,
+            labels=tuple(data.get("labels", ())),
+            body=data.get("description") or "",
+        )
+
+    async def _name(self, project: int | None, own: int) -> str:
+        """Return the path of a project, "" for one that is gone or hidden."""
+        if project == own:
+            return self.repository
+        if project is None:
+            return ""
+        if project not in self._names:
+            try:
+                found = await self._api.get(f"/projects/{project}")
+            except NotFound:
+                return ""
+            self._names[project] = str(found["path_with_namespace"])
+        return self._names[project]
+
+    # -- notes -----------------------------------------------------------------------------------
+
+    async def comments(self, number: int) -> list[Comment]:
+        """Return the notes that people wrote, oldest first."""
+        query: dict[str, str | int] = {"sort": "asc", "order_by": "created_at", "per_page": _PAGE}
+        return [
+            Comment(str(each["id"]), (each.get("author") or {}).get("username", ""), each["body"])
+            for each in await self._api.pages(self._notes(number), query)
+            if not each.get("system")
+        ]
+
+    async def comment(self, number: int, body: str) -> str:
+        """Write a note; return its id."""
+        note = {"body": cut(body, _MOST_NOTE)}
+        return str((await self._api.send("POST", self._notes(number), note))["id"])
+
+    async def edit_comment(self, number: int, comment_id: str, body: str) -> None:
+        """Replace a note."""
+        path = f"{self._notes(number)}/{quote(comment_id, safe='')}"
+        await self._api.send("PUT", path, {"body": cut(body, _MOST_NOTE)})
+
+    async def acknowledge(self, number: int, comment_id: str) -> None:
+        """React with eyes."""
+        path = f"{self._notes(number)}/{quote(comment_id, safe='')}/award_emoji"
+        await self._api.send("POST", path, {"name": "eyes"})
+
+    def _notes(self, number: int) -> str:
+        return f"{self._path}/merge_requests/{number}/notes"
+
+    # -- what is told of commits -----------------------------------------------------------------
+
+    async def publish(self, check: Check) -> str:
+        """Tell of a commit by a commit status; the same state again is no error."""
+        status = {
+            "state": _STATES[check.state],
+            "name": check.context,
+            "description": cut(check.title, _MOST_DESCRIPTION),
+        }
+        if check.url:
+            status["target_url"] = check.url
+        try:
+            path = f"{self._path}/statuses/{quote(check.sha, safe='')}"
+            await self._api.send("POST", path, status)
+        except Invalid as error:
+            if "Cannot transition status" not in error.message:
+                raise
+        return ""
+
+    async def deploy(
+        self, sha: str, environment: str, state: DeploymentState, description: str, url: str = ""
+    ) -> None:
+        """Tell of a deployment; GitLab takes no description."""
+        del description, url
+        path = f"{self._path}/deployments"
+        query: dict[str, str | int] = {
+            "environment": environment,
+            "order_by": "id",
+            "sort": "desc",
+            "per_page": _PAGE,
+        }
+        there = [each for each in await self._api.get(path, query) if each["sha"] == sha]
+        if there:
+            await self._api.send("PUT", f"{path}/{there[0]['id']}", {"status": _DEPLOYED[state]})
+            return
+        body = {
+            "environment": environment,
+            "sha": sha,
+            "ref": self._ref,
+            "tag": False,
+            "status": _DEPLOYED[state],
+        }
+        await self._api.send("POST", path, body)
+
+    # -- webhooks --------------------------------------------------------------------------------
+
+    async def hook(self, url: str) -> Hook | None:
+        """Return the webhook that calls `url`."""
+        for each in await self._api.pages(f"{self._path}/hooks", {"per_page": _PAGE}):
+            if each["url"] == url:
+                events = frozenset(name for name in _HOOK_EVENTS if each.get(name))
+                disabled = each.get("alert_status", "executable") != "executable"
+                return Hook(str(each["id"]), events, active=not disabled)
+        return None
+
+    async def failed_deliveries(self, hook: Hook, since: str) -> list[HookDelivery]:
+        """Return deliveries that failed and were not repeated well, oldest first."""
+        path = f"{self._path}/hooks/{quote(hook.id, safe='')}/events"
+        found = [_delivery(each) for each in await self._api.pages(path, {"per_page": _PAGE})]
+        recent = [each for each in found if each.delivered_at >= since]
+        good = {each.guid for each in recent if each.ok}
+        last = {each.guid: each for each in reversed(recent) if each.guid not in good}
+        return list(last.values())
+
+    async def redeliver(self, hook: Hook, delivery: HookDelivery) -> None:
+        """Ask for a delivery again."""
+        events = f"{self._path}/hooks/{quote(hook.id, safe='')}/events"
+        await self._api.send("POST", f"{events}/{quote(delivery.id, safe='')}/resend")
+
+
+def _merged(data: dict[str, Any]) -> str | None:
+    found = data.get("merge_commit_sha") or data.get("squash_commit_sha") or data.get("sha")
+    return str(found) if found else None
+
+
+def _delivery(data: dict[str, Any]) -> HookDelivery:
+    headers = {name.lower(): each for name, each in (data.get("request_headers") or {}).items()}
+    status = str(data.get("response_status") or "")
+    return HookDelivery(
+        str(data["id"]),
+        headers.get("idempotency-key") or headers.get("x-gitlab-event-uuid") or str(data["id"]),
+        data.get("trigger", ""),
+        status.startswith("2"),
+        data.get("created_at", ""),
+    )
