@@ -64,6 +64,7 @@ from app.runners.choice import NodeRunners
 from app.runners.jq import JqChildren
 from app.storage import LocalStorage
 from app.storage.key_file import key_of
+from app.sync.changesets.planned import plans_of
 from app.sync.overlays import Overlays, Stored
 from app.sync.planning.planner import Planner
 from app.sync.review.facts import NodeFacts
@@ -251,6 +252,7 @@ class Node:
             zone=get_localzone(),
             tell=NodeFacts(ImpactStore(self.database), self.clock),
         )
+        self.sync.shared.telling.plan = plans_of(self.plans)
 
     def _trigger(self, previews: Previews, engine: Parts) -> None:
         parts = TriggerParts(

@@ -14,6 +14,7 @@ from app.flows.typenames import Types
 from app.ports import Clock, Forge
 from app.sync.changesets.following import Progress
 from app.sync.changesets.proposing import Proposer
+from app.sync.changesets.telling import Telling
 from app.sync.contents import Contents
 from app.sync.files import SourceFiles
 from app.sync.follower import Follower
@@ -45,6 +46,7 @@ class Shared:
     forge_of: ForgeOf
     claims: Claims = field(default_factory=Claims)
     vault: Vault = field(default_factory=lambda: Vault(None))
+    telling: Telling = field(default_factory=Telling)
 
 
 class SourceWorker:
@@ -77,7 +79,7 @@ class SourceWorker:
         )
         self.follower = Follower(source, self.parts)
         self.publisher = Publisher(self.parts, partial(self.follower.synced))
-        self.proposer = Proposer(self.parts, self.publisher, shared.audit)
+        self.proposer = Proposer(self.parts, self.publisher, shared.audit, shared.telling)
         self.publisher.proposes = self.proposer.propose
         self.progress = Progress(self.parts, self.publisher, self.proposer)
         self.writes = Writes(self.parts, self.publisher)

@@ -191,7 +191,9 @@ async def test_reverts(api: Client, scratch: Scratch, forge: MemoryForge) -> Non
     protect(scratch)
     waits = await api("POST", where, 202, json={"commits": [scratch.tip()], "mode": "push"})
     assert waits["branch"].startswith("headwater/revert/")
-    assert waits["pullRequest"]["number"] in forge.pull_requests
+    pull = forge.pull_requests[waits["pullRequest"]["number"]]
+    assert "What it changes" in pull.body
+    assert "1 changed" in pull.body
     await api("POST", where, 422, json={"commits": []})
     await api("POST", where, 404, json={"commits": ["0" * 40]})
     await api("POST", "/api/v1/sources/other/revert", 404, json={"commits": [bad]})

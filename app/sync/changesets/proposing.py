@@ -18,6 +18,7 @@ from app.ports import Forge, NewPull, PullRequest
 from app.sync.changesets.bodies import body
 from app.sync.changesets.model import Wish
 from app.sync.changesets.names import edit_branch, other_branch
+from app.sync.changesets.telling import Telling
 from app.sync.origin import Origin
 from app.sync.passes import Parts
 from app.sync.publishing import Publisher
@@ -30,11 +31,14 @@ _LONGEST_TITLE = 200
 class Proposer:
     """Proposes changes of one source."""
 
-    def __init__(self, parts: Parts, publisher: Publisher, audit: AuditStore) -> None:
+    def __init__(
+        self, parts: Parts, publisher: Publisher, audit: AuditStore, telling: Telling
+    ) -> None:
         """Propose to the repository (and forge) of `parts`."""
         self._parts = parts
         self._publisher = publisher
         self._audit = audit
+        self._telling = telling
         self._store = parts.sources.changesets
         self.turn = asyncio.Lock()
         """Held while a changeset is moved on: requests, hints and sweeps meet here."""
@@ -123,11 +127,12 @@ class Proposer:
         """Open the pull request, or find the one that was opened before a crash."""
         origin = await self._publisher.opened()
         reviewers = await asyncio.to_thread(_reviewers, origin, changeset)
+        plan = await self._telling.of(changeset)
         new = NewPull(
             head=changeset.branch or "",
             base=origin.ref,
             title=changeset.title,
-            body=body([changeset.description], changeset.id, changeset.owner),
+            body=body([changeset.description, plan], changeset.id, changeset.owner),
             reviewers=reviewers,
         )
         try:
