@@ -1,9 +1,11 @@
 """CODEOWNERS: who must look at a change of which paths, in the language of GitHub and GitLab.
 
 Patterns are gitignore's, without negation; the last line that matches a path counts, and a line
-without owners takes earlier ones away. Addresses of people are not used: forges want names.
+without owners takes earlier ones away, unless the section of GitLab (`[Docs] @team`) that it stands
+in names some. Who reviews is asked by name: addresses of people are told, but not asked.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 from app.git.ignore import Ignored
@@ -13,6 +15,7 @@ from app.git.trees import blob_of
 PLACES = (".github/CODEOWNERS", ".gitlab/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 """Where forges look for the file, the first one counts."""
 
+_SECTION = re.compile(r"\^?\[[^\]]+\](?:\[\d+\])?(?P<owners>(?:\s+\S+)*)\s*\Z")
 _LARGEST = 3 * 1024**2
 _TOO_MANY = 2_000
 _MOST = 15
@@ -22,17 +25,37 @@ _MOST = 15
 class Owners:
     """The owners of paths."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str = "") -> None:
         """Read the rules, at most 2,000; a line that is none matches nothing."""
-        lines = text.removeprefix("\ufeff").splitlines()[:_TOO_MANY]
-        self._rules = [rule for line in lines if (rule := _rule(line)) is not None]
+        self._rules: list[tuple[str, Ignored, tuple[str, ...]]] = []
+        inherited: tuple[str, ...] = ()
+        for line in text.removeprefix("\ufeff").splitlines()[:_TOO_MANY]:
+            section = _SECTION.match(line.split(" #", 1)[0].strip())
+            if section is not None:
+                inherited = tuple(section["owners"].split())
+            elif (rule := _rule(line)) is not None:
+                pattern, matches, owners = rule
+                self._rules.append((pattern, matches, owners or inherited))
+
+    def written(self, path: str) -> tuple[str, ...]:
+        """Return the owners of a path as the file has them: `@user`, `@org/team`, an address."""
+        for pattern, matches, owners in reversed(self._rules):
+            if matches(path) and _is_as_deep(pattern, path):
+                return owners
+        return ()
 
     def of(self, path: str) -> tuple[str, ...]:
         """Return the owners of a path without their `@`: users, and `org/team`."""
-        for pattern, matches, names in reversed(self._rules):
-            if matches(path) and _is_as_deep(pattern, path):
-                return names
-        return ()
+        owners = self.written(path)
+        return tuple(name[1:] for name in owners if name.startswith("@") and len(name) > 1)
+
+    def by_owner(self, paths: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Return each owner of some paths, as written -> these paths, both in order."""
+        found: dict[str, list[str]] = {}
+        for path in sorted(set(paths)):
+            for owner in self.written(path):
+                found.setdefault(owner, []).append(path)
+        return {owner: tuple(found[owner]) for owner in sorted(found)}
 
     def of_all(self, paths: Iterable[str], *, but: str = "") -> tuple[str, ...]:
         """Return whom to ask about several paths, at most fifteen, without one person."""
@@ -57,8 +80,7 @@ def _rule(line: str) -> tuple[str, Ignored, tuple[str, ...]] | None:
         return None
     pattern, *owners = text.split()
     pattern = pattern.replace("\0", " ")
-    names = [name[1:] for name in owners if name.startswith("@") and len(name) > 1]
-    return pattern, Ignored(pattern), tuple(names)
+    return pattern, Ignored(pattern), tuple(owners)
 
 
 def _is_as_deep(pattern: str, path: str) -> bool:

@@ -118,7 +118,7 @@ def test_a_root_that_is_not_there(scratch: Scratch) -> None:
         layout = Layout("native", "flows")
         tree = TreeView.of_commit(clone.launcher, clone.objects, commit, layout, Memory(TYPES))
         assert make_change_plan(None, tree).is_empty
-        assert tree.owners.of("x") == ("@all",)
+        assert tree.owners.written("x") == ("@all",)
 
 
 def test_trees_over_trees() -> None:

@@ -57,7 +57,7 @@ def plan_markdown(
 
 
 def summary(plan: ChangePlan) -> str:
-    """Return one line: `Flows: 3 added, 1 changed; 2 errors, 1 warning.`"""
+    """Return one line, as `Flows: 3 added, 1 changed; 2 errors, 1 warning.` is."""
     parts = [f"{count} {kind}" for kind, count in plan.counts.items()]
     others = sum(
         bool(each.variables or each.secrets or each.files or each.settings or each.tests)

@@ -9,7 +9,7 @@ from app.flows.interfaces import Break, breaking_changes
 from app.flows.parse import Parsed
 from app.flows.references import NONE, Call, References
 from app.flows.triggers import Trigger
-from app.git.owners import Owners
+from app.git.codeowners import Owners
 from app.git.survey import shown
 from app.sync.planning.changes import Broken, Dates, FlowChange, FlowKind, TriggerChange
 from app.sync.planning.dates import Times
@@ -71,7 +71,7 @@ def _named(pair: Pair, owners: Owners) -> FlowChange:
         carries=pair.carries,
         blob=new.oid if new else "",
         old_blob=old.oid if old else "",
-        approvers=owners.of(file.path),
+        approvers=owners.written(file.path),
     )
 
 

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from app.flows.flow import Flow
 from app.flows.problems import Problem
-from app.flows.secret_files import read_secret_file
 from app.flows.unit_test_documents import parse_suite
-from app.flows.yaml import YamlError, decode, load
 from app.git.layout import Kind
 from app.git.survey import Located, lfs_finding, shown
+from app.sync.documents import judged
 from app.sync.findings import Found, of_layout, of_problem
 from app.sync.planning.tree import FlowFile, FlowKey, TreeView
 
@@ -25,27 +24,14 @@ def other_findings(
     if place.kind not in _DOCUMENTS:
         return []
     source = view.content(located.entry)
+    if place.kind is not Kind.TEST:
+        return list(judged(place, source, view.layout))
     pointer = lfs_finding(place, source)
     if pointer is not None:
         return [of_layout(pointer, view.layout)]
-    if place.kind in (Kind.SECRETS, Kind.PREVIEW_SECRETS):
-        problems = read_secret_file(source).problems
-    elif place.kind is Kind.TEST:
-        problems = _of_suite(view, located, source, flows)
-    else:
-        problems = _of_map(source)
     key = (place.tenant, place.namespace, "")
+    problems = _of_suite(view, located, source, flows)
     return [of_problem(each, place.path, key) for each in problems]
-
-
-def _of_map(source: bytes) -> tuple[Problem, ...]:
-    try:
-        document = load(decode(source))
-    except YamlError as error:
-        return (Problem(error.problem, "error", "", error.line, error.column, error.message),)
-    if document.value is None or isinstance(document.value, dict):
-        return ()
-    return (Problem("SCHEMA", "error", "", 1, 1, "The document is not a map"),)
 
 
 def _of_suite(

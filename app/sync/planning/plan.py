@@ -119,6 +119,6 @@ def make_change_plan(
         head.label,
         tuple(namespaces_of(compared, base, head, times)),
         tuple(judge(base, head, compared)),
-        (base or head).owners.of_all(compared.surroundings.changed_paths),
+        (base or head).owners.by_owner(compared.surroundings.changed_paths),
         tuple(sorted(compared.new_types)),
     )

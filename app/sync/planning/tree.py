@@ -6,11 +6,11 @@ from typing import NamedTuple, Self
 
 from app.flows.parse import Parsed, parse_flow
 from app.flows.references import NONE, References
+from app.git.codeowners import PLACES, Owners
 from app.git.ignore import Ignored
 from app.git.layout import Kind, Layout, Place
 from app.git.manifest import MANIFEST, Manifest, read_manifest
 from app.git.objects import ObjectReader
-from app.git.owners import PLACES, Owners
 from app.git.process import Launcher
 from app.git.survey import SizeLimits, Survey, shown, survey
 from app.git.trees import Entry
@@ -184,7 +184,8 @@ class TreeView:
     @cached_property
     def owners(self) -> Owners:
         """Who answers for which path, by the first CODEOWNERS of the repository."""
-        for path in PLACES:
+        root = self.layout.root
+        for path in (*PLACES, *([f"{root}/CODEOWNERS"] if root else ())):
             data = self.files.read_at(path)
             if data is not None:
                 return Owners(data.decode("utf-8", "replace"))

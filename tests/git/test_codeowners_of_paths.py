@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.git.owners import Owners
+from app.git.codeowners import Owners
 
 TEXT = r"""
 # who owns what
@@ -26,6 +26,7 @@ tests/
         ("docs/x/y.sql", ("@writers",)),
         ("other/docs/x.yaml", ("@all",)),
         ("apps/one.txt", ("@apps",)),
+        ("apps/deep/one.txt", ("@all",)),
         ("only this", ("@space",)),
         ("free/x", ()),
         ("negated", ("@all",)),
@@ -33,10 +34,10 @@ tests/
     ],
 )
 def test_the_last_match_counts(path: str, owners: tuple[str, ...]) -> None:
-    assert Owners(TEXT).of(path) == owners
+    assert Owners(TEXT).written(path) == owners
 
 
 def test_owners_of_many_paths() -> None:
-    found = Owners("* @b\nx @a @b\n").of_all(["y", "x", "x"])
+    found = Owners("* @b\nx @a @b\n").by_owner(["y", "x", "x"])
     assert found == {"@a": ("x",), "@b": ("x", "y")}
-    assert Owners().of_all(["x"]) == {}
+    assert Owners().by_owner(["x"]) == {}

@@ -1,0 +1,55 @@
+"""What is wrong with the files beside the flows: secrets, variables, settings of namespaces."""
+
+from collections.abc import Collection, Iterable, Iterator
+
+from app.flows.problems import Problem
+from app.flows.secret_files import read_secret_file
+from app.flows.yaml import YamlError, decode, load
+from app.git.layout import Kind, Layout, Place
+from app.git.objects import ObjectReader
+from app.git.survey import Survey, lfs_finding
+from app.sync.findings import Found, NamespaceKey, of_layout, of_problem
+
+_SECRETS = (Kind.SECRETS, Kind.PREVIEW_SECRETS)
+_DOCUMENTS = (*_SECRETS, Kind.VARIABLES, Kind.NAMESPACE)
+
+
+def document_findings(
+    survey: Survey, changed: Collection[NamespaceKey], objects: ObjectReader, layout: Layout
+) -> list[Found]:
+    """Return what is wrong with the documents of changed namespaces (blocking).
+
+    A secret that is not encrypted is an error: its namespace does not move, and the message says
+    where it stands, never what it is.
+    """
+    places: dict[str, list[Place]] = {}
+    for place, entry in survey.of(*_DOCUMENTS):
+        if (place.tenant, place.namespace) in changed:
+            places.setdefault(entry.oid, []).append(place)
+    return [
+        found
+        for oid, source in objects.read_many(places)
+        for place in places[oid]
+        for found in judged(place, source, layout)
+    ]
+
+
+def judged(place: Place, source: bytes, layout: Layout) -> Iterator[Found]:
+    """Yield what is wrong with one document."""
+    pointer = lfs_finding(place, source)
+    if pointer is not None:
+        yield of_layout(pointer, layout)
+        return
+    problems = read_secret_file(source).problems if place.kind in _SECRETS else _of_map(source)
+    key = (place.tenant, place.namespace, "")
+    yield from (of_problem(each, place.path, key) for each in problems)
+
+
+def _of_map(source: bytes) -> Iterable[Problem]:
+    try:
+        value = load(decode(source)).value
+    except YamlError as error:
+        return [Problem(error.problem, "error", "", error.line, error.column, error.message)]
+    if value is None or isinstance(value, dict):
+        return ()
+    return [Problem("SCHEMA", "error", "", 1, 1, "The document is not a map")]
