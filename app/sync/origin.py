@@ -27,6 +27,7 @@ from app.git.trees import blob_of
 from app.git.worktree import WorkingFolder
 from app.git.writer import Writer
 from app.sync.folder import write_files
+from app.sync.lending import Lender
 from app.sync.ownership import Refusal
 from app.sync.selecting import missing, select
 from app.sync.specs import check_address, with_credentials
@@ -107,8 +108,16 @@ def layout_of(spec: SourceSettings) -> Layout:
 class Origin:
     """The repository of a source, opened."""
 
-    def __init__(self, spec: SourceSettings, home: Home, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        spec: SourceSettings,
+        home: Home,
+        clock: Callable[[], int],
+        lend: Lender = lambda: None,
+    ) -> None:
         """Open or make the copy on disk; `clock` gives µs since the epoch.
+
+        `lend` gives the forge's token of the moment, for a remote that has no credentials set.
 
         Raises:
             GitError: when a remote that is new here does not answer.
@@ -125,7 +134,7 @@ class Origin:
         self.mirror = Mirror(
             self.site.mirror,
             self.site.location,
-            credentials=lambda: _credentials(known),
+            credentials=lambda: _credentials(known) or _lent(self.site.location, lend),
             ssh_key=_ssh_key(known),
             push=Access(_push_credentials(known), _push_key(known)),
             limits=Limits(network_seconds=spec.fetch_timeout_seconds),
@@ -271,6 +280,11 @@ def _credentials(spec: SourceSettings) -> Credentials | None:
     if spec.token is None:
         return None
     return Credentials(spec.token.get_secret_value(), spec.username or "x-access-token")
+
+
+def _lent(location: Location, lend: Lender) -> Credentials | None:
+    """Return what a forge lends; only a remote that takes tokens is shown one."""
+    return lend() if location.kind in ("https", "http") else None
 
 
 def _push_credentials(spec: SourceSettings) -> Credentials | None:

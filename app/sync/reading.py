@@ -9,6 +9,7 @@ from app.git.trees import Entry, tree_of
 from app.sync.claiming import claim
 from app.sync.drawing import Drawing
 from app.sync.findings import Found, of_layout, of_rival
+from app.sync.lending import lender_of
 from app.sync.loading import load_tip
 from app.sync.mending import mend
 from app.sync.origin import Origin
@@ -28,7 +29,9 @@ async def resolve(parts: Parts, now: Pass) -> None:
         now.tip = now.source.last_attempted
         raise Settled("NOOP", "the source is suspended; resume it to go on")
     if parts.origin is None:
-        parts.origin = await asyncio.to_thread(Origin, parts.spec, parts.home, parts.clock.now)
+        lend = lender_of(parts.forge)
+        spec, now_of = parts.spec, parts.clock.now
+        parts.origin = await asyncio.to_thread(Origin, spec, parts.home, now_of, lend)
     if parts.damaged:
         await mend(parts)
     seen = await asyncio.to_thread(parts.origin.look)
