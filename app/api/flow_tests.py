@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Body, Depends, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,11 +15,7 @@ from app.api.documents import answers_with, problems_of, yaml_body
 from app.api.flow_test_documents import (
     SuiteDocument,
     SuitePage,
-    SuiteRunDocument,
-    SuiteRunPage,
-    SuiteRunsDocument,
     SuiteVerdictDocument,
-    run_json,
     suite_document,
     verdict_json,
 )
@@ -28,8 +24,7 @@ from app.api.query import Page, Size, Sort, known_keys
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.validation import text_of
-from app.db.suite_runs import SORTABLE, RunQuery
-from app.errors import BadRequest, Invalid, NotFound
+from app.errors import BadRequest, NotFound
 from app.flows.edits import with_disabled
 from app.flows.unit_test_documents import parse_suite
 from app.sync.testing.suite_files import SuiteFile
@@ -67,35 +62,6 @@ class SuiteNames(BaseModel):
     ids: Annotated[list[SuiteName], Field(min_length=1, max_length=1_000)]
 
 
-class LastWish(BaseModel):
-    """Of which tests the last results are wanted; without any: of all."""
-
-    model_config = ConfigDict(populate_by_name=True)
-
-    suites: Annotated[list[SuiteName] | None, Field(alias="testSuiteIds", max_length=1_000)] = None
-
-
-class RunWish(BaseModel):
-    """Which cases to run; without any: all."""
-
-    model_config = ConfigDict(populate_by_name=True)
-
-    cases: Annotated[list[str] | None, Field(alias="testCases", max_length=1_000)] = None
-
-
-class QueryWish(BaseModel):
-    """Which tests to run."""
-
-    model_config = ConfigDict(populate_by_name=True)
-
-    namespace: Annotated[str | None, Field(pattern=NAMESPACE_RULE)] = None
-    flow_id: Annotated[str | None, Field(alias="flowId", pattern=FLOW_RULE)] = None
-    below: Annotated[bool, Field(alias="includeChildNamespaces")] = True
-
-
-# -- lists ------------------------------------------------------------------------------------
-
-
 @router.get("/search", summary="Tests", responses=answers_with(SuitePage))
 async def search(
     tenant: Tenant,
@@ -123,111 +89,6 @@ def _ordered(found: list[SuiteFile], sort: Sequence[str]) -> list[SuiteFile]:
             raise BadRequest(message)
         found = sorted(found, key=lambda x: getattr(x, name), reverse=direction == "desc")
     return found
-
-
-# -- results ----------------------------------------------------------------------------------
-
-
-@router.get("/results/search", summary="Results of tests", responses=answers_with(SuiteRunPage))
-async def results(
-    tenant: Tenant,
-    node: Node,
-    number: Page = 1,
-    size: Size = 10,
-    sort: Sort = [],  # noqa: B006 - FastAPI copies it
-    suite_id: Annotated[str | None, Query(alias="testSuiteId", max_length=200)] = None,
-    namespace: InNamespace = None,
-    flow_id: OfFlow = None,
-) -> Response:
-    """List what became of tests, newest first; the last 100 runs of each are kept."""
-    query = RunQuery(tenant, namespace, suite_id, flow_id, _sorted_by(sort))
-    offset = (number - 1) * size
-    found, total = await node.suites.runs.find(query, offset=offset, limit=size)
-    return page([run_json(each) for each in found], total)
-
-
-def _sorted_by(sort: Sequence[str]) -> list[tuple[str, bool]]:
-    order = []
-    for each in sort:
-        name, _, direction = each.partition(":")
-        if name not in SORTABLE or direction not in ("", "asc", "desc"):
-            message = f"sort: {each!r} is not possible; known are {', '.join(SORTABLE)}"
-            raise BadRequest(message)
-        order.append((name, direction == "desc"))
-    return order
-
-
-@router.post(
-    "/results/search/last", summary="Last results", responses=answers_with(SuiteRunsDocument)
-)
-async def last_results(tenant: Tenant, node: Node, wish: LastWish | None = None) -> Response:
-    """Answer with the newest result of each of some tests."""
-    asked = wish.suites if wish else None
-    if asked is None:
-        files = await node.suites.files.all(tenant)
-        names = [(each.namespace, each.id) for each in files]
-    else:
-        names = [(each.namespace, each.id) for each in asked]
-    found = await node.suites.runs.last(tenant, names)
-    return Json({"results": [run_json(each) for each in found]})
-
-
-@router.get("/results/{run_id}", summary="A result", responses=answers_with(SuiteRunDocument))
-async def result(tenant: Tenant, run_id: RunId, node: Node) -> Response:
-    """Answer with what became of tests in one run."""
-    found = await node.suites.runs.get(tenant, run_id)
-    if found is None:
-        message = f"there is no result {run_id}"
-        raise NotFound(message)
-    return Json(run_json(found))
-
-
-# -- running ----------------------------------------------------------------------------------
-
-
-@router.post("/run", summary="Run several tests")
-async def run_several(tenant: Tenant, wish: QueryWish, node: Node) -> Response:
-    """Run the tests of a namespace or of a flow, in memory; answer with all results."""
-    found = await node.suites.files.all(tenant)
-    found = node.suites.wanted(found, wish.namespace, wish.flow_id, below=wish.below)
-    ran = [run_json(await node.suites.run(each)) for each in found]
-    asked = wish.model_dump(by_alias=True, exclude_none=True)
-    body = {
-        "requestMade": asked,
-        "tenantId": tenant,
-        "numberOfTestSuitesToBeRun": len(found),
-        "numberOfTestCasesToBeRun": sum(len(each["results"]) for each in ran),
-        "results": ran,
-    }
-    return Json(body)
-
-
-@router.post(
-    "/{namespace}/{suite_id}/run", summary="Run tests", responses=answers_with(SuiteRunDocument)
-)
-async def run(
-    tenant: Tenant,
-    namespace: Namespace,
-    suite_id: SuiteId,
-    node: Node,
-    wish: RunWish | None = None,
-) -> Response:
-    """Run tests against what runs now, in memory: nothing reaches the network or the executions."""
-    file = await node.suites.files.get(tenant, namespace, suite_id)
-    cases = frozenset(wish.cases) if wish and wish.cases else None
-    if cases and file.parsed.suite:
-        _refuse_unknown(cases, file)
-    return Json(run_json(await node.suites.run(file, cases)))
-
-
-def _refuse_unknown(cases: frozenset[str], file: SuiteFile) -> None:
-    known = {each.id for each in file.parsed.suite.test_cases} if file.parsed.suite else set()
-    if unknown := sorted(cases - known):
-        message = f"testCases: the tests {file.id} have no case {unknown[0]!r:.200}"
-        raise Invalid(message)
-
-
-# -- validation and changes -------------------------------------------------------------------
 
 
 @router.post(
