@@ -93,7 +93,7 @@ async def _rewritten(parts: Parts, now: Pass, approved: set[str]) -> Hold | None
     why = f"history was rewritten, {(now.passed or '')[:12]} is no ancestor of it"
     if policy == "deny":
         return Hold(FORCE_PUSH, why, "put the old history back: on_force_push is deny")
-    return None if FORCE_PUSH in approved else Hold(FORCE_PUSH, why, _by_approval(now))
+    return None if FORCE_PUSH in approved else Hold(FORCE_PUSH, why, _by_approval(parts, now))
 
 
 async def _redacted(parts: Parts, now: Pass, _: set[str]) -> Hold | None:
@@ -116,7 +116,7 @@ async def _pruning(parts: Parts, now: Pass, approved: set[str]) -> Hold | None:
     why = refusal(now.plan, active=active, root_missing=now.root_missing)
     if why is None or await _is_made_here(parts, now):
         return None
-    return Hold(PRUNE_LIMIT, why, _by_approval(now))
+    return Hold(PRUNE_LIMIT, why, _by_approval(parts, now))
 
 
 async def _is_made_here(parts: Parts, now: Pass) -> bool:
@@ -129,6 +129,12 @@ async def _is_made_here(parts: Parts, now: Pass) -> bool:
         return True
     new = await asyncio.to_thread(first_parents, parts, now.passed, tip)
     return set(new) <= set(parts.approved)
+
+
+async def _is_edit(parts: Parts, now: Pass) -> bool:
+    """Return whether all that is new was written here: by the API, or into a working folder."""
+    folder = parts.repository.site.working_folder
+    return folder is not None or await _is_made_here(parts, now)
 
 
 def first_parents(parts: Parts, old: str | None, new: str) -> list[str]:
@@ -144,12 +150,13 @@ async def _window(parts: Parts, now: Pass, approved: set[str]) -> Hold | None:
     if not windows or now.plan is None or WINDOW in approved:
         return None
     at = parts.clock.now()
-    closed = _closed(windows, now, now.plan.activation, at)
+    by_hand = now.cause == "manual" or (now.cause == "write" and await _is_edit(parts, now))
+    closed = _closed(windows, now.plan.activation, at, by_hand=by_hand)
     if not closed:
         return None
     parts.opens_at = windows.opens(closed, at)
     why = next(iter(closed.values())).why
-    hold = Hold(WINDOW, f"closed by window {why}", _until(parts.opens_at, now))
+    hold = Hold(WINDOW, f"closed by window {why}", _until(parts, now))
     moving = {each[:2] for each in now.plan.activation.moved}
     if moving <= closed.keys() or now.source.atomic == "commit":
         return hold
@@ -160,25 +167,27 @@ async def _window(parts: Parts, now: Pass, approved: set[str]) -> Hold | None:
 
 
 def _closed(
-    windows: Windows, now: Pass, activation: Activation, at: int
+    windows: Windows, activation: Activation, at: int, *, by_hand: bool
 ) -> dict[NamespaceKey, Closed]:
     """Return the namespaces that would move and may not."""
     found: dict[NamespaceKey, Closed] = {}
     for each in activation.moved:
         key = each.tenant, each.namespace
         why = windows.closed(key, at)
-        if why is not None and not (why.by_hand and now.cause == "manual"):
+        if why is not None and not (why.by_hand and by_hand):
             found[key] = why
     return found
 
 
-def _until(opens_at: int | None, now: Pass) -> str:
-    if opens_at is None:
-        return _by_approval(now)
-    return f"it passes when the window lets it; {_by_approval(now)}"
+def _until(parts: Parts, now: Pass) -> str:
+    if parts.opens_at is None:
+        return _by_approval(parts, now)
+    return f"it passes when the window lets it; {_by_approval(parts, now)}"
 
 
-def _by_approval(now: Pass) -> str:
+def _by_approval(parts: Parts, now: Pass) -> str:
+    if parts.is_dry:
+        return "somebody has to approve it"
     return f"`headwater git approve {now.id}` lets it pass"
 
 

@@ -18,6 +18,7 @@ from app.git.survey import shown
 from app.git.writer import Writer
 from app.sync.changesets.landing import land
 from app.sync.changesets.model import Build, Proposed, Wish
+from app.sync.freezing import refuse_waiting
 from app.sync.model import Actor
 from app.sync.origin import Origin, locate
 from app.sync.passes import Parts
@@ -111,13 +112,15 @@ class Publisher:
         When the edits change nothing the tip is returned.
 
         Raises:
-            Conflict: when other files keep a namespace back, or the repository takes no write.
+            Conflict: when something keeps a namespace back (other files, a held commit, a closed
+                window), or the repository takes no write.
             Unavailable: when the commit was made, but the sync after it failed.
             Proposed: when the source takes changes by pull request only: it is open now.
         """
         origin = await self.opened()
         if self.mode == "pr":
             return await self._proposed(edits)
+        refuse_waiting(self._parts, edits.places)
         await self._refuse_blocked(edits)
 
         def make(tip: str | None) -> Draft:

@@ -30,25 +30,31 @@ async def judge(parts: Parts, now: Pass) -> None:
     """Keep what the ref has left behind, before anything else is written, and note the move."""
     origin, tip = parts.repository, now.tip or ""
     now.passed = passed(now.source.last_passed, parts.spec.ref, now.source.last_applied)
-    if now.source.last_seen == tip and now.passed in (tip, None):
+    if origin.site.location.is_own or (now.source.last_seen == tip and now.passed in (tip, None)):
         return
-    old = now.passed
-    is_bound = not origin.site.location.is_own and parts.spec.ref_kind[0] not in _MOVABLE
-    kept = None
-    if is_bound and old is not None:
+    old, kept = now.passed, None
+    if old is not None and parts.spec.ref_kind[0] not in _MOVABLE:
         now.rewritten = not await asyncio.to_thread(_contains, origin.mirror, old, tip)
     if now.rewritten and old is not None:
-        kept = await asyncio.to_thread(
-            keep_forced, origin.mirror, origin.ref, old, parts.clock.now()
-        )
-        where = f"is kept as {kept}" if kept else "is not here any more"
-        now.notes.append(f"history was rewritten: {old[:12]} was forced away and {where}")
+        kept = await _keep(parts, now, old)
     if now.source.last_seen != tip and not parts.is_dry:
+        at = parts.clock.now()
         await parts.sources.gates.note(
-            RefEvent(
-                now.source.id, parts.spec.ref, old, tip, parts.clock.now(), now.rewritten, kept
-            )
+            RefEvent(now.source.id, parts.spec.ref, old, tip, at, now.rewritten, kept)
         )
+
+
+async def _keep(parts: Parts, now: Pass, old: str) -> str | None:
+    """Hold on to what was forced away; return the private ref. A trial keeps nothing."""
+    origin, kept = parts.repository, None
+    if not parts.is_dry:
+        at = parts.clock.now()
+        kept = await asyncio.to_thread(keep_forced, origin.mirror, origin.ref, old, at)
+    where = f" and is kept as {kept}" if kept else ""
+    if not kept and not await asyncio.to_thread(origin.mirror.has, old):
+        where = " and is not here any more"
+    now.notes.append(f"history was rewritten: {old[:12]} was forced away{where}")
+    return kept
 
 
 def _contains(mirror: Mirror, old: str, new: str) -> bool:

@@ -120,6 +120,7 @@ async def _problems(look: _Look, commits: Sequence[str]) -> list[str]:
             lack = await _lacking(look, approver, sha)
             if lack is None:  # who approved a merge is asked once
                 look.known[sha] = Verdict(GOOD, verdict.signer)
+                look.parts.verdicts.stored.discard(sha)
                 continue
             why = f"{why} {lack}"
         by = f" ({verdict.signer})" if verdict.signer else ""
@@ -150,6 +151,7 @@ async def _recall(look: _Look) -> None:
     for sha, each in stored.items():
         # Whether one is a seal is not stored: those that say so are judged anew.
         look.known[sha] = Verdict(each.state, each.signer)
+        look.parts.verdicts.stored.add(sha)
     for sha in await asyncio.to_thread(seals, look.mirror, tip, []):
         look.known.pop(sha, None)
 
@@ -159,8 +161,14 @@ async def store_verdicts(parts: Parts, now: Pass) -> None:
     if not now.signatures:
         return
     known = parts.verdicts.of(now.signatures)
-    rows = {sha: StoredVerdict(each.state, each.signer) for sha, each in known.items()}
+    stored = parts.verdicts.stored
+    rows = {
+        sha: StoredVerdict(each.state, each.signer)
+        for sha, each in known.items()
+        if sha not in stored
+    }
     await parts.sources.signatures.save(now.source.id, rows, now.signatures)
+    stored.update(rows)
 
 
 async def is_judged_anew(parts: Parts, seen: str) -> bool:

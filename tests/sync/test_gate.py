@@ -188,3 +188,15 @@ async def test_flows_that_move_empty_no_tenant(rig: Rig, scratch: Scratch) -> No
         path("a", "sales"): flow("a"), path("b", "sales"): flow("b"),
     })  # fmt: skip
     assert (await polled(rig)).outcome == "SYNCED"
+
+
+async def test_edits_wait_for_the_word_on_what_is_held(start: Start, scratch: Scratch) -> None:
+    rig = await start(repo=str(scratch.path), edit_mode="push")
+    await twenty(rig, scratch)
+    tip = scratch.commit(without(15))
+    run = await polled(rig)
+    with pytest.raises(Conflict, match=tip[:12]):
+        await rig.sync.put_flow("main", "shop", "f19", flow("f19", "2").decode(), actor=ANN)
+    assert scratch.tip() == tip
+    await rig.sync.approvals.approve(run.id, ANN, "")
+    await rig.sync.put_flow("main", "shop", "f19", flow("f19", "2").decode(), actor=ANN)

@@ -7,7 +7,7 @@ import pytest
 
 from app.config.git import WindowSettings
 from app.db.records import SyncRun
-from app.errors import BadRequest
+from app.errors import BadRequest, Conflict
 from app.sync.windows import Windows
 from tests.git.scratch import Scratch
 from tests.sync.conftest import Start
@@ -217,3 +217,21 @@ async def test_a_window_that_cannot_be_read_stalls_the_source(
     run = (await rig.sync.runs())[0]
     assert (run.outcome, "InvalidSource" in run.reason) == ("FAILED", True)
     assert await rig.active() == {}
+
+
+async def test_edits_are_by_hand_and_refused_before_they_are_made(
+    start: Start, scratch: Scratch
+) -> None:
+    easy = window("deny", "* * * * *", "PT1H", namespaces=["shop"])
+    strict = window("deny", "* * * * *", "PT1H", namespaces=["sales"], manual=False)
+    tip = scratch.commit({"README.md": b"hello"})
+    rig = await start(repo=str(scratch.path), edit_mode="push", windows=[easy, strict])
+    with pytest.raises(Conflict, match="closed by window"):
+        await rig.sync.put_flow("main", "sales", "a", flow("a").decode(), actor=ANN)
+    assert scratch.tip() == tip
+    made = await rig.sync.put_flow("main", "shop", "a", flow("a").decode(), actor=ANN)
+    assert made.revision == 1
+    scratch.commit({path("b"): flow("b")})  # somebody else's, below our next edit
+    with pytest.raises(Conflict):
+        await rig.sync.put_flow("main", "shop", "a", flow("a", "2").decode(), actor=ANN)
+    assert list(await rig.active()) == ["main/shop/a"]
