@@ -14,7 +14,11 @@ from app.cli.printing import Table, clean, moment, progress, seconds, show
 app = App(name="execution", help="List, follow, repeat and end executions.")
 for _name, _command in COMMANDS.items():
     app.command(_command, name=_name)
-app.command("app.cli.tracing:of_execution", name="bisect")
+app.command(
+    "app.cli.tracing:of_execution",
+    name="bisect",
+    help="Tell which commit made an execution fail.",
+)
 
 Id = Annotated[str, Parameter(help="The execution; the beginning of its id is enough.")]
 Level = Annotated[

@@ -8,7 +8,7 @@ from app.cli.changesets import restore
 from app.cli.client import Client
 from app.cli.flow_files import COMMANDS
 from app.cli.following import follow
-from app.cli.options import DEFAULTS, Inputs, Namespace, Options, Reason, pairs
+from app.cli.options import DEFAULTS, Inputs, Namespace, Options, pairs
 from app.cli.outcome import FAILED, OK
 from app.cli.printing import Table, moment, progress, show
 from app.cli.redaction import redact
@@ -18,8 +18,17 @@ app.command(restore)
 for _name, _command in COMMANDS.items():
     app.command(_command, name=_name)
 app.command(redact)
-for _name in ("blame", "why", "bisect"):
-    app.command(f"app.cli.tracing:{_name}", name=_name)
+for _name, _help in (
+    ("blame", "Show by which commit each part of a flow says what it says."),
+    ("why", "Tell which commit broke a flow, as its executions say."),
+    ("bisect", "Find the commit that broke the tests of a flow, in few runs of them."),
+):
+    app.command(f"app.cli.tracing:{_name}", name=_name, help=_help)
+
+for _name in ("history", "status", "disable", "enable", "limit"):
+    app.command(f"app.cli.flow_story:{_name}", name=_name)
+for _name in ("rollback", "pin", "unpin"):
+    app.command(f"app.cli.pins:{_name}", name=_name)
 
 Name = Annotated[str, Parameter(help="The flow: NAMESPACE ID, or NAMESPACE.ID.")]
 Revision = Annotated[int | None, Parameter(help="The number of a revision.")]
@@ -128,37 +137,6 @@ def _made_by(execution: dict[str, Any]) -> str:
 
 
 @app.command
-def history(*name: Name, options: Options = DEFAULTS) -> None:
-    """List the revisions of a flow, newest first."""
-    with Client(options) as client:
-        namespace, flow_id = client.flow(name)
-        found = client.get(client.path("flows", namespace, flow_id, "revisions"))[::-1]
-        running = client.get(client.path("flows", namespace, flow_id), {"allowDeleted": True})
-    rows = [
-        (
-            "*" if each["revision"] == running["revision"] else "",
-            each["revision"],
-            each["commit"][:8],
-            _remark(each),
-            each["author"],
-            moment(each["updated"]),
-            each["subject"],
-        )
-        for each in found
-    ]
-    headings = ("", "REVISION", "COMMIT", "REMARK", "AUTHOR", "AT", "SUBJECT")
-    names = [str(each["revision"]) for each in found]
-    show(found, options.output, names=names, table=Table(headings, rows))
-
-
-def _remark(revision: dict[str, Any]) -> str:
-    """Return what is unusual about a revision."""
-    usual = ("active", "superseded")
-    kind = revision["kind"] if revision["kind"] != "commit" else ""
-    return kind or (revision["state"] if revision["state"] not in usual else "")
-
-
-@app.command
 def diff(
     *name: Name,
     old: Annotated[str | None, Parameter(name="--from", help="Revision or commit.")] = None,
@@ -175,56 +153,3 @@ def diff(
             old = old or (numbers[-2] if len(numbers) > 1 else numbers[-1])
         path = client.path("flows", namespace, flow_id, "diff")
         print(client.text(path, {"from": old, "to": new}), end="")
-
-
-@app.command
-def rollback(
-    *name: Name,
-    to: Annotated[
-        str | None, Parameter(help="Commit or revision; by default the last good.")
-    ] = None,
-    reason: Reason = "",
-    options: Options = DEFAULTS,
-) -> None:
-    """Let new executions run an earlier revision, at once. Git stays as it is."""
-    with Client(options) as client:
-        namespace, flow_id = client.flow(name)
-        path = client.path("flows", namespace, flow_id, "rollback")
-        pin = client.post(path, {"to": to, "reason": reason})
-    _show_pin(pin, f"{namespace}.{flow_id}", options)
-
-
-@app.command
-def pin(
-    *name: Name,
-    revision: Revision = None,
-    commit: Commit = None,
-    reason: Reason = "",
-    until: Annotated[str, Parameter(help="changed, manual, or a time.")] = "changed",
-    options: Options = DEFAULTS,
-) -> None:
-    """Hold a flow at a revision, whatever Git says."""
-    body = {"revision": revision, "commit": commit, "reason": reason, "until": until}
-    with Client(options) as client:
-        namespace, flow_id = client.flow(name)
-        made = client.post(client.path("flows", namespace, flow_id, "pin"), body)
-    _show_pin(made, f"{namespace}.{flow_id}", options)
-
-
-def _show_pin(pin: dict[str, Any], flow: str, options: Options) -> None:
-    facts = {
-        "flow": flow,
-        "runs": f"revision {pin['revision']} ({pin['commit'][:8]})",
-        "until": pin["until"],
-        "reason": pin.get("reason"),
-    }
-    show(pin, options.output, names=[flow], table=Table.of(facts))
-
-
-@app.command
-def unpin(*name: Name, options: Options = DEFAULTS) -> None:
-    """Let a flow run again what Git says."""
-    with Client(options) as client:
-        namespace, flow_id = client.flow(name)
-        client.ask("DELETE", client.path("flows", namespace, flow_id, "pin"))
-    progress(f"{namespace}.{flow_id} runs what Git says")
