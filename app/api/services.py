@@ -13,6 +13,7 @@ from app.db.flows import FlowStore
 from app.db.key_values import SqlKeyValues
 from app.db.logs import SqlLogs
 from app.db.metrics import SqlMetrics
+from app.db.sources import SourceStore
 from app.db.statistics import Statistics
 from app.db.triggers import TriggerStore
 from app.engine.commands import Commands
@@ -115,6 +116,11 @@ class Services(Protocol):
     @property
     def flow_tests(self) -> SuiteRunner:
         """Tests of flows, run in memory."""
+        ...
+
+    @property
+    def sources(self) -> SourceStore:
+        """What is known of sources, revisions and how things stand."""
         ...
 
     @property

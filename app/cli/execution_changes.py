@@ -12,7 +12,13 @@ from app.cli.outcome import FAILED, NOT_FOUND, OK, USAGE, CommandError
 from app.cli.printing import Table, clean, progress, show
 
 Id = Annotated[str, Parameter(help="The execution; the beginning of its id is enough.")]
-Revision = Annotated[int | None, Parameter(help="The revision to go on with.")]
+Revision = Annotated[
+    str | None,
+    Parameter(help="The revision to go on with: original, latest, its number, or a commit."),
+]
+AllowDeleted = Annotated[bool, Parameter(help="Also if the flow was deleted.", negative=())]
+_SHORTEST_COMMIT = 7
+"""Digits from which on a revision that is all digits is taken for a commit."""
 Wait = Annotated[bool, Parameter(help="Follow the execution until it has ended.")]
 TaskName = Annotated[
     str | None, Parameter(name=["--task", "--from"], help="A task, or the id of a task run.")
@@ -20,13 +26,19 @@ TaskName = Annotated[
 
 
 def restart(
-    execution_id: Id, *, revision: Revision = None, wait: Wait = True, options: Options = DEFAULTS
+    execution_id: Id,
+    *,
+    revision: Revision = None,
+    allow_deleted: AllowDeleted = False,
+    wait: Wait = True,
+    options: Options = DEFAULTS,
 ) -> int:
     """Let an execution go on from what failed; with a revision, as a new execution."""
     with Client(options) as client:
         wanted = client.execution_id(execution_id)
         path = client.path("executions", wanted, "restart")
-        execution = client.ask("POST", path, query={"revision": revision}).json()
+        query = {"revision": _choice(revision), "allowDeleted": _flag(allow_deleted)}
+        execution = client.ask("POST", path, query=query).json()
         progress(f"execution {execution['id']} goes on at revision {execution['flowRevision']}")
         return _ended(client, execution, options, wait=wait)
 
@@ -37,6 +49,7 @@ def replay(
     task: TaskName = None,
     revision: Revision = None,
     inputs: Inputs = None,
+    allow_deleted: AllowDeleted = False,
     wait: Wait = True,
     options: Options = DEFAULTS,
 ) -> int:
@@ -45,10 +58,19 @@ def replay(
         wanted = client.execution_id(execution_id)
         run = _task_run(client, wanted, task) if task else None
         path = client.path("executions", wanted, "replay")
-        query = {"taskRunId": run, "revision": revision}
+        query = {"taskRunId": run, "revision": _choice(revision)}
+        query["allowDeleted"] = _flag(allow_deleted)
         execution = client.send_form(path, pairs(inputs, "--input"), query)
         progress(f"execution {execution['id']} repeats {wanted}")
         return _ended(client, execution, options, wait=wait)
+
+
+def _choice(revision: str | None) -> str | None:
+    """Return a revision as the API takes it: a commit may be named as it is."""
+    if revision is None or revision in ("original", "latest") or ":" in revision:
+        return revision
+    is_number = revision.isdigit() and len(revision) < _SHORTEST_COMMIT
+    return revision if is_number else f"commit:{revision}"
 
 
 def _task_run(client: Client, execution_id: str, name: str) -> str:

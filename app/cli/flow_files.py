@@ -1,4 +1,4 @@
-"""What `headwater flow` does besides: validate files, draw graphs, disable and enable."""
+"""What `headwater flow` does besides: validate files, draw graphs."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from app.cli.client import Client
 from app.cli.options import DEFAULTS, Options
 from app.cli.outcome import FAILED, OK, USAGE, CommandError
-from app.cli.printing import Table, clean, progress, show
+from app.cli.printing import Table, clean, show
 
 Name = Annotated[str, Parameter(help="The flow: NAMESPACE ID, or NAMESPACE.ID.")]
 
@@ -113,28 +113,8 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def disable(*name: Name, options: Options = DEFAULTS) -> None:
-    """Let a flow not be executed any more: a commit that says `disabled: true`."""
-    _toggle(name, options, "disable")
-
-
-def enable(*name: Name, options: Options = DEFAULTS) -> None:
-    """Let a flow be executed again: a commit that says `disabled: false`."""
-    _toggle(name, options, "enable")
-
-
-def _toggle(name: tuple[str, ...], options: Options, verb: str) -> None:
-    with Client(options) as client:
-        namespace, flow_id = client.flow(name)
-        path = client.path("flows", verb, "by-ids")
-        client.post(path, [{"namespace": namespace, "id": flow_id}])
-    progress(f"{namespace}.{flow_id} is {verb}d")
-
-
 COMMANDS: Mapping[str, Callable[..., Any]] = {
     "validate": validate,
     "graph": graph,
-    "disable": disable,
-    "enable": enable,
 }
 """The commands by name."""

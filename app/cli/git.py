@@ -24,6 +24,9 @@ app.command(pulls)
 for _name, _verb in SOURCE_VERBS.items():
     app.command(_verb, name=_name)
 
+for _name, _target in (("pin", "pin_source"), ("unpin", "unpin_source"), ("drift", "drift")):
+    app.command(f"app.cli.pins:{_target}", name=_name)
+
 SOURCE = "main"
 _SOURCES = "/api/v1/sources"
 
@@ -35,16 +38,20 @@ def status(*, source: Source = SOURCE, options: Options = DEFAULTS) -> int:
     """Show how the source stands and what is wrong in it; exit 1 unless it is ready."""
     with Client(options) as client:
         found = client.get(f"{_SOURCES}/{source}")
+        standing = client.get(f"{_SOURCES}/{source}/status")
         findings = client.get(f"{_SOURCES}/{source}/findings")
     if options.output != "table":
-        show({**found, "findings": findings}, options.output, names=[source], table=Table((), ()))
+        told = {**found, "standing": standing, "findings": findings}
+        show(told, options.output, names=[source], table=Table((), ()))
     else:
-        _print_status(found, findings)
+        _print_status(found, findings, standing)
     ready = [each for each in found.get("conditions") or () if each["type"] == "Ready"]
     return OK if ready and ready[0]["status"] else FAILED
 
 
-def _print_status(source: dict[str, Any], findings: list[dict[str, Any]]) -> None:
+def _print_status(
+    source: dict[str, Any], findings: list[dict[str, Any]], standing: dict[str, Any]
+) -> None:
     facts = {
         "source": source["id"],
         "repository": source.get("url") or "its own",
@@ -52,6 +59,8 @@ def _print_status(source: dict[str, Any], findings: list[dict[str, Any]]) -> Non
         "applied": source.get("lastApplied"),
         "seen": source.get("lastSeen"),
         "synced": moment(source.get("lastSyncAt")),
+        "behind": f"{standing['lagSeconds']:.0f} s" if standing["lagSeconds"] else "",
+        "flows": f"{standing['total']} ({standing['sync']}, {standing['health']})",
     }
     Table.of(facts).print()
     rows = [

@@ -15,6 +15,8 @@ from app.cli.printing import Table, moment, progress, show
 app = App(name="namespace", help="List namespaces, their files and key-value pairs.")
 files = App(name="files", help="Files of a namespace: each change is a commit.")
 app.command(files)
+for _name, _verb in (("pin", "pin_namespace"), ("unpin", "unpin_namespace"), ("status", "place")):
+    app.command(f"app.cli.pins:{_verb}", name=_name)
 
 Name = Annotated[str, Parameter(help="The namespace.")]
 FilePath = Annotated[str, Parameter(name="PATH", help="The path of a file in the namespace.")]
