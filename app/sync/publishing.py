@@ -121,7 +121,7 @@ class Publisher:
         if self.mode == "pr":
             return await self._proposed(edits)
         refuse_waiting(self._parts, edits.places)
-        await self._refuse_blocked(edits)
+        await self.refuse_blocked(edits)
 
         def make(tip: str | None) -> Draft:
             if tip is not None:
@@ -130,24 +130,29 @@ class Publisher:
 
         async with self._turn:  # or writers of this node would only move each other's branch
             commit = await asyncio.to_thread(origin.write, make)
-        return await self._seen_through(commit)
+        run = await self._seen_through(commit)
+        if run.outcome == "FAILED":
+            raise Unavailable(f"commit {commit[:12]} was made, but not synced: {run.reason}")
+        if run.outcome == "HELD":
+            raise Conflict(f"commit {commit[:12]} was made, but has to wait: {run.reason}")
+        return commit
 
     async def land(self, build: Build) -> str:
         """Publish the commit that `build` builds on the tip, see it through, and return it.
 
-        Raises as `publish`, but never proposes: `PushRefused` where the branch is protected.
+        Nothing is raised once it is published: who lands something follows it by itself. Before
+        that as `publish`, but it is never proposed: `PushRefused` where the branch is protected.
         """
         origin = await self.opened()
         async with self._turn:
             commit = await asyncio.to_thread(land, origin, build)
-        return await self._seen_through(commit)
-
-    async def _seen_through(self, commit: str) -> str:
-        self._parts.approved.append(commit)
-        run = await self._sync("write")
-        if run.outcome == "FAILED":
-            raise Unavailable(f"commit {commit[:12]} was made, but not synced: {run.reason}")
+        with suppress(Unavailable):
+            await self._seen_through(commit)
         return commit
+
+    async def _seen_through(self, commit: str) -> SyncRun:
+        self._parts.approved.append(commit)
+        return await self._sync("write")
 
     async def _proposed(self, edits: Edits) -> str:
         """Propose the edits; return the active commit when they change nothing."""
@@ -158,8 +163,12 @@ class Publisher:
             return self._parts.repository.mirror.tip(f"refs/heads/{self._parts.repository.ref}")
         raise Proposed([made])
 
-    async def _refuse_blocked(self, edits: Edits) -> None:
-        """Refuse an edit that could not become active: other files keep its namespace back."""
+    async def refuse_blocked(self, edits: Edits) -> None:
+        """Refuse an edit that could not become active: other files keep its namespace back.
+
+        Raises:
+            Conflict: naming the file.
+        """
         if self._parts.spec.atomic == "flow":
             return
         mended = {shown(path) for path in edits.changes}

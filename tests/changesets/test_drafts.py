@@ -10,7 +10,7 @@ from app.sync.model import Actor
 from tests.changesets.conftest import Begin, merge_pull, protect
 from tests.forges.memory import MemoryForge
 from tests.git.scratch import Scratch
-from tests.sync.rig import ANN, Rig, flow, path
+from tests.sync.rig import ANN, BROKEN, Rig, flow, path
 
 BOB = Actor("Bob", "bob@example.org")
 LONG = b"# top\n" + flow("a", "1") + b"labels:\n  team: shop\n# a\n# b\n# c\n# d\n# end\n"
@@ -207,3 +207,34 @@ async def test_a_changeset_is_submitted_once(rig: Rig, scratch: Scratch) -> None
     )
     assert sum(isinstance(each, Conflict) for each in answers) == 2
     assert scratch.git("rev-list", "--count", f"{base}..main") == "1"
+
+
+async def test_a_namespace_that_is_kept_back(rig: Rig, scratch: Scratch) -> None:
+    scratch.commit({path("broken"): BROKEN})
+    await rig.outcome()
+    submissions = rig.sync.changesets.submissions
+    made = await submissions.create("main", "x", ANN, edits=[edit(LONG + b"# x\n")])
+    with pytest.raises(Conflict, match="mend that file first"):
+        await submissions.submit("main", made.id, ANN)
+    mended = await submissions.create("main", "Mend", ANN, edits=[edit(flow("broken"), "broken")])
+    assert (await submissions.submit("main", mended.id, ANN)).state == "ACTIVE"
+    assert (await submissions.submit("main", made.id, ANN)).state == "ACTIVE"
+
+
+async def test_a_commit_that_has_to_wait(begin: Begin, scratch: Scratch) -> None:
+    scratch.commit({path("a"): LONG})
+    window = {"kind": "deny", "schedule": "0 0 * * *", "duration": "P2D", "manual": False}
+    rig = await begin(edit_mode="push", windows=[window])
+    run = (await rig.sync.runs())[0]
+    await rig.sync.approvals.approve(run.id, ANN, "first")
+    await rig.outcome()
+    submissions = rig.sync.changesets.submissions
+    made = await submissions.create("main", "x", ANN, edits=[edit(LONG + b"# x\n")])
+    done = await submissions.submit("main", made.id, ANN)
+    assert (done.state, done.commit_sha) == ("MERGED", scratch.tip())
+    with pytest.raises(Conflict, match="is held"):
+        await rig.sync.put_flow("main", "shop", "a", (LONG + b"# y\n").decode(), actor=ANN)
+    held = (await rig.sync.runs())[0]
+    await rig.sync.approvals.approve(held.id, ANN, "now")
+    await rig.outcome()
+    assert (await rig.sync.changesets.get("main", made.id)).state == "ACTIVE"

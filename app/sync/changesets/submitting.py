@@ -14,7 +14,7 @@ from app.git.trees import blob_of
 from app.sync.changesets.bases import overlap, standing
 from app.sync.changesets.composing import composed
 from app.sync.changesets.drafting import Drafts, change_of
-from app.sync.changesets.model import Change, Mode
+from app.sync.changesets.model import Change, Mode, Wish
 from app.sync.model import Actor
 from app.sync.publishing import Edits, wish_of
 from app.sync.sources import SourceSet
@@ -174,23 +174,23 @@ class Submissions:
     async def _made(
         self, worker: SourceWorker, changeset: Changeset, edits: Edits, mode: Mode | None
     ) -> Changeset:
-        if worker.publisher.mode == "push" and mode != "pr":
-            try:
-                return await self._pushed(worker, changeset, edits)
-            except PushRefused:
-                pass  # the branch is protected: somebody has to agree
         wish = wish_of(
             edits, worker.parts, changeset_id=changeset.id, description=changeset.description
         )
+        if worker.publisher.mode == "push" and mode != "pr":
+            await worker.publisher.refuse_blocked(edits)
+            try:
+                return await self._pushed(worker, changeset, wish)
+            except PushRefused:
+                pass  # the branch is protected: somebody has to agree
         made = await worker.proposer.propose(replace(wish, is_stored=True))
         if made is None:
             raise Conflict("the changeset changes nothing: the branch says that already")
         return made
 
-    async def _pushed(self, worker: SourceWorker, changeset: Changeset, edits: Edits) -> Changeset:
+    async def _pushed(self, worker: SourceWorker, changeset: Changeset, wish: Wish) -> Changeset:
         before = worker.source.last_applied
-        trailers = [("Changeset", changeset.id)]
-        commit = await worker.publisher.publish(replace(edits, trailers=trailers))
+        commit = await worker.publisher.land(wish.build)
         if commit == before:
             raise Conflict("the changeset changes nothing: the branch says that already")
         made = replace(
