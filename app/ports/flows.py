@@ -30,7 +30,7 @@ class FlowRevision:
     subject: str = ""
     snapshot: str = ""
     """The commit that is active in the namespace: what a new execution pins."""
-    semantic: bool | None = None
+    semantic: bool | None = field(default=None, compare=False)
     """Whether the document is another one than that before, or only its text; None: unknown."""
     renamed_from: str | None = None
     """`namespace.id` of the flow that it was before."""

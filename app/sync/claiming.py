@@ -3,9 +3,8 @@
 import asyncio
 
 from app.db.records import Snapshot
-from app.git.trees import ls_tree, tree_of
-from app.sync.origin import Origin
-from app.sync.ownership import NamespaceKey, Ownership, Standing
+from app.sync.flowfiles import namespaces_at
+from app.sync.ownership import Ownership, Standing
 from app.sync.passes import Parts, Pass
 
 
@@ -39,21 +38,3 @@ def note(parts: Parts, moved: list[Snapshot]) -> None:
     gone = [(each.tenant, each.namespace) for each in moved if not each.tree]
     parts.claims.hold(source_id, [(each.tenant, each.namespace) for each in moved if each.tree])
     parts.claims.release(source_id, gone)
-
-
-def namespaces_at(origin: Origin, tip: str) -> set[NamespaceKey]:
-    """Return the namespaces that have a folder at a commit, whoever owns them (blocking)."""
-    layout = origin.layout
-    folders = [layout.root]
-    if layout.style == "native":
-        tenants = _folders(origin, tip, layout.below("tenants"))
-        folders = [f"{tenant}/namespaces" for tenant in tenants]
-    found = (layout.namespace_at(path) for each in folders for path in _folders(origin, tip, each))
-    return {key for key in found if key is not None}
-
-
-def _folders(origin: Origin, tip: str, folder: str) -> list[str]:
-    if tree_of(origin.mirror.objects, tip, folder) is None:
-        return []
-    entries = ls_tree(origin.mirror.disk.launcher, tip, folder, recursive=False)
-    return [entry.path for entry in entries if entry.kind == "tree"]

@@ -1,6 +1,6 @@
 """Findings of a commit: what the layout and the parser say, and how they replace older ones."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from app.db.records import FlowKey, StoredFinding
@@ -30,6 +30,9 @@ _OF_TREES = frozenset(
     }
 )
 
+
+CROSSING = frozenset({"BREAKING_INPUT", "CYCLE", "SECRET_UNKNOWN", "SUBFLOW_MISSING"})
+"""Codes about what flows refer to: they come and go with other files than the flow's own."""
 
 FOREIGN = frozenset({"NOT_OWNED", "OVERLAP"})
 """Codes about whole folders that are not the source's to read: told of no namespace."""
@@ -131,17 +134,20 @@ def difference(
     judged: Iterable[NamespaceKey],
     kept: frozenset[str],
     stamp: StoredFinding,
+    crossed: Collection[FlowKey] = (),
 ) -> Difference:
     """Compare what was found before with what is found now.
 
     `judged` are the namespaces that were looked at, `kept` the paths in them whose contents were
-    not: what was found in those stays. `stamp` gives new findings source, run, commit and time.
+    not: what was found in those stays. `crossed` are flows elsewhere of which only what they refer
+    to was looked at. `stamp` gives new findings source, run, commit and time.
     """
     looked_at = {*judged, NOWHERE}
     remaining: dict[tuple[str, ...], list[StoredFinding]] = {}
     for old in before:
-        was_read = old.path not in kept or old.code in _OF_TREES
-        if (old.tenant, old.namespace) in looked_at and was_read:
+        was_read = old.path not in kept or old.code in _OF_TREES | CROSSING
+        is_crossed = old.code in CROSSING and (old.tenant, old.namespace, old.flow_id) in crossed
+        if ((old.tenant, old.namespace) in looked_at and was_read) or is_crossed:
             remaining.setdefault(_identity(old), []).append(old)
     new: list[StoredFinding] = []
     for found in after:

@@ -6,8 +6,8 @@ from app.db.records import FlowKey
 from app.git.history import SUBMODULE, Change
 from app.git.layout import Kind, Place
 from app.git.survey import shown
-from app.git.trees import Entry, ls_tree
-from app.sync.findings import is_ours
+from app.git.trees import Entry, ls_tree, tree_of
+from app.sync.findings import NamespaceKey, is_ours
 from app.sync.index import FlowIndex
 from app.sync.origin import Origin
 
@@ -60,3 +60,21 @@ def has_blob(change: Change) -> bool:
 def key_of(place: Place, flow_id: str | None) -> FlowKey | None:
     """Return the identity of a flow of this id in a place."""
     return (place.tenant, place.namespace, flow_id) if flow_id else None
+
+
+def namespaces_at(origin: Origin, tip: str) -> set[NamespaceKey]:
+    """Return the namespaces that have a folder at a commit, whoever owns them (blocking)."""
+    layout = origin.layout
+    folders = [layout.root]
+    if layout.style == "native":
+        tenants = _folders(origin, tip, layout.below("tenants"))
+        folders = [f"{tenant}/namespaces" for tenant in tenants]
+    found = (layout.namespace_at(path) for each in folders for path in _folders(origin, tip, each))
+    return {key for key in found if key is not None}
+
+
+def _folders(origin: Origin, tip: str, folder: str) -> list[str]:
+    if tree_of(origin.mirror.objects, tip, folder) is None:
+        return []
+    entries = ls_tree(origin.mirror.disk.launcher, tip, folder, recursive=False)
+    return [entry.path for entry in entries if entry.kind == "tree"]

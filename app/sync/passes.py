@@ -22,11 +22,13 @@ from app.git.survey import Survey
 from app.git.tips import TipChange
 from app.ports import Clock, Forge
 from app.sync.contents import Contents
+from app.sync.crossing import Crossing
 from app.sync.findings import Found, NamespaceKey
 from app.sync.indexing import Indexer
 from app.sync.origin import Home, Origin
 from app.sync.ownership import Claims, Refusal
 from app.sync.plan import Plan, Tree
+from app.sync.planning.memory import Memory
 from app.sync.reporting import Reporter
 from app.sync.validation import Facts
 from app.sync.vault import Vault
@@ -57,6 +59,8 @@ class Parts:
     contents: Contents
     indexer: Indexer
     reporter: Reporter
+    memory: Memory
+    """What flow files refer to, by their blobs."""
     claims: Claims = field(default_factory=Claims)
     """Which source each namespace comes from."""
     vault: Vault = field(default_factory=lambda: Vault(None))
@@ -87,8 +91,8 @@ class Parts:
     """Namespaces of the tip that are not the source's, and why; None before the first run."""
     is_dry: bool = False
     """Whether nothing is to come of a run: it is only asked what would."""
-    webhook: Condition | None = None
-    """How the webhook stands at the forge, as far as that is known."""
+    told: dict[str, Condition] = field(default_factory=dict)
+    """What is known besides runs, by its type: how the webhook stands, whether it was renamed."""
     delivered: bool = False
     """Whether webhook deliveries wait for a run."""
     approved: deque[str] = field(default_factory=lambda: deque(maxlen=1_000))
@@ -140,6 +144,10 @@ class Pass:
     facts: dict[str, Facts] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
     """Paths in changed namespaces that are active as they are and were not read again."""
+    crossing: Crossing | None = None
+    """What the flows of the tip refer to."""
+    crossed: set[FlowKey] = field(default_factory=set)
+    """Flows of which it was looked at what they refer to."""
     plan: Plan | None = None
     phases: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)

@@ -1,14 +1,18 @@
 """The phases that read: RESOLVE, FETCH, VERIFY, DIFF, LOAD and VALIDATE. Nothing becomes active."""
 
 import asyncio
+from functools import partial
 
+from app.db.records import FlowKey
 from app.errors import ObjectMissing
 from app.git.layout import Kind
 from app.git.survey import Located, shown
 from app.git.trees import Entry, tree_of
 from app.sync.claiming import claim
+from app.sync.crossing import Crossing
+from app.sync.documents import document_findings
 from app.sync.drawing import Drawing
-from app.sync.findings import Found, of_layout, of_rival
+from app.sync.findings import CROSSING, Found, NamespaceKey, of_layout, of_rival
 from app.sync.lending import lender_of
 from app.sync.loading import load_tip
 from app.sync.mending import mend
@@ -138,7 +142,46 @@ async def validate_flows(parts: Parts, now: Pass) -> None:
     now.found += await asyncio.to_thread(
         suite_findings, now.survey, changed, objects, index.owners.__contains__
     )
+    now.found += await asyncio.to_thread(
+        document_findings, now.survey, changed, objects, parts.repository.layout
+    )
     now.found = [each for each in now.found if each.namespace in changed or not each.namespace[0]]
+    if now.changed:
+        now.crossing = Crossing(
+            parts.repository, now.tip or "", index, parts.memory, partial(_is_elsewhere, parts)
+        )
+        now.found += await asyncio.to_thread(_cross, parts, now, now.crossing, changed)
+
+
+def _is_elsewhere(parts: Parts, key: FlowKey) -> bool:
+    """Return whether another source has a flow that is active."""
+    there = parts.flows.in_git(*key)
+    return there is not None and there.source_id != parts.indexer.source_id
+
+
+def _cross(parts: Parts, now: Pass, crossing: Crossing, changed: set[NamespaceKey]) -> list[Found]:
+    """Look at what flows refer to: those of changed namespaces, and those that depend on them."""
+    heads = parts.indexer.index.heads
+    other = {
+        key: each.blob
+        for key, each in now.active.items()
+        if not each.deleted and heads[key].blob != each.blob and not heads[key].deleted
+    }
+    gone = {key for key, each in now.active.items() if not each.deleted and heads[key].deleted}
+    old = {
+        (each.tenant, each.namespace, each.flow_id)
+        for each in now.open_findings
+        if each.code in CROSSING
+    }
+    targets = gone | crossing.broken_interfaces(other)
+    before = [now.snapshots[key] for key in changed if key in now.snapshots]
+    now.crossed = {
+        *crossing.of_namespaces(changed),
+        *crossing.callers(targets),
+        *crossing.losing_secrets(before),
+        *old,
+    }
+    return crossing.findings(now.crossed, changed)
 
 
 def _take(parts: Parts, now: Pass, verdict: Verdict) -> None:

@@ -22,6 +22,7 @@ from app.sync.indexing import Indexer
 from app.sync.origin import Home
 from app.sync.ownership import Claims, Ownership
 from app.sync.passes import Parts
+from app.sync.planning.memory import Memory
 from app.sync.publishing import Publisher
 from app.sync.reporting import Reporter
 from app.sync.specs import public_spec, with_credentials
@@ -73,6 +74,7 @@ class SourceWorker:
             contents=contents,
             indexer=Indexer(source.id, shared.sources, contents),
             reporter=shared.reporter,
+            memory=Memory(shared.types),
             claims=shared.claims,
             vault=shared.vault,
             forge=shared.forge_of(_lent(spec, shared.home)),
