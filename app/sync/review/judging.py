@@ -1,6 +1,7 @@
 """What merging would do: the plan of the merged tree against the tip of the base (blocking)."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from app.sync.passes import Parts
 from app.sync.planning.memory import Memory
 from app.sync.planning.plan import ChangePlan, make_change_plan
 from app.sync.planning.tree import TreeView
+from app.sync.review.leaks import Leaked, leaks
 from app.sync.review.merging import MergeResult
 
 
@@ -21,6 +23,7 @@ class Judgement(NamedTuple):
 
     plan: ChangePlan
     tree: TreeView
+    leaked: Leaked
 
     @property
     def touched(self) -> tuple[str, ...]:
@@ -50,7 +53,10 @@ class Judge:
             self._bases[source_id] = base
         tree = self._view(origin, result.tree, standing)
         tree.label = result.sides.head  # people know the commit, not the tree of the merge
-        return Judgement(make_change_plan(base, tree, now=now, zone=self._zone), tree)
+        plan = make_change_plan(base, tree, now=now, zone=self._zone)
+        leaked = leaks(origin, result)
+        ours = [each for each in leaked.found if not standing(*each.namespace)]
+        return Judgement(replace(plan, findings=(*plan.findings, *ours)), tree, leaked)
 
     def _view(self, origin: Origin, tree: str, standing: Standing) -> TreeView:
         mirror = origin.mirror

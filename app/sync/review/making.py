@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from app.db.pulls import Pull, Review
 from app.errors import Forbidden, HeadwaterError, NotFound, Unavailable
 from app.ports import Forge, PullRequest, SuiteResult
-from app.sync.planning.plan import ChangePlan
 from app.sync.review import checks
 from app.sync.review.bench import (
     DRAFT,
@@ -189,20 +190,21 @@ class Maker:
         tests: dict[str, Any] = {}
         if target.scope != DRAFT:
             plan = await self._facts(plan)
-            await self._planned(worker, target, plan, teller)
+            await self._planned(worker, target, judged._replace(plan=plan), teller)
             tests = await self._tested(target, judged, teller)
-        told = plan.to_json()
+        told = orjson.loads(judged.leaked.hidden(orjson.dumps(plan.to_json()).decode()))
         done = replace(
             teller.review, plan=told, findings=told["findings"], tests=tests, touched=touched
         )
         await self._finish(done, teller.outcome)
 
     async def _planned(
-        self, worker: SourceWorker, target: Target, plan: ChangePlan, teller: Teller
+        self, worker: SourceWorker, target: Target, judged: Judgement, teller: Teller
     ) -> None:
-        await teller.tell(PLAN, plan_told(plan))
+        plan, leaked = judged.plan, judged.leaked
+        await teller.tell(PLAN, plan_told(plan, leaked))
         if target.pull is not None:
-            body = plan_body(plan, target.pull)
+            body = plan_body(plan, leaked, target.pull)
             await self._commented(worker, target.pull, body, only_update=plan.is_empty)
 
     async def _commented(

@@ -4,18 +4,20 @@ from app.db.pulls import Pull
 from app.sync.planning.comment import marker, plan_markdown, summary
 from app.sync.planning.plan import ChangePlan
 from app.sync.review.checks import NO_CHANGES, Told
+from app.sync.review.leaks import Leaked
 
 
-def plan_told(plan: ChangePlan) -> Told:
+def plan_told(plan: ChangePlan, leaked: Leaked) -> Told:
     """Return what the check says of a plan; what is wrong in it, validation says."""
     if plan.is_empty:
         return NO_CHANGES
-    return Told("success", summary(plan).removesuffix("."), plan_markdown(plan))
+    page = leaked.hidden(plan_markdown(plan))
+    return Told("success", summary(plan).removesuffix("."), page)
 
 
-def plan_body(plan: ChangePlan, pull: Pull) -> str:
+def plan_body(plan: ChangePlan, leaked: Leaked, pull: Pull) -> str:
     """Return the comment that tells a plan."""
     mark = marker(pull.source_id)
     if plan.is_empty:
         return f"{mark}\nNo flow changes.\n"
-    return plan_markdown(plan, mark=mark)
+    return leaked.hidden(plan_markdown(plan, mark=mark))
