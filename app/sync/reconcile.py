@@ -19,8 +19,8 @@ from app.sync.conditions import (
     after_success,
     failure_of,
     while_running,
+    with_told,
     with_verified,
-    with_webhook,
 )
 from app.sync.mending import is_damage
 from app.sync.passes import Parts, Pass, Settled
@@ -114,10 +114,12 @@ class Reconciler:
             counts=_counts(now),
             hold=now.hold,
         )
-        conditions = await self._conditions(outcome, reason, at, now.hold)
+        # All of a commit was looked at, and nothing is to be done: it does not stand as before.
+        shown = "SYNCED" if outcome == "NOOP" and now.plan is not None else outcome
+        conditions = await self._conditions(shown, reason, at, now.hold)
         off = self.parts.spec.signatures == "off"
         conditions = with_verified(conditions, None if off else now.verified, off=off)
-        conditions = with_webhook(conditions, self.source.conditions, self.parts.webhook)
+        conditions = with_told(conditions, self.source.conditions, self.parts.told)
         if outcome != "NOOP" or now.cause != "poll" or conditions != self.source.conditions:
             await self.parts.sources.save_run(run)
             await self.parts.sources.forget_runs(self.source.id, keep=_KEPT_RUNS)

@@ -173,7 +173,10 @@ async def store_verdicts(parts: Parts, now: Pass) -> None:
 
 async def is_judged_anew(parts: Parts, seen: str) -> bool:
     """Return whether a commit that its signature keeps out is to be looked at again."""
-    if parts.stopped is None or parts.stopped[0] != seen:
+    if parts.stopped is None:
+        return True
+    if parts.stopped[0] != seen:  # perhaps back to what is active: that is to be told, too
+        parts.stopped = parts.done = None
         return True
     version = await asyncio.to_thread(key_files(parts.spec).version)
     return version != parts.stopped[1]

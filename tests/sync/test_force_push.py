@@ -127,3 +127,18 @@ async def test_each_reason_wants_its_own_word(start: Start, scratch: Scratch) ->
     assert (run.outcome, run.hold) == ("HELD", "PRUNE_LIMIT")
     assert (await rig.sync.approvals.approve(run.id, ANN, "")).outcome == "SYNCED"
     assert len(await rig.active()) == 1
+
+
+async def test_going_back_ends_the_hold_though_nothing_changes(
+    start: Start, scratch: Scratch
+) -> None:
+    base = scratch.commit({path("a"): flow("a", "1")})
+    old = scratch.commit({"README.md": b"1"})
+    rig = await start(repo=str(scratch.path), production=True)
+    scratch.commit({"README.md": b"2"}, parents=[base])
+    assert (await polled(rig)).hold == "FORCE_PUSH"
+    scratch.git("update-ref", "refs/heads/main", old)
+    await polled(rig)
+    held = rig.sync.main.source.condition("Held")
+    assert held is not None
+    assert not held.status

@@ -249,3 +249,18 @@ async def test_a_forge_that_does_not_answer_lets_nothing_pass(merges: _Web) -> N
     assert (await polled(merges.rig)).outcome == "FAILED"
     assert len(await merges.rig.active()) == 1
     assert (await polled(merges.rig)).outcome == "SYNCED"
+
+
+async def test_going_back_to_what_is_active_ends_the_hold(
+    start: Start, scratch: Scratch, ann: SshSigner, listed: Path
+) -> None:
+    first = signed(scratch, ann, change(1))
+    rig = await start(repo=str(scratch.path), signatures="range", ssh_signers_file=listed)
+    signed(scratch, None, change(2))
+    assert (await polled(rig)).hold == "SIGNATURE"
+    scratch.git("update-ref", "refs/heads/main", first)
+    assert (await polled(rig)).outcome == "NOOP"
+    held = rig.sync.main.source.condition("Held")
+    assert held is not None
+    assert not held.status
+    assert verified(rig) == (True, "Signed")
