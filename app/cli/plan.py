@@ -95,6 +95,8 @@ def _lines(found: ChangePlan, *, impact: bool) -> Iterator[str]:
     for each in found.namespaces:
         yield f"{each.tenant} {each.namespace}"
         yield from (f"  {line}" for line in _namespace(each, impact=impact))
+    for file in found.others:
+        yield f"{file.kind} {file.name}"
     if found.new_types:
         yield f"new types: {', '.join(found.new_types)}"
     for finding in found.findings:

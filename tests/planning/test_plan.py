@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.sync.planning.changes import FileChange, KeyChange, Running
+from app.sync.planning.impact import Dependents
 from app.sync.planning.plan import make_change_plan
 from tests.planning.rig import FLOWS, LOG, NOW, SPACE, call, changed, flow, planned, view
 
@@ -193,9 +194,43 @@ def test_who_must_approve_says_the_base() -> None:
     assert changed(plan, "a").approvers == ("@team", "ann@example.org")
 
 
+def test_files_of_the_repository() -> None:
+    source, tenant = "sources/team.yaml", "tenants/main/tenant.yaml"
+    plan = planned({tenant: "a: 1"}, {tenant: "a: 2", source: "id: team"})
+    assert plan.others == (FileChange(source, "added"), FileChange(tenant, "changed"))
+    assert not plan.is_empty
+    assert [each["name"] for each in plan.to_json()["others"]] == [source, tenant]
+
+
+def test_who_listens_by_name_by_prefix_and_to_all() -> None:
+    trigger = "[{{id: t, type: io.kestra.plugin.core.trigger.Flow{}}}]"
+    flows = "preconditions: {id: p, flows: [{namespace: company.team, flowId: a}]}"
+    where = "preconditions: {id: p, where: [{id: w, filters: [{field: NAMESPACE, type: STARTS_WITH"
+    listeners = {
+        "named": f", {flows}",
+        "prefix": f", {where}, value: company}}]}}]}}",
+        "all": "",
+        "depends": ", dependsOn: [{namespace: company.team, flowId: a}]",
+        "condition": ", conditions: [{type: io.kestra.plugin.core.condition.ExecutionFlow, "
+        "namespace: company.team, flowId: a}]",
+        "template": ", dependsOn: [{namespace: company.team, flowId: '{{ x }}'}]",
+        "other": f", {flows.replace('flowId: a', 'flowId: b')}",
+    }
+    base = {A: flow("a")} | {
+        f"{FLOWS}/{name}.yaml": flow(name, triggers=trigger.format(text))
+        for name, text in listeners.items()
+    }
+    plan = planned(base, {**base, A: flow("a", LOG.replace("hello", "bye"))})
+    names = {each.id for each in changed(plan, "a").dependents}
+    assert names == set(listeners) - {"other"}
+    direct = Dependents(view(base), view(base).flows()).listeners(("main", "company.team", "a"))
+    assert {each.id for each in direct} == set(listeners) - {"other"}
+
+
 def test_ignored_files_are_nothing_to_us() -> None:
     plan = planned({}, {A: "not: [a flow", ".headwaterignore": "a.yaml\n"})
-    assert plan.is_empty
+    assert not plan.findings
+    assert not plan.namespaces
 
 
 def test_facts_of_a_server_are_added() -> None:

@@ -66,6 +66,8 @@ def summary(plan: ChangePlan) -> str:
     text = f"Flows: {', '.join(parts)}" if parts else "No flow changes"
     if others:
         text += f"; other files of {others} namespace{'s' if others > 1 else ''}"
+    if plan.others:
+        text += f"; {len(plan.others)} file{'s' if len(plan.others) > 1 else ''} of the repository"
     warnings = len(plan.findings) - plan.errors
     for count, what in ((plan.errors, "error"), (warnings, "warning")):
         if count:

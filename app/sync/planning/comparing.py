@@ -60,7 +60,7 @@ def namespaces_of(
 ) -> list[NamespaceChange]:
     """Return what changes, namespace by namespace (blocking)."""
     owners = (base or head).owners
-    viewer = Viewer(compared.dependents, owners, compared.new_types, times)
+    viewer = Viewer(compared.dependents, owners, compared.new_types, times, base is not None)
     flows: dict[NamespaceKey, list[FlowChange]] = {}
     for pair in compared.pairs:
         moved = _only_moved(pair)

@@ -34,6 +34,8 @@ class Viewer(NamedTuple):
     owners: Owners
     new_types: frozenset[str]
     times: Times | None
+    has_base: bool = True
+    """Whether there is something to compare with; else nobody depends on anything yet."""
 
 
 def describe(pair: Pair, old: Side | None, new: Side | None, viewer: Viewer) -> FlowChange:
@@ -52,7 +54,11 @@ def describe(pair: Pair, old: Side | None, new: Side | None, viewer: Viewer) -> 
     }
     if old is not None:
         told["breaks"] = tuple(_breaks(old, new, pair, viewer.dependents))
-        told["dependents"] = viewer.dependents.of(old.file.key)
+    if viewer.has_base:
+        keys = {side.file.key for side in (old, new) if side is not None}
+        told["dependents"] = tuple(
+            sorted({name for key in keys for name in viewer.dependents.of(key)})
+        )
     return change.telling(**told)
 
 

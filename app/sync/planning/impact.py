@@ -1,12 +1,15 @@
 """Who depends on which flow of a tree: those that start it and those that listen to it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
+from app.flows.conditions import ExecutionFlow
 from app.flows.listening import hears
 from app.flows.references import Call, References, callers_of
 from app.flows.topology import Name
+from app.flows.trigger_types import FlowTrigger
+from app.flows.values import is_template
 from app.sync.planning.tree import FlowFile, FlowKey, TreeView
 
 _MOST: Final = 500
@@ -20,6 +23,7 @@ class Dependents:
         """Look at the flows of a tree."""
         self._view = view
         self._flows = flows
+        self._seen: dict[FlowKey, frozenset[Name]] = {}
 
     @cached_property
     def references(self) -> Mapping[str, Mapping[Name, References]]:
@@ -39,9 +43,10 @@ class Dependents:
     def listeners(self, key: FlowKey) -> list[Name]:
         """Return the flows with a trigger that may hear of a flow."""
         own = Name(*key[1:])
+        named, broad = self._listening.get(key[0], _NOBODY)
         return [
             name
-            for name, references in self._listening.get(key[0], ())
+            for name, references in (*named.get(own, ()), *broad)
             if name != own and any(hears(each, *own) for each in references.listens)
         ]
 
@@ -57,22 +62,69 @@ class Dependents:
         rest = [own]
         while rest and len(found) < _MOST:
             name = rest.pop()
-            fresh = {each for each in self._direct((key[0], *name)) if each != own} - found
+            fresh = self._direct((key[0], *name)) - found - {own}
             found |= fresh
             rest += sorted(fresh)
         return tuple(sorted(found))
 
-    def _direct(self, key: FlowKey) -> Iterator[Name]:
-        yield from (name for name, _ in self.callers(key))
-        yield from self.listeners(key)
+    def _direct(self, key: FlowKey) -> frozenset[Name]:
+        known = self._seen.get(key)
+        if known is None:
+            calling = (name for name, _ in self.callers(key))
+            known = self._seen[key] = frozenset([*calling, *self.listeners(key)])
+        return known
 
     @cached_property
     def _callers(self) -> Mapping[str, Mapping[Name, list[tuple[Name, Call]]]]:
         return {tenant: callers_of(flows) for tenant, flows in self.references.items()}
 
     @cached_property
-    def _listening(self) -> Mapping[str, Iterable[tuple[Name, References]]]:
-        return {
-            tenant: [(name, each) for name, each in flows.items() if each.listens]
-            for tenant, flows in self.references.items()
-        }
+    def _listening(self) -> Mapping[str, "_Listening"]:
+        return {tenant: _by_name(flows) for tenant, flows in self.references.items()}
+
+
+class _Listening(NamedTuple):
+    """The flows that listen: by the flows that they name, and those that may hear of any."""
+
+    named: Mapping[Name, list[tuple[Name, References]]]
+    broad: list[tuple[Name, References]]
+
+
+_NOBODY: Final = _Listening({}, [])
+
+
+def _by_name(flows: Mapping[Name, References]) -> _Listening:
+    found = _Listening({}, [])
+    named: dict[Name, list[tuple[Name, References]]] = {}
+    for name, references in flows.items():
+        names: set[Name] | None = set()
+        for trigger in references.listens:
+            heard = _names_of(trigger)
+            names = None if heard is None or names is None else names | heard
+        if names is None:
+            found.broad.append((name, references))
+        for each in names or ():
+            named.setdefault(each, []).append((name, references))
+    return found._replace(named=named)
+
+
+def _names_of(trigger: FlowTrigger) -> set[Name] | None:
+    """Return the only flows that a trigger may hear of; None where that is not certain."""
+    for each in trigger.conditions:
+        if isinstance(each, ExecutionFlow):
+            return _all_named([(each.namespace, each.flow_id)])
+    if trigger.depends_on:
+        return _all_named([(each.namespace, each.flow_id) for each in trigger.depends_on])
+    wanted = trigger.preconditions
+    if wanted is None or not wanted.flows or wanted.where:
+        return None
+    return _all_named([(each.namespace, each.flow_id) for each in wanted.flows])
+
+
+def _all_named(flows: Iterable[tuple[str | None, str | None]]) -> set[Name] | None:
+    names = set()
+    for namespace, flow_id in flows:
+        if not namespace or not flow_id or is_template(namespace) or is_template(flow_id):
+            return None
+        names.add(Name(namespace, flow_id))
+    return names

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from app.sync.findings import Found
-from app.sync.planning.changes import FlowChange, NamespaceChange, Running
+from app.sync.planning.changes import FileChange, FlowChange, NamespaceChange, Running
 from app.sync.planning.comparing import compare, namespaces_of
 from app.sync.planning.dates import Times
 from app.sync.planning.judging import judge
@@ -29,6 +29,8 @@ class ChangePlan:
     """Who must approve -> the paths that they own, by CODEOWNERS of the base."""
     new_types: tuple[str, ...] = ()
     """Types that nothing in the base uses."""
+    others: tuple[FileChange, ...] = ()
+    """Files of no namespace, by their paths: sources, tenants, settings, CODEOWNERS."""
 
     @property
     def flows(self) -> Iterator[FlowChange]:
@@ -63,7 +65,7 @@ class ChangePlan:
     @property
     def is_empty(self) -> bool:
         """Whether nothing that concerns us changes."""
-        return not self.namespaces and not self.findings
+        return not (self.namespaces or self.findings or self.others)
 
     def with_facts(
         self,
@@ -92,6 +94,7 @@ class ChangePlan:
             "newTypes": list(self.new_types),
             "approvers": {name: list(paths) for name, paths in self.approvers.items()},
             "impact": len(self.impact),
+            "others": [each._asdict() for each in self.others],
             **plan_json(self.namespaces, self.findings),
         }
 
@@ -121,4 +124,5 @@ def make_change_plan(
         tuple(judge(base, head, compared)),
         (base or head).owners.by_owner(compared.surroundings.changed_paths),
         tuple(sorted(compared.new_types)),
+        tuple(compared.surroundings.others()),
     )

@@ -65,6 +65,14 @@ class Surroundings:
                 self._add(own, place.kind, sides)
         return [_change(key, flows.get(key, ()), each) for key, each in sorted(parts.items())]
 
+    def others(self) -> list[FileChange]:
+        """Return what lies in no namespace: sources, tenants, settings, owners; by their paths."""
+        return [
+            FileChange(shown(_either(each).place.path), _how(*each))
+            for each in self.changed
+            if not _either(each).place.namespace
+        ]
+
     def _add(self, parts: _Parts, kind: Kind, sides: Sides) -> None:
         if kind is Kind.VARIABLES:
             parts.variables += key_changes(*(self._variables(*each) for each in self._both(sides)))
