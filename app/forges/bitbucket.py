@@ -55,6 +55,10 @@ class Bitbucket(NoDeliveryLog, NoDeployments, NoNetworks, NoTokens):
 
     # -- pull requests ---------------------------------------------------------------------------
 
+    async def current_name(self) -> str:
+        """Return the repository's name as it is now."""
+        return str((await self._api.get(self._path))["full_name"])
+
     async def pull(self, number: int) -> PullRequest:
         """Return a pull request."""
         return await self._pull(await self._api.get(f"{self._path}/pullrequests/{number}"))

@@ -51,6 +51,10 @@ class GitHub:
 
     # -- pull requests ---------------------------------------------------------------------------
 
+    async def current_name(self) -> str:
+        """Return the repository's name as it is now."""
+        return str((await self._api.get(self._path))["full_name"])
+
     async def pull(self, number: int) -> PullRequest:
         """Return a pull request (see the port)."""
         return _pull(await self._api.get(f"{self._path}/pulls/{number}"))

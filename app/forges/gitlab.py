@@ -58,6 +58,10 @@ class GitLab(NoNetworks, NoTokens):
 
     # -- merge requests --------------------------------------------------------------------------
 
+    async def current_name(self) -> str:
+        """Return the repository's name as it is now."""
+        return str((await self._api.get(self._path))["path_with_namespace"])
+
     async def pull(self, number: int) -> PullRequest:
         """Return a merge request."""
         return await self._pull(await self._api.get(f"{self._path}/merge_requests/{number}"))

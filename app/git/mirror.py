@@ -72,6 +72,12 @@ class Mirror:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def relocate(self, location: Location) -> None:
+        """Ask another address from now on; what was fetched stays."""
+        self.location = location
+        self._disk.location = location
+        self.remote.relocate(location)
+
     def close(self) -> None:
         """End the reading processes."""
         self.objects.close()

@@ -91,6 +91,10 @@ class Remote:
         command = ["push", "--porcelain", "--no-verify", f"--force-with-lease={lease}"]
         return self._network(command, [refspec], is_push=True)
 
+    def relocate(self, location: Location) -> None:
+        """Ask another address from now on."""
+        self._location = location
+
     def _network(
         self, command: Sequence[str], operands: Sequence[str], *, is_push: bool = False
     ) -> Outcome:

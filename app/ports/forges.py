@@ -137,6 +137,10 @@ class Forge(Protocol):
     has_checks: bool
     """Whether checks carry annotations; commit statuses do not."""
 
+    async def current_name(self) -> str:
+        """Return the repository's name as it is now: it may have been renamed."""
+        ...
+
     async def pull(self, number: int) -> PullRequest:
         """Return a pull request."""
         ...

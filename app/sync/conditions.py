@@ -1,6 +1,6 @@
 """Conditions of a source, and errors classed by what the loop does next."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -15,6 +15,10 @@ from app.errors import (
     TooLarge,
     Unavailable,
 )
+
+
+TOLD = ("Webhook", "Renamed")
+"""Types of conditions that are found out beside runs."""
 
 
 class Next(Enum):
@@ -88,12 +92,12 @@ def with_verified(
     return others if verified is None else (*others, *_changed(conditions, (verified,)))
 
 
-def with_webhook(
-    conditions: Sequence[Condition], before: Sequence[Condition], webhook: Condition | None
+def with_told(
+    conditions: Sequence[Condition], before: Sequence[Condition], told: Mapping[str, Condition]
 ) -> tuple[Condition, ...]:
-    """Return the conditions with how the webhook stands; None: as it stood before."""
-    known = tuple(each for each in before if each.type == "Webhook")
-    return (*conditions, *(known if webhook is None else _changed(before, (webhook,))))
+    """Return the conditions with those that no run finds out, as they are told or stood before."""
+    known = {each.type: each for each in before if each.type in TOLD} | told
+    return (*conditions, *_changed(before, tuple(known.values())))
 
 
 def while_running(before: Sequence[Condition], tip: str, at: int) -> tuple[Condition, ...]:

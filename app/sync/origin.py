@@ -6,7 +6,7 @@ Everything here blocks; call it in threads.
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from app.config import SourceSettings
@@ -265,6 +265,12 @@ class Origin:
     def writer(self) -> Writer:
         """Return what makes commits of this repository, signed where a key is set."""
         return Writer(self.mirror, BOT, clock=self.clock, signing=self._signing)
+
+    def move_to(self, address: str) -> None:
+        """Ask another address from now on: the repository was renamed. Our copy stays."""
+        where = remote(address, allow_http=True)
+        self.site = replace(self.site, location=where)
+        self.mirror.relocate(where)
 
     def maintain(self) -> None:
         """Tidy up our copy, where many fetches and edits have left their packs."""

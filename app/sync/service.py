@@ -22,6 +22,7 @@ from app.sync.comparing import Comparer
 from app.sync.differences import unified
 from app.sync.hooks.deliveries import Deliveries
 from app.sync.hooks.redelivery import Redelivery
+from app.sync.hooks.renaming import Renaming
 from app.sync.inbox import Inbox
 from app.sync.model import Actor, Delivery, FlowWrite
 from app.sync.namespace_settings import NamespaceReader
@@ -114,6 +115,8 @@ class SyncService:
         self.redactions = Redactions(self.workers, sources, flows, self.shared.vault, clock)
         self.deliveries = Deliveries(sources.deliveries, self.workers, self.inbox, audit, clock)
         self.redelivery = Redelivery(self.workers, settings.server.url, clock)
+        self._renaming = Renaming(self.workers, audit, clock)
+        self.inbox.heard.append(self._renaming.hear)
         self.webhook = Webhook(
             self.workers, settings.webhooks, sources.deliveries, self.inbox, clock
         )
@@ -125,6 +128,8 @@ class SyncService:
         self.timing.hourly("deliveries", self.webhook.forget_old)
         self.timing.hourly("redelivery", self.redelivery.run)
         self.timing.after(_AFTER_START, "redelivery after the start", self.redelivery.run)
+        self.timing.hourly("names", self._renaming.run)
+        self.timing.after(1.0, "names after the start", self._renaming.run)
         group = await self._stack.enter_async_context(asyncio.TaskGroup())
         await self.reporter.start(group)
         await self.comparer.start(group)

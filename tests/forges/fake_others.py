@@ -182,6 +182,11 @@ def _fork(fake: FakeGitLab, request: Request) -> Answer:
     return Answer(200, {"id": 8, "path_with_namespace": "mallory/flows"})
 
 
+@gitlab(f"GET {_PROJECT}")
+def _project(fake: FakeGitLab, request: Request) -> Answer:
+    return Answer(200, {"id": 7, "path_with_namespace": fake.world.repository})
+
+
 @gitlab(f"GET {_PROJECT}/merge_requests")
 def _requests(fake: FakeGitLab, request: Request) -> Answer:
     found = [fake.world.pull_requests[number] for number in sorted(fake.world.pull_requests)]
@@ -417,6 +422,11 @@ def _gitea_pull(pull: PullRequest) -> dict[str, Any]:
     }
 
 
+@gitea("GET ")
+def _gitea_repository(fake: FakeGitea, request: Request) -> Answer:
+    return Answer(200, {"full_name": fake.world.repository})
+
+
 @gitea("GET /pulls")
 def _gitea_pulls(fake: FakeGitea, request: Request) -> Answer:
     found = [fake.world.pull_requests[number] for number in sorted(fake.world.pull_requests)]
@@ -597,6 +607,11 @@ def _bitbucket_pull(pull: PullRequest) -> dict[str, Any]:
         "links": {"html": {"href": pull.url}},
         "description": pull.body,
     }
+
+
+@bitbucket("GET ")
+def _bitbucket_repository(fake: FakeBitbucket, request: Request) -> Answer:
+    return Answer(200, {"full_name": fake.world.repository})
 
 
 @bitbucket("GET /commit/{short}")

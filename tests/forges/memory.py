@@ -69,6 +69,7 @@ class MemoryForge:
         self.redelivered: list[str] = []
         """Ids of deliveries that were asked for again."""
         self.networks: list[str] = []
+        self.renamed_to = ""
         self.token: tuple[str, str] | None = None
         self.failures: list[HeadwaterError] = []
         """Raised by the next calls, one each."""
@@ -126,6 +127,10 @@ class MemoryForge:
         return check.annotations if check else ()
 
     # -- the port -----------------------------------------------------------------------------
+
+    async def current_name(self) -> str:
+        await self._called("current_name")
+        return self.renamed_to or self.repository
 
     async def pull(self, number: int) -> PullRequest:
         await self._called("pull")

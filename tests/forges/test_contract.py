@@ -251,3 +251,7 @@ async def test_the_ref_of_a_pull_request(pair: Pair) -> None:
 async def test_a_draft(pair: Pair) -> None:
     made = await pair.forge.open_pull(NewPull("edit", "main", "Edit", "", draft=True))
     assert made.draft or made.title.startswith("WIP: ")
+
+
+async def test_the_name(pair: Pair) -> None:
+    assert await pair.forge.current_name() == "acme/flows"

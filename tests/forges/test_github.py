@@ -260,6 +260,7 @@ async def test_a_renamed_repository_is_followed(forges: Forges, github: FakeGitH
     forge = forges.of(token_settings(github, repo="git@git.example:acme/old.git"))
     assert forge is not None
     assert (await forge.pull(1)).base_repo == "acme/flows"
+    assert (forge.repository, await forge.current_name()) == ("acme/old", "acme/flows")
     await forge.comment(1, "hello")
     assert github.world.bodies(1) == ["hello"]
 

@@ -46,10 +46,10 @@ def missing(kind: str, spec: SourceSettings, there: Collection[str]) -> list[str
 def tell(worker: SourceWorker, reason: str, message: str, at: int) -> None:
     """Note how a source's webhook stands; `reason` `Subscribed` is good. Its next run shows it."""
     good = reason == "Subscribed"
-    before = worker.parts.webhook
+    before = worker.parts.told.get(TYPE)
     if before is not None and (before.reason, before.message) == (reason, message):
         return
-    worker.parts.webhook = Condition(TYPE, good, reason, message, at)
+    worker.parts.told[TYPE] = Condition(TYPE, good, reason, message, at)
     if not good:
         _LOG.warning("webhook", source=worker.id, reason=reason, message=message)
 
