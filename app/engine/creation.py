@@ -161,7 +161,8 @@ class Creation:
             self._executor.begin(live)
         else:
             self._executor.end_now(live, failure(live.execution, self._clock, failed))
-        METRICS.executions_created.inc()
+        if self._executor.counts:
+            METRICS.executions_created.inc()
         return live
 
     async def _inputs(self, new: NewExecution, loaded: LoadedFlow, made_id: str) -> dict[str, Any]:

@@ -149,7 +149,8 @@ class Executor(Residence):
             return
         if not live.execution.over:
             self.finished.tell(live.execution)
-        METRICS.executions_ended.labels(live.execution.state.value).inc()
+        if self.counts:
+            METRICS.executions_ended.labels(live.execution.state.value).inc()
         if live.execution.slot and not self._stopping:
             self.spawn(self.admission.wake(live.execution.flow_key))
         if live.execution.caller_id and not self._stopping:

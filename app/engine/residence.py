@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import AsyncIterator, Container, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, ClassVar
 
 from app.engine.entry import Entry, ended_message
 from app.engine.finished import Finished
@@ -23,6 +23,9 @@ _MICROSECONDS = 1_000_000
 
 class Residence(ABC):
     """Executions in memory; each is driven by one task as long as it is there."""
+
+    counts: ClassVar[bool] = True
+    """Whether executions are counted in the figures of this process."""
 
     def __init__(self, parts: Parts, suspects: Suspects | None) -> None:
         """House executions of these ports; `suspects` tells which of them kill the process."""

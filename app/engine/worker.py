@@ -180,8 +180,14 @@ class Worker:
             event.to = outcome.state
             raise leave(place.live, event)
         place.live.record(event)
-        _count(task.type, place.live.execution.task_runs[place.path])
+        self.count(task.type, place.live.execution.task_runs[place.path])
         return state
+
+    def count(self, task_type: str, run: TaskRun) -> None:
+        """Count a task run that ended in the figures of this process."""
+        counter, seconds = _figures(task_type, run.state)
+        counter.inc()
+        seconds.observe((run.histories[-1].at - run.histories[0].at) / 1_000_000)
 
     async def _put_outputs(self, place: Place, event: Event, outputs: dict[str, Any]) -> None:
         """Put outputs into the event; large ones go to storage and the journal keeps their URI."""
@@ -233,12 +239,6 @@ def _figures(task_type: str, state: State) -> tuple[Any, Any]:
     """Return the counter and the histogram of a type: looked up once, used for every run."""
     counter = METRICS.task_runs_ended.labels(task_type, state.value)
     return counter, METRICS.task_run_seconds.labels(task_type)
-
-
-def _count(task_type: str, run: TaskRun) -> None:
-    counter, seconds = _figures(task_type, run.state)
-    counter.inc()
-    seconds.observe((run.histories[-1].at - run.histories[0].at) / 1_000_000)
 
 
 def _small(outputs: Mapping[str, Any]) -> bool:

@@ -29,7 +29,7 @@ from app.engine.places import Place
 from app.engine.rendering import Renderer
 from app.engine.scope import instant
 from app.engine.worker import Variables, Worker
-from app.executions import State
+from app.executions import State, TaskRun
 from app.expressions import Budget, Environment
 from app.flows.encryption import Cipher
 from app.flows.typenames import Types
@@ -80,6 +80,9 @@ class CaseWorker(Worker):
         if self._outside is not None and self._outside.open_to(task.type):
             return await self._open.run(place, task, renderer, variables)
         return await super().run(place, task, renderer, variables)
+
+    def count(self, task_type: str, run: TaskRun) -> None:
+        """Count nothing: no task of a case is one of the service."""
 
 
 class CaseEngine:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from app.engine.executor import Executor
 from app.engine.live import Live
@@ -50,6 +50,7 @@ class PatientExecutor(Executor):
     """
 
     clock: JumpingClock
+    counts: ClassVar[bool] = False
 
     def __init__(
         self, parts: Parts, worker: Worker, environment: Callable[[Live], Environment]

@@ -3,9 +3,12 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from app.errors import Conflict, Invalid, NotFound
+from app.errors import Conflict, Invalid, NotFound, TooLarge
 from app.executions import Execution
 from app.ports import Clock, FlowKey, KeptKey, KeyValue, NamespaceFile
+
+MOST_BYTES = 64 * 1024 * 1024
+"""Bytes of all files that one case may store."""
 
 
 class MemoryStorage:
@@ -17,9 +20,16 @@ class MemoryStorage:
 
     async def put(self, uri: str, chunks: AsyncIterator[bytes]) -> int:
         """Keep a file."""
-        data = b"".join([chunk async for chunk in chunks])
-        self._files[uri] = data
-        return len(data)
+        parts: list[bytes] = []
+        room = MOST_BYTES - sum(map(len, self._files.values()))
+        async for chunk in chunks:
+            parts.append(chunk)
+            room -= len(chunk)
+            if room < 0:
+                message = f"the files of a case have at most {MOST_BYTES} bytes"
+                raise TooLarge(message)
+        self._files[uri] = b"".join(parts)
+        return len(self._files[uri])
 
     async def get(
         self, uri: str, *, offset: int = 0, length: int | None = None
