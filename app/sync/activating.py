@@ -1,12 +1,11 @@
 """The phases that act: PLAN, GATE and ACTIVATE."""
 
-import asyncio
-
 from app.db.activation import Activation
-from app.db.records import FlowKey, StoredFinding
+from app.db.records import StoredFinding
 from app.sync.claiming import note
-from app.sync.findings import Found, difference
+from app.sync.findings import difference
 from app.sync.gate import hold_of
+from app.sync.mixing import left_behind
 from app.sync.passes import Parts, Pass, Settled
 from app.sync.plan import Basis, Plan, make_plan
 from app.sync.verifying import store_verdicts
@@ -25,28 +24,12 @@ async def plan(parts: Parts, now: Pass) -> None:
         found=now.found,
     )
     now.plan = make_plan(basis, Activation(now.source.id, parts.clock.now()))
-    while broken := await _left_behind(parts, now, now.plan):
+    while broken := await left_behind(parts, now, now.plan):
         # Each turn holds at least one more namespace (or flow) back, so this comes to an end.
         now.found += broken
         basis.found = now.found
         now.plan = make_plan(basis, Activation(now.source.id, parts.clock.now()))
     _compare_findings(now, now.plan)
-
-
-async def _left_behind(parts: Parts, now: Pass, plan: Plan) -> list[Found]:
-    """Return errors for flows that would start one which does not become active with them."""
-    crossing = now.crossing
-    if crossing is None or not plan.is_partial:
-        return []
-    planned = {flow.key: not flow.deleted for flow in plan.activation.flows}
-
-    def is_live(key: FlowKey) -> bool:
-        return planned[key] if key in planned else parts.flows.in_git(*key) is not None
-
-    moving = [key for key, is_there in planned.items() if is_there]
-    found = await asyncio.to_thread(crossing.left_behind, moving, is_live)
-    known = {(each.path, each.message) for each in now.found}
-    return [each for each in found if (each.path, each.message) not in known]
 
 
 async def gate(parts: Parts, now: Pass) -> None:
@@ -83,7 +66,8 @@ async def activate(parts: Parts, now: Pass) -> None:
 def _held(plan: Plan) -> Activation:
     """Return what is written of a plan that does not come about: what was found, and states."""
     planned = plan.activation
-    states = [(flow.key, flow.revision, "held") for flow in planned.flows]
+    states = [each for each in planned.states if each[2] in ("held", "invalid")]
+    states += [(flow.key, flow.revision, "held") for flow in planned.flows]
     return Activation(
         planned.source_id,
         planned.at,

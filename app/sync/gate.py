@@ -14,6 +14,7 @@ from app.db.gates import Decision
 from app.db.records import FlowKey
 from app.errors import Conflict
 from app.git.survey import shown
+from app.sync.mixing import left_behind
 from app.sync.ownership import NamespaceKey
 from app.sync.passes import Parts, Pass
 from app.sync.plan import Plan
@@ -157,13 +158,22 @@ async def _window(parts: Parts, now: Pass, approved: set[str]) -> Hold | None:
     parts.opens_at = windows.opens(closed, at)
     why = next(iter(closed.values())).why
     hold = Hold(WINDOW, f"closed by window {why}", _until(parts, now))
-    moving = {each[:2] for each in now.plan.activation.moved}
-    if moving <= closed.keys() or now.source.atomic == "commit":
+    if now.source.atomic == "commit":
         return hold
-    withhold(now.plan, set(closed), now.snapshots, now.active)
+    await _leave(parts, now, now.plan, set(closed))
+    if not now.plan.activation.moved:
+        return hold
     now.hold = WINDOW
     now.notes.append(hold.message)
     return None
+
+
+async def _leave(parts: Parts, now: Pass, plan: Plan, keys: set[NamespaceKey]) -> None:
+    """Leave namespaces where they are, and those that need what these do not get."""
+    while keys:
+        withhold(plan, keys, now.snapshots, now.active)
+        broken = {each.namespace for each in await left_behind(parts, now, plan)}
+        keys = broken & {each[:2] for each in plan.activation.moved}
 
 
 def _closed(

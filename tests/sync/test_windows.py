@@ -235,3 +235,34 @@ async def test_edits_are_by_hand_and_refused_before_they_are_made(
     with pytest.raises(Conflict):
         await rig.sync.put_flow("main", "shop", "a", flow("a", "2").decode(), actor=ANN)
     assert list(await rig.active()) == ["main/shop/a"]
+
+
+CALLING = b"""id: caller
+tasks:
+  - id: call
+    type: io.kestra.plugin.core.flow.Subflow
+    namespace: shop
+    flowId: a
+"""
+
+
+async def test_who_needs_what_waits_waits_too(start: Start, scratch: Scratch) -> None:
+    closed = window("deny", "* * * * *", "PT1H", namespaces=["shop"], manual=False)
+    scratch.commit({
+        path("a"): flow("a"), path("caller", "sales"): CALLING, path("c", "other"): flow("c")
+    })  # fmt: skip
+    rig = await start(repo=str(scratch.path), windows=[closed])
+    run = (await rig.sync.runs())[0]
+    assert (run.outcome, run.hold) == ("PARTIAL", "WINDOW")
+    assert list(await rig.active()) == ["main/other/c"]
+    assert (await rig.sync.approvals.approve(run.id, ANN, "")).outcome == "SYNCED"
+    assert len(await rig.active()) == 3
+
+
+async def test_all_of_it_may_wait_that_way(start: Start, scratch: Scratch) -> None:
+    closed = window("deny", "* * * * *", "PT1H", namespaces=["shop"], manual=False)
+    scratch.commit({path("a"): flow("a"), path("caller", "sales"): CALLING})
+    rig = await start(repo=str(scratch.path), windows=[closed])
+    assert (await rig.sync.runs())[0].outcome == "HELD"
+    assert await rig.states("a") == [(1, "commit", "held")]
+    assert await rig.states("caller", "sales") == [(1, "commit", "held")]
