@@ -14,6 +14,9 @@ from app.flows.values import is_template
 from app.flows.yaml import YamlError
 
 MASK: Final = "******"
+_BITS: Final = 63
+"""Larger integers are more than most readers of JSON take."""
+
 _MOST: Final = 200
 """More differences than this are not listed."""
 
@@ -153,7 +156,10 @@ def _difference(
 
 
 def safe(value: Any, name: str = "") -> Any:
-    """Return a value with what looks like a secret in it masked; templates are none."""
+    """Return a value as it may be shown and sent.
+
+    What looks like a secret is masked (templates are none); what JSON cannot hold becomes a text.
+    """
     if isinstance(value, dict):
         hidden = ("defaults", "prefill") if _is_secret_input(value) else ()
         return {
@@ -164,7 +170,7 @@ def safe(value: Any, name: str = "") -> Any:
         return [safe(item, name) for item in value]
     if isinstance(value, str) and value and not is_template(value) and _SECRET_NAME.search(name):
         return MASK
-    return value
+    return str(value) if isinstance(value, int) and value.bit_length() > _BITS else value
 
 
 def _is_secret_input(value: Any) -> bool:

@@ -70,6 +70,16 @@ def test_secrets_are_masked() -> None:
     assert safe({"a": [{"token": "x"}]}) == {"a": [{"token": MASK}]}
 
 
+def test_numbers_that_are_too_large_become_texts() -> None:
+    assert safe([2**63 - 1, 2**63, -(2**64), True, 1.5]) == [
+        2**63 - 1,
+        str(2**63),
+        str(-(2**64)),
+        True,
+        1.5,
+    ]
+
+
 def test_there_is_an_end() -> None:
     assert len(differences({}, {str(number): 1 for number in range(1_000)})) == 200
 
