@@ -19,7 +19,9 @@ async def found_in(verdicts: Sequence[Verdict]) -> Bisection[int]:
 @st.composite
 def histories(draw: st.DrawFn, *, skips: bool = True) -> list[Verdict]:
     goods, bads = draw(st.integers(1, 40)), draw(st.integers(1, 40))
-    verdicts: list[Verdict] = [*["good"] * goods, *["bad"] * bads]
+    verdicts: list[Verdict] = []
+    verdicts += ["good"] * goods
+    verdicts += ["bad"] * bads
     if skips:
         for at in draw(st.sets(st.integers(1, max(1, len(verdicts) - 2)), max_size=10)):
             if 0 < at < len(verdicts) - 1:

@@ -4,6 +4,7 @@ Whether the tests fit their flow in detail is what `headwater check` and reviews
 """
 
 from collections.abc import Callable, Collection, Iterator
+from typing import Final
 
 from app.db.records import FlowKey
 from app.flows.problems import Problem
@@ -11,9 +12,10 @@ from app.flows.unit_test_documents import parse_suite
 from app.git.layout import Kind, Place
 from app.git.objects import ObjectReader
 from app.git.survey import Survey, lfs_finding, shown
-from app.sync.findings import Found, NamespaceKey, of_problem
+from app.sync.findings import Found, of_problem
+from app.sync.ownership import NamespaceKey
 
-_SOFT = "warning"
+_SOFT: Final = "warning"
 
 
 def suite_findings(
