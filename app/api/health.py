@@ -151,7 +151,9 @@ async def _git_figures(node: Services) -> None:
         )
         for worker in node.sync.workers
     ]
-    standings = Counter((each.sync, each.health) for each in await node.sync.status.all())
+    standings: Counter[tuple[str, str]] = Counter(
+        (each.sync, each.health) for each in await node.sync.status.all()
+    )
     _set(figures, standings)
 
 

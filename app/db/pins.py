@@ -25,7 +25,9 @@ _END_FLOW = (
     " AND ended_at IS NULL"
 )
 _END = "UPDATE pin SET ended_at = ?, ended_by = ? WHERE id = ? AND ended_at IS NULL"
-_REVERT = "UPDATE pin SET revert = ?, changeset_id = ? WHERE id = ?"
+_REVERT = (
+    "UPDATE pin SET revert = ?, changeset_id = COALESCE(CAST(? AS TEXT), changeset_id) WHERE id = ?"
+)
 
 
 class PinStore:
@@ -74,8 +76,7 @@ class PinStore:
 
     async def note_revert(self, pin: Pin, state: str, changeset: str | None = None) -> None:
         """Note what became of the revert that a rollback asks for."""
-        row = (state, changeset or pin.changeset_id, pin.id)
-        await self._database.submit([Write(_REVERT, [row])])
+        await self._database.submit([Write(_REVERT, [(state, changeset, pin.id)])])
 
 
 def _of(key: FlowKey) -> list[Any]:

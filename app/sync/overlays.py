@@ -4,6 +4,7 @@ Each has an owner, a reason and maybe an end. They are the only way in which wha
 from what Git says, besides pins.
 """
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -45,6 +46,9 @@ class Word:
     expires_at: int | None = None
 
 
+_OVER = Word(Actor("system"), "its time is over")
+
+
 class Stored(NamedTuple):
     """Where overlays are kept, and the flows that they lie over."""
 
@@ -62,6 +66,7 @@ class Overlays:
         self._clock = clock
         self._timing = timing
         self._switch = switch
+        self._ending = asyncio.Lock()
 
     async def start(self) -> None:
         """End what expired meanwhile, and see to it that triggers are as they were left."""
@@ -144,14 +149,14 @@ class Overlays:
 
     async def end_expired(self) -> None:
         """End the overlays whose time is over, and wait for the next ones."""
-        now = self._clock.now()
-        for each in await self._store.open():
-            if each.expires_at is None:
-                continue
-            if each.expires_at > now:
-                self._await_end(each.expires_at)
-            else:
-                await self._end(each, Word(Actor("system"), "its time is over"), "its time is over")
+        async with self._ending:
+            now = self._clock.now()
+            timed = [each for each in await self._store.open() if each.expires_at is not None]
+            for each in timed:
+                if (each.expires_at or 0) > now:
+                    self._await_end(each.expires_at or 0)
+                else:
+                    await self._end(each, _OVER, _OVER.reason)
 
     async def _end(self, overlay: Overlay, word: Word, by: str) -> None:
         at = self._clock.now()

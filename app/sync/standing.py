@@ -83,13 +83,11 @@ def rolled_up(standings: Iterable[FlowStanding], states: Iterable[str] = ()) -> 
     what runs in it is as it was.
     """
     flows = [each for each in standings if each.sync != "Deleted"]
-    by_sync, by_health = (
-        Counter(each.sync for each in flows),
-        Counter(each.health for each in flows),
-    )
+    by_sync: Counter[str] = Counter(each.sync for each in flows)
+    by_health: Counter[str] = Counter(each.health for each in flows)
     there = {*by_sync, *(_PLACES[each] for each in states if each in _PLACES)}
-    sync = next((each for each in _WORST_SYNC if each in there), "Synced")
-    health = next((each for each in _WORST_HEALTH if by_health[each]), "Unknown")
+    sync: Sync = next((each for each in _WORST_SYNC if each in there), "Synced")
+    health: Health = next((each for each in _WORST_HEALTH if by_health[each]), "Unknown")
     if health == "Suspended" and by_health["Unknown"]:
         health = "Unknown"
     return Rollup(sync, health, len(flows), dict(by_sync), dict(by_health))
