@@ -1,25 +1,18 @@
-"""The words of pull requests: markdown in which nobody's text can do more than be read."""
+"""The words of pull requests: Markdown in which nobody's text can do more than be read."""
 
-import re
 from collections.abc import Sequence
 
 from app.ports.forges import MOST_TEXT
+from app.sync.planning.markdown import code, plain
+
+__all__ = ["body", "code", "quoted"]
 
 _CUT = "\n\n… (cut)"
-_MENTION = re.compile(r"@(?=[\w/-])")
-_MARKUP = re.compile(r"<(?=[!/a-zA-Z])")
 
 
 def quoted(text: str) -> str:
     """Return somebody's words as a quotation: no mention reaches anybody, no tag is one."""
-    plain = _MARKUP.sub("&lt;", _MENTION.sub("@\u200b", text.strip()))
-    return "\n".join(f"> {line}".rstrip() for line in plain.splitlines())
-
-
-def code(text: str) -> str:
-    """Return a name as code; what would end the code early is left out."""
-    plain = " ".join(text.replace("`", "'").split())
-    return f"`{plain}`" if plain else ""
+    return "\n".join(f"> {plain(line)}".rstrip() for line in text.strip().splitlines())
 
 
 def body(parts: Sequence[str], changeset_id: str, actor: str) -> str:
