@@ -10,6 +10,7 @@ from app.git.survey import Located, shown
 from app.git.trees import Entry, tree_of
 from app.sync.claiming import claim
 from app.sync.crossing import Crossing
+from app.sync.delegation import declared, findings_of
 from app.sync.documents import document_findings
 from app.sync.drawing import Drawing
 from app.sync.findings import CROSSING, Found, NamespaceKey, of_layout, of_rival
@@ -146,11 +147,20 @@ async def validate_flows(parts: Parts, now: Pass) -> None:
         document_findings, now.survey, changed, objects, parts.repository.layout
     )
     now.found = [each for each in now.found if each.namespace in changed or not each.namespace[0]]
+    if parts.spec.delegates:
+        now.found += await asyncio.to_thread(_delegated, parts, now)
     if now.changed:
         now.crossing = Crossing(
             parts.repository, now.tip or "", index, parts.memory, partial(_is_elsewhere, parts)
         )
         now.found += await asyncio.to_thread(_cross, parts, now, now.crossing, changed)
+
+
+def _delegated(parts: Parts, now: Pass) -> list[Found]:
+    """Return what is wrong with the sources that the repository describes."""
+    configured = parts.home.configured
+    found = declared(parts.repository, now.tip or "", now.source.id, parts.spec, configured)
+    return list(findings_of(found))
 
 
 def _is_elsewhere(parts: Parts, key: FlowKey) -> bool:

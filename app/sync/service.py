@@ -19,6 +19,7 @@ from app.sync.changesets.reverts import Reverts
 from app.sync.changesets.service import Changesets
 from app.sync.commit_status import CommitStatus
 from app.sync.comparing import Comparer
+from app.sync.delegating import Delegating
 from app.sync.differences import unified
 from app.sync.hooks.deliveries import Deliveries
 from app.sync.hooks.redelivery import Redelivery
@@ -87,6 +88,8 @@ class SyncService:
         )
         self.workers = SourceSet({MAIN: settings.git, **settings.sources}, self.shared)
         self.source_verbs = SourceVerbs(self.workers)
+        self.delegating = Delegating(self.workers, self.source_verbs)
+        self.reporter.heard.append(self.delegating.heard)
         self.comparer = Comparer(sources.comparisons, types)
         self.reporter.heard.append(self.comparer.heard)
         self.files = RoutedFiles(self.workers)
@@ -135,6 +138,7 @@ class SyncService:
         await self.comparer.start(group)
         self.shared.vault.start(group)
         await self.workers.start()
+        await self.delegating.tidy()
         await self.changesets.start()
         await self.inbox.start(group)
         await self.statuses.catch_up()

@@ -11,12 +11,10 @@ from app.config import SourceSettings
 from app.db.audit import AuditEntry
 from app.db.records import Source
 from app.errors import BadRequest, ConfirmationNeeded, Conflict
-from app.git.names import is_ref_name
 from app.sync.model import Actor
 from app.sync.removal import live_flows, retire
-from app.sync.selecting import parse_range
 from app.sync.sources import SourceSet
-from app.sync.specs import check_address, read_spec, with_credentials
+from app.sync.specs import checked_spec
 from app.sync.worker import SourceWorker, described
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
@@ -45,7 +43,7 @@ class SourceVerbs:
         """
         if not _ID.match(source_id):
             raise BadRequest("id: small letters, digits, - and _ are allowed, 63 at most")
-        spec = self.checked(wished)
+        spec = checked_spec(wished, self._sources.configured)
         async with self._turn:
             if source_id in self._sources:
                 raise Conflict(f"there is a source {source_id} already")
@@ -65,7 +63,8 @@ class SourceVerbs:
         async with self._turn:
             old = self._own(source_id)
             merged = {**orjson.loads(old.source.spec), **wished}
-            spec = self.checked({key: each for key, each in merged.items() if each is not None})
+            wanted = {key: each for key, each in merged.items() if each is not None}
+            spec = checked_spec(wanted, self._sources.configured)
             await old.stop()
             worker = await self.follow(described(source_id, spec, "api"), spec)
             await self._audit(worker, "source.update", actor, reason)
@@ -100,21 +99,17 @@ class SourceVerbs:
 
     # -- for the verbs, and for repositories that delegate ---------------------------------------
 
-    def checked(self, wished: Mapping[str, Any]) -> SourceSettings:
-        """Return the settings that somebody else than the operator wishes.
-
-        Raises:
-            Invalid, BadRequest: naming what is wrong, or is not theirs to say.
-        """
-        spec = read_spec(wished)
-        check_address(spec, self._sources.configured)
-        with_credentials(spec, self._sources.configured)
-        kind, name = spec.ref_kind
-        if kind == "semver":
-            parse_range(name)
-        elif not is_ref_name(name):
-            raise BadRequest(f"ref: {name[:80]!r} is no name of a branch, a tag or a commit")
-        return spec
+    async def declare(
+        self, source: Source, spec: SourceSettings, actor: Actor, reason: str
+    ) -> None:
+        """Follow a source that a repository describes, in place of what it described before."""
+        async with self._turn:
+            verb = "source.create"
+            if source.id in self._sources:
+                await self._sources.get(source.id).stop()
+                verb = "source.update"
+            worker = await self.follow(source, spec)
+            await self._audit(worker, verb, actor, reason)
 
     async def follow(self, source: Source, spec: SourceSettings) -> SourceWorker:
         """Begin to follow a source, or a changed one."""

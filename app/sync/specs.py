@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from app.config import SourceSettings
 from app.errors import BadRequest, Invalid
 from app.git.location import Location, remote
+from app.git.names import is_ref_name
+from app.sync.selecting import parse_range
 
 SETTABLE: Final = frozenset(
     {
@@ -59,6 +61,25 @@ def read_spec(wished: Mapping[str, Any]) -> SourceSettings:
     except ValidationError as error:
         lines = [f"{_place(each['loc'])}: {each['msg']}" for each in error.errors()]
         raise Invalid("; ".join(lines)) from None
+
+
+def checked_spec(
+    wished: Mapping[str, Any], configured: Mapping[str, SourceSettings]
+) -> SourceSettings:
+    """Return the settings that somebody else than the operator wishes.
+
+    Raises:
+        Invalid, BadRequest: naming what is wrong, or is not theirs to say.
+    """
+    spec = read_spec(wished)
+    check_address(spec, configured)
+    with_credentials(spec, configured)
+    kind, name = spec.ref_kind
+    if kind == "semver":
+        parse_range(name)
+    elif not is_ref_name(name):
+        raise BadRequest(f"ref: {name[:80]!r} is no name of a branch, a tag or a commit")
+    return spec
 
 
 def _place(path: tuple[int | str, ...]) -> str:
