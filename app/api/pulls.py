@@ -12,7 +12,7 @@ from app.api.query import known_keys
 from app.api.records import record_json
 from app.api.routing import Router
 from app.api.services import Node
-from app.db.pulls import Pull, Review
+from app.db.pull_records import Pull, Review
 from app.engine.flow_tests.junit import junit
 from app.sync.review.results import results_of
 
@@ -38,21 +38,21 @@ async def listed(
     ] = None,
 ) -> Response:
     """List the pull requests that reviews were made of, newest first."""
-    return Json([record_json(each) for each in await node.reviews.pulls(source, state)])
+    return Json([record_json(each) for each in await node.reviews.archive.pulls(source, state)])
 
 
 @router.get("/{repo}/{number}", summary="A pull request")
 async def get(repo: Repo, number: Number, node: Node) -> Response:
     """Answer with a pull request and its reviews, newest first."""
-    pull = await node.reviews.pull(repo, number)
-    reviews = await node.reviews.reviews(repo, number)
+    pull = await node.reviews.archive.pull(repo, number)
+    reviews = await node.reviews.archive.reviews(repo, number)
     return Json(_pull_json(pull, reviews))
 
 
 @router.get("/{repo}/{number}/plan", summary="The plan of a pull request")
 async def plan(repo: Repo, number: Number, node: Node) -> Response:
     """Answer with what merging it would do, as the last review found it."""
-    review = await node.reviews.last(repo, number)
+    review = await node.reviews.archive.last(repo, number)
     return Json({**_identity(review), "plan": review.plan})
 
 
@@ -66,7 +66,7 @@ async def results(
     ] = "json",
 ) -> Response:
     """Answer with what became of the tests that the last review ran."""
-    review = await node.reviews.last(repo, number)
+    review = await node.reviews.archive.last(repo, number)
     if form == "junit":
         document = junit(results_of(review.tests))
         return PlainTextResponse(document, media_type="application/xml")

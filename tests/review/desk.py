@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app.db.pulls import PullStore, Review
+from app.db.pull_records import Review
+from app.db.pulls import PullStore
 from app.errors import Unavailable
 from app.ports import Check, FlowTests, FlowTree, PullRequest, SuiteResult, SuiteSource
 from app.ports.flow_tests import AssertionResult, CaseResult

@@ -200,7 +200,7 @@ async def test_tests_of_what_changes_run_at_the_merged_tree(begin: Begin, scratc
     assert tests.flows["main", "shop", "a"] == flow("a", "new").decode()
     assert tests.files == {"q.sql": b"select 1"}
     assert desk.check(head, TESTS).title == "1 passed"
-    review = await desk.reviews.last("main", 7)
+    review = await desk.reviews.archive.last("main", 7)
     assert review.tests["suites"][0]["state"] == "SUCCESS"
 
 
@@ -213,7 +213,7 @@ async def test_a_test_that_fails_fails_its_check_alone(begin: Begin, scratch: Sc
     assert desk.told(head) == {"validate": "success", "plan": "success", "tests": "failure"}
     [note] = desk.check(head, TESTS).annotations
     assert (note.path, note.line) == (SUITE, 7)
-    assert (await desk.reviews.last("main", 7)).outcome == "failure"
+    assert (await desk.reviews.archive.last("main", 7)).outcome == "failure"
 
 
 async def test_a_changed_test_runs_although_its_flow_does_not_change(

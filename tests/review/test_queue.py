@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.db.database import Database
-from app.db.pulls import PullStore, Review
+from app.db.pull_records import Review
+from app.db.pulls import PullStore
 from app.errors import AuthFailed, Unavailable
 from app.ports import PullRequest
 from app.sync.review.queue import ReviewQueue

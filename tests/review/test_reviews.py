@@ -221,7 +221,7 @@ async def test_the_start_finds_what_nobody_told_of(begin: Begin) -> None:
     await desk.restart()
     await desk.reviews.settled()
     assert desk.told(later.head_sha) == ALL_GREEN
-    assert (await desk.reviews.pull("main", 7)).state == "merged"
+    assert (await desk.reviews.archive.pull("main", 7)).state == "merged"
 
 
 async def test_a_review_outlives_the_process(begin: Begin) -> None:
@@ -279,9 +279,9 @@ async def test_what_is_closed_needs_no_review(desk: Desk) -> None:
     pull = desk.propose(7, {path("a"): flow("a", "new")}, state="closed")
     await desk.tell("pull", "closed", number=7)
     assert desk.told(pull.head_sha) == {}
-    assert (await desk.reviews.pull("main", 7)).state == "closed"
+    assert (await desk.reviews.archive.pull("main", 7)).state == "closed"
     await desk.tell("pull", "opened", number=99)
-    assert await desk.reviews.pulls("main", "open") == []
+    assert await desk.reviews.archive.pulls("main", "open") == []
 
 
 async def test_statuses_say_the_same_where_there_are_no_checks(begin: Begin) -> None:

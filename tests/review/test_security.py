@@ -42,7 +42,7 @@ def everything_told(desk: Desk) -> str:
 async def test_rules_are_those_of_the_base(desk: Desk, scratch: Scratch) -> None:
     scratch.commit({"CODEOWNERS": b"* @acme/careful\n"})
     await opened(desk, {"CODEOWNERS": b"* @eve\n", path("a"): flow("a", "new")})
-    plan = (await desk.reviews.last("main", 7)).plan
+    plan = (await desk.reviews.archive.last("main", 7)).plan
     assert list(plan["approvers"]) == ["@acme/careful"]
     assert "@eve" not in desk.forge.bodies(7)[-1]
 
@@ -58,7 +58,7 @@ async def test_a_fork_with_tests_and_secrets_runs_nothing(begin: Begin) -> None:
     head = await opened(desk, {path("thief"): thief, f"{SHOP}/tests/t.yaml": suite}, **FORK)
     assert desk.check(head, TESTS).state == "queued"
     assert tests.asked == []
-    assert (await desk.reviews.last("main", 7)).scope == "fork"
+    assert (await desk.reviews.archive.last("main", 7)).scope == "fork"
 
 
 async def test_a_branch_of_the_same_name_in_a_fork_is_a_fork(begin: Begin) -> None:

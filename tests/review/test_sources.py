@@ -16,7 +16,7 @@ def further(scratch: Scratch, **settings: object) -> SourceSettings:
         "allow_file_protocol": True,
         "poll_seconds": 3600,
     }
-    return SourceSettings(**(fields | settings))  # type: ignore[arg-type]
+    return SourceSettings(**(fields | settings))
 
 
 async def everywhere(desk: Desk, action: str = "opened") -> None:
@@ -38,9 +38,9 @@ async def test_each_source_tells_of_what_it_owns(begin: Begin, scratch: Scratch)
     }
     marks = [each.split("\n")[0] for each in desk.forge.bodies(7)]
     assert marks == [f"<!-- headwater-plan v1 source={name} -->" for name in ("main", "second")]
-    assert (await desk.reviews.last("main", 7)).touched == ["main/shop"]
-    assert (await desk.reviews.last("second", 7)).touched == ["main/other"]
-    assert [each.source_id for each in await desk.reviews.pulls()] == ["main", "second"]
+    assert (await desk.reviews.archive.last("main", 7)).touched == ["main/shop"]
+    assert (await desk.reviews.archive.last("second", 7)).touched == ["main/other"]
+    assert [each.source_id for each in await desk.reviews.archive.pulls()] == ["main", "second"]
 
 
 async def test_the_source_that_follows_the_base_answers(begin: Begin, scratch: Scratch) -> None:
@@ -49,12 +49,12 @@ async def test_the_source_that_follows_the_base_answers(begin: Begin, scratch: S
     pull = desk.propose(7, {path("a"): flow("a", "new")}, base_ref="prod")
     await everywhere(desk)
     assert set(desk.told(pull.head_sha)) == {"validate", "plan", "tests"}
-    assert await desk.reviews.pulls("main") == []
-    assert (await desk.reviews.last("second", 7)).touched == ["live/shop"]
+    assert await desk.reviews.archive.pulls("main") == []
+    assert (await desk.reviews.archive.last("second", 7)).touched == ["live/shop"]
     desk.forge.change_pull(7, base_ref="main")
     await everywhere(desk, "edited")
-    assert (await desk.reviews.pull("second", 7)).state == "closed"
-    assert (await desk.reviews.last("main", 7)).outcome == "success"
+    assert (await desk.reviews.archive.pull("second", 7)).state == "closed"
+    assert (await desk.reviews.archive.last("main", 7)).outcome == "success"
 
 
 async def test_what_waits_is_told_as_waiting(desk: Desk) -> None:
@@ -88,5 +88,5 @@ async def test_a_source_without_a_forge_reviews_nothing(begin: Begin, scratch: S
     desk = await begin(sources={"second": plain})
     desk.propose(7, {path("c", "other"): flow("c", "new")})
     await everywhere(desk)
-    assert await desk.reviews.pulls("second") == []
+    assert await desk.reviews.archive.pulls("second") == []
     await desk.tell("pull", "opened", number=7, source_id="removed")

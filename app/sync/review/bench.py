@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.db.audit import AuditStore
-from app.db.pulls import Pull, PullStore, Review
+from app.db.pull_records import Pull, Review
+from app.db.pulls import PullStore
 from app.errors import Unavailable
 from app.ports import Clock, FlowTests, Forge, PullRequest
 from app.sync.sources import SourceSet

@@ -1,6 +1,7 @@
 """The sticky comment that tells the plan: one for each pull request and source, kept up to date."""
 
-from app.db.pulls import Pull, PullStore
+from app.db.pull_records import Pull
+from app.db.pulls import PullStore
 from app.errors import Forbidden, NotFound
 from app.ports import Comment, Forge
 from app.sync.planning.comment import marker

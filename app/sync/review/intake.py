@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from app.db.pulls import Pull, Review
+from app.db.pull_records import Pull, Review
 from app.errors import NotFound
 from app.sync.model import HookEvent
 from app.sync.review.bench import Bench, Enqueue, concerns, forge_of, scope_of

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from app.db.pulls import Pull, Review
+from app.db.pull_records import Pull, Review
 from app.errors import Forbidden, HeadwaterError, NotFound, Unavailable
 from app.ports import Forge, PullRequest, SuiteResult
 from app.sync.review import checks

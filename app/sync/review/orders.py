@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.db.audit import AuditEntry
-from app.db.pulls import Pull
+from app.db.pull_records import Pull
 from app.db.records import FlowKey, Pin
 from app.errors import BadRequest, HeadwaterError, Unavailable, Unsupported
 from app.git.names import is_oid_prefix

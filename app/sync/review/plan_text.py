@@ -1,6 +1,6 @@
 """The plan of a pull request in words: a line for the check, a page for check and comment."""
 
-from app.db.pulls import Pull
+from app.db.pull_records import Pull
 from app.sync.planning.comment import marker, plan_markdown, summary
 from app.sync.planning.plan import ChangePlan
 from app.sync.review.checks import NO_CHANGES, Told

@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from app.db.pulls import PullStore, Review
+from app.db.pull_records import Review
+from app.db.pulls import PullStore
 from app.errors import HeadwaterError, Unavailable
 from app.telemetry import get_logger
 

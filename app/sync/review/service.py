@@ -1,27 +1,27 @@
 """Reviews of pull requests: hints and moves of the base come in, checks and comments go out."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, tzinfo
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from app.db.impact import ImpactStore
-from app.db.pulls import Pull, PullStore, Review
+from app.db.pull_records import Pull, Review
+from app.db.pulls import PullStore
 from app.errors import HeadwaterError, NotFound
-from app.git.history import changes_between
-from app.git.mirror import Mirror
 from app.ports import FlowTests
 from app.sync.inbox import Inbox
-from app.sync.origin import Origin
 from app.sync.reporting import Report, Reporter
 from app.sync.review import checks
+from app.sync.review.archive import Archive
 from app.sync.review.bench import Bench, Facts, concerns, context_suffix, forge_of
 from app.sync.review.intake import Intake
 from app.sync.review.merging import forget_head
 from app.sync.review.orders import Orders
 from app.sync.review.queue import ReviewQueue
+from app.sync.review.staleness import is_stale
 from app.sync.review.telling import Teller, withdraw
 from app.sync.service import SyncService
 from app.sync.timing import Timing
@@ -62,6 +62,7 @@ class Reviews:
         """
         shared = sync.shared
         self._bench = Bench(sync.workers, store, shared.audit, shared.clock, tests)
+        self.archive = Archive(self._bench)
         self.orders = Orders(self._bench, sync, self._again)
         self._intake = Intake(self._bench, self.orders, self._enqueue, self._close)
         self._types = shared.types
@@ -102,37 +103,6 @@ class Reviews:
             task.cancel()
         self._group = None
         await self._stack.aclose()
-
-    # -- what is known ---------------------------------------------------------------------------
-
-    async def pulls(self, source_id: str | None = None, state: str | None = None) -> list[Pull]:
-        """Return pull requests, newest first; raises `NotFound` when there is no such source."""
-        if source_id is not None:
-            self._bench.workers.get(source_id)
-        return await self._bench.store.find(source_id, state=state)
-
-    async def pull(self, source_id: str, number: int) -> Pull:
-        """Return a pull request; raises `NotFound`."""
-        self._bench.workers.get(source_id)
-        found = await self._bench.store.get(source_id, number)
-        if found is None:
-            message = f"source {source_id} has heard of no pull request {number}"
-            raise NotFound(message)
-        return found
-
-    async def reviews(self, source_id: str, number: int, limit: int = 20) -> list[Review]:
-        """Return the reviews of a pull request, newest first; raises `NotFound`."""
-        await self.pull(source_id, number)
-        return await self._bench.store.reviews(source_id, number, limit=limit)
-
-    async def last(self, source_id: str, number: int) -> Review:
-        """Return the newest review that came to an end; raises `NotFound`."""
-        await self.pull(source_id, number)
-        done = await self._bench.store.reviews(source_id, number, states=("done",), limit=1)
-        if not done:
-            message = f"pull request {number} of source {source_id} was not reviewed yet"
-            raise NotFound(message)
-        return done[0]
 
     async def settled(self) -> None:
         """Wait until no review waits that can be made now."""
@@ -183,7 +153,7 @@ class Reviews:
             )
             for review in reviews:
                 origin = worker.parts.repository
-                if await asyncio.to_thread(_is_stale, origin, review, tip):
+                if await asyncio.to_thread(is_stale, origin, review, tip):
                     await self._intake.look(worker, pull.number, "base")
 
     async def _again(self, worker: SourceWorker, number: int, cause: str) -> None:
@@ -265,34 +235,3 @@ class Reviews:
             task = self._group.create_task(guarded(), name=name)
             self._beside.add(task)
             task.add_done_callback(self._beside.discard)
-
-
-def _is_stale(origin: Origin, review: Review, tip: str) -> bool:
-    """Return whether what a review says may be wrong on a newer base (blocking)."""
-    if review.base_sha == tip or not review.base_sha:
-        return False
-    changed = _changed(origin, origin.mirror, review.base_sha, tip)
-    if changed is None or "conflicts" in review.plan:
-        return True
-    return not changed.isdisjoint(review.touched)
-
-
-def _changed(origin: Origin, mirror: Mirror, old: str, new: str) -> set[str] | None:
-    """Return `tenant/namespace` of what differs; None when more than namespaces may."""
-    if not (mirror.has(old) and mirror.has(new)):
-        return None
-    root = origin.layout.root
-    paths = [each.path for each in changes_between(mirror.disk.launcher, old, new, root=root)]
-    return _namespaces(origin, paths)
-
-
-def _namespaces(origin: Origin, paths: Iterable[str]) -> set[str] | None:
-    found: set[str] = set()
-    for path in paths:
-        place = origin.layout.place(path)
-        if place is None:
-            continue
-        if not place.namespace:
-            return None  # rules and settings concern everything
-        found.add(f"{place.tenant}/{place.namespace}")
-    return found

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from app.db.pulls import PullStore, Review
+from app.db.pull_records import Review
+from app.db.pulls import PullStore
 from app.errors import HeadwaterError
 from app.ports import Forge
 from app.sync.review.checks import CONTEXTS, SUPERSEDED, Told
