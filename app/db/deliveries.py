@@ -13,11 +13,12 @@ from app.db.tables import DeliveryRow
 from app.errors import NotFound
 
 _DELIVERY: Any = DeliveryRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
-_MOST_UNHEARD = 1_000
+PAGE = 1_000
+"""Most deliveries that are read at once to be told of."""
 
 _ADD = (
     "INSERT INTO webhook_delivery (provider, delivery_id, source_id, event, payload, state,"
-    " received_at, action, hint) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " received_at, action, hint, processed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (provider, delivery_id) DO NOTHING"
 )
 _AGAIN = (
@@ -95,6 +96,7 @@ class DeliveryStore:
             delivery.received_at,
             delivery.action,
             orjson.dumps(delivery.hint).decode(),
+            delivery.processed_at,
         )
         again = (delivery.state, *delivery.key)
         counts = await self._database.submit([Write(_ADD, [row]), Write(_AGAIN, [again])])
@@ -118,13 +120,14 @@ class DeliveryStore:
     # -- what somebody is to act on ---------------------------------------------------------------
 
     async def unheard(self) -> list[StoredDelivery]:
-        """Return deliveries that nobody has been told of, oldest first."""
+        """Return deliveries that nobody has been told of, oldest first, without payloads."""
         table = _DELIVERY.c
+        some = [each for each in table if each.name != "payload"]
         query = (
-            select(_DELIVERY)
-            .where(table.processed_at.is_(None), table.hint != "{}", table.state != "ignored")
+            select(*some)
+            .where(table.processed_at.is_(None), table.hint != "{}")
             .order_by(table.received_at, table.delivery_id)
-            .limit(_MOST_UNHEARD)
+            .limit(PAGE)
         )
         return [_stored(row) for row in await self._database.fetch(query)]
 
@@ -178,7 +181,7 @@ def _stored(row: Row) -> StoredDelivery:
         delivery_id=row.delivery_id,
         source_id=row.source_id,
         event=row.event,
-        payload=row.payload,
+        payload=getattr(row, "payload", ""),
         state=row.state,
         received_at=row.received_at,
         action=row.action,

@@ -218,6 +218,10 @@ class DeliveryRow(SQLModel, table=True):
     """A webhook delivery (contract D8): stored before it is answered, kept 7 days."""
 
     __tablename__ = "webhook_delivery"
+    __table_args__: ClassVar = (
+        Index("ix_webhook_delivery_unheard", "processed_at"),
+        Index("ix_webhook_delivery_state", "state", "received_at"),
+    )
     provider: str = Field(primary_key=True)
     delivery_id: str = Field(primary_key=True)
     source_id: str

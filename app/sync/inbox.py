@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from app.db.deliveries import DeliveryStore, StoredDelivery
+from app.db.deliveries import PAGE, DeliveryStore, StoredDelivery
 from app.ports import Clock
 from app.sync.model import HookEvent
 from app.telemetry import get_logger
@@ -81,9 +81,11 @@ class Inbox:
         waiting = await self._deliveries.unheard()
         later = {each.key: self._due.get(each.key, 0.0) for each in waiting}
         self._due = {key: due for key, due in later.items() if due > now}
-        for delivery in waiting:
-            if delivery.key not in self._due:
-                await self._pass_on(delivery)
+        ready = [each for each in waiting if each.key not in self._due]
+        for delivery in ready:
+            await self._pass_on(delivery)
+        if ready and len(waiting) == PAGE:
+            self._wake.set()  # there are more
 
     async def _pass_on(self, delivery: StoredDelivery) -> None:
         if not await self._deliveries.claim(delivery):

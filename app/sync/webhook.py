@@ -137,6 +137,7 @@ class Webhook:
         kept = asdict(hint) | {"sources": [each.id for each in workers]}
         del kept["repository"], kept["refs"]
         state = "ignored" if ignored else "received" if hint.event == "push" else "queued"
+        now = self._clock.now()
         return StoredDelivery(
             provider=call.forge,
             delivery_id=call.delivery_id[:_MAX_ID] or hashlib.sha256(body).hexdigest(),
@@ -144,7 +145,8 @@ class Webhook:
             event=call.event[:_MAX_ID],
             payload=body[:_KEPT_PAYLOAD].decode("utf-8", "replace").replace("\0", ""),
             state=state,
-            received_at=self._clock.now(),
+            received_at=now,
+            processed_at=now if ignored else None,
             action=hint.action[:_MAX_ID],
             hint=kept,
         )

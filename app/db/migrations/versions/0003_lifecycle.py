@@ -49,6 +49,8 @@ def upgrade() -> None:
     """Make the tables and columns."""
     for table, column in _ADDED:
         op.add_column(table, column)
+    op.create_index("ix_webhook_delivery_unheard", "webhook_delivery", ["processed_at"])
+    op.create_index("ix_webhook_delivery_state", "webhook_delivery", ["state", "received_at"])
     _about_git()
     _about_reviews()
     _about_changes()
