@@ -9,6 +9,7 @@ from app.sync.mixing import left_behind
 from app.sync.passes import Parts, Pass, Settled
 from app.sync.plan import Basis, Plan, make_plan
 from app.sync.verifying import store_verdicts
+from app.sync.withholding import standing
 
 
 async def plan(parts: Parts, now: Pass) -> None:
@@ -41,7 +42,7 @@ async def gate(parts: Parts, now: Pass) -> None:
     if hold is None:
         return
     if now.plan is not None:
-        await parts.sources.activation.activate(_held(now.plan))
+        await parts.sources.activation.activate(_held(now, now.plan))
     parts.done = now.seen, now.tip or ""
     raise Settled("HELD", hold.message, hold.code)
 
@@ -63,7 +64,7 @@ async def activate(parts: Parts, now: Pass) -> None:
     parts.base = now.tip
 
 
-def _held(plan: Plan) -> Activation:
+def _held(now: Pass, plan: Plan) -> Activation:
     """Return what is written of a plan that does not come about: what was found, and states."""
     planned = plan.activation
     states = [each for each in planned.states if each[2] in ("held", "invalid")]
@@ -71,6 +72,10 @@ def _held(plan: Plan) -> Activation:
     return Activation(
         planned.source_id,
         planned.at,
+        stayed=[
+            *planned.stayed,
+            *(standing(each[:2], now.snapshots.get(each[:2])) for each in planned.moved),
+        ],
         states=states,
         findings=planned.findings,
         resolved=planned.resolved,

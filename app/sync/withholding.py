@@ -15,7 +15,7 @@ def withhold(
 ) -> None:
     """Leave namespaces at what `snapshots` say is active in them; their newer revisions wait."""
     new = plan.activation
-    new.stayed += [_standing(key, snapshots.get(key)) for key in sorted(keys)]
+    new.stayed += [standing(key, snapshots.get(key)) for key in sorted(keys)]
     new.moved = [each for each in new.moved if each[:2] not in keys]
     waiting = [flow for flow in new.flows if flow.key[:2] in keys]
     new.flows = [flow for flow in new.flows if flow.key[:2] not in keys]
@@ -37,6 +37,7 @@ def _uncount(plan: Plan, flow: ActiveFlow, before: ActiveFlow | None) -> None:
         plan.changed -= 1
 
 
-def _standing(key: NamespaceKey, old: Snapshot | None) -> Snapshot:
+def standing(key: NamespaceKey, old: Snapshot | None) -> Snapshot:
+    """Return what is active in a namespace that has to wait."""
     commit, tree = (old.commit, old.tree) if old else ("", "")
     return Snapshot(*key, commit, tree, "held")
