@@ -17,7 +17,8 @@ def test_generated_pages_are_up_to_date(name: str) -> None:
 
 
 def test_every_setting_is_read_somewhere() -> None:
-    read = {"hook_secret", "hook_secrets"}  # by way of `accepted_secrets`
+    # By way of the properties `accepted_secrets` and `rewrites`.
+    read = {"hook_secret", "hook_secrets", "production", "on_force_push"}
     for file in (ROOT / "app").rglob("*.py"):
         if "config" not in file.parts:
             read |= set(re.findall(r"\.(\w+)", file.read_text()))
