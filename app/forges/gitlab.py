@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from app.errors import Invalid, NotFound
 from app.forges.calls import Api
+from app.forges.gitlab_hooks import HooksApi
 from app.forges.lacking import NoNetworks, NoTokens
 from app.forges.statuses import cut
 from app.ports import (
@@ -38,7 +39,6 @@ _DEPLOYED: dict[DeploymentState, str] = {
 }
 _PULL_STATES: dict[str, PullState] = {"opened": "open", "merged": "merged"}
 _DEVELOPER, _MAINTAINER, _GUEST = 30, 40, 10
-_HOOK_EVENTS = ("push_events", "tag_push_events", "merge_requests_events", "note_events")
 
 
 class GitLab(NoNetworks, NoTokens):
@@ -53,6 +53,7 @@ class GitLab(NoNetworks, NoTokens):
         self._api = api
         self._ref = ref
         self._path = f"/projects/{quote(repository, safe='')}"
+        self._hooks = HooksApi(api, self._path)
         self._names: dict[int, str] = {}
         """Projects by their number: forks."""
 
@@ -240,40 +241,17 @@ class GitLab(NoNetworks, NoTokens):
 
     async def hook(self, url: str) -> Hook | None:
         """Return the webhook that calls `url`."""
-        for each in await self._api.pages(f"{self._path}/hooks", {"per_page": _PAGE}):
-            if each["url"] == url:
-                events = frozenset(name for name in _HOOK_EVENTS if each.get(name))
-                disabled = each.get("alert_status", "executable") != "executable"
-                return Hook(str(each["id"]), events, active=not disabled)
-        return None
+        return await self._hooks.find(url)
 
     async def failed_deliveries(self, hook: Hook, since: str) -> list[HookDelivery]:
         """Return deliveries that failed and were not repeated well, oldest first."""
-        path = f"{self._path}/hooks/{quote(hook.id, safe='')}/events"
-        found = [_delivery(each) for each in await self._api.pages(path, {"per_page": _PAGE})]
-        recent = [each for each in found if each.delivered_at >= since]
-        good = {each.guid for each in recent if each.ok}
-        last = {each.guid: each for each in reversed(recent) if each.guid not in good}
-        return list(last.values())
+        return await self._hooks.failed(hook, since)
 
     async def redeliver(self, hook: Hook, delivery: HookDelivery) -> None:
         """Ask for a delivery again."""
-        events = f"{self._path}/hooks/{quote(hook.id, safe='')}/events"
-        await self._api.send("POST", f"{events}/{quote(delivery.id, safe='')}/resend")
+        await self._hooks.redeliver(hook, delivery)
 
 
 def _merged(data: dict[str, Any]) -> str | None:
     found = data.get("merge_commit_sha") or data.get("squash_commit_sha") or data.get("sha")
     return str(found) if found else None
-
-
-def _delivery(data: dict[str, Any]) -> HookDelivery:
-    headers = {name.lower(): each for name, each in (data.get("request_headers") or {}).items()}
-    status = str(data.get("response_status") or "")
-    return HookDelivery(
-        str(data["id"]),
-        headers.get("idempotency-key") or headers.get("x-gitlab-event-uuid") or str(data["id"]),
-        data.get("trigger", ""),
-        status.startswith("2"),
-        data.get("created_at", ""),
-    )

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from app.config import SourceSettings
 from app.sync.model import HookEvent
 from tests.git.scratch import Scratch
 from tests.sync.conftest import Start
-from tests.sync.rig import HOOK, Rig, delivery, flow, path
+from tests.sync.rig import ANN, HOOK, Rig, delivery, flow, path, until
 
 KEY = HOOK["hook_key"]
 
@@ -135,13 +136,30 @@ async def test_a_delivery_that_another_node_took_is_left_alone(hooked: Rig) -> N
 
 
 async def test_sources_of_one_repository_share_a_webhook(start: Start, scratch: Scratch) -> None:
+    """One of them has the key; each hears of pull requests, and of pushes of its own branch."""
     scratch.commit({path("a"): flow("a", "1")})
-    rig = await start(repo=str(scratch.path), ref="main", **HOOK)
-    assert len(list(rig.sync.workers)) == 1
+    scratch.commit({path("a"): flow("a", "1")}, branch="prod")
+    repo = str(scratch.path)
+    prod = SourceSettings(
+        repo=repo,
+        ref="prod",
+        tenants={"main": "prod"},
+        allow_file_protocol=True,
+        poll_seconds=3600,
+    )
+    elsewhere = SourceSettings(repo=f"{repo}.other", namespaces=("none/none",), poll_seconds=3600)
+    rig = await start(repo=repo, **HOOK, sources={"prod": prod, "elsewhere": elsewhere})
     ear = Ear(rig)
     await give(rig)
     await rig.sync.inbox.settled()
-    assert [each.source_id for each in ear.events] == ["main"]
+    assert [each.source_id for each in ear.events] == ["main", "prod"]
+    tip = scratch.commit({path("a"): flow("a", "2")}, branch="prod")
+    pushed = delivery(payload={"ref": "refs/heads/prod", "after": tip})
+    assert (await rig.sync.deliver(KEY, *pushed)).status == 202
+    await rig.sync.inbox.settled()
+    assert [each.source_id for each in ear.events[2:]] == ["prod"]
+    await until(lambda: rig.flows.effective("prod", "shop", "a").revision == 2)
+    assert rig.runs("a").revision == 1
 
 
 async def test_a_delivery_for_another_repository_is_audited(start: Start, scratch: Scratch) -> None:
@@ -159,3 +177,27 @@ async def test_a_delivery_for_another_repository_is_audited(start: Start, scratc
     (entry,) = await rig.sync.shared.audit.find(target="source/main")
     assert entry.action == "webhook.ignored"
     assert "mallory/flows" in entry.reason
+
+
+@pytest.mark.postgres
+async def test_on_postgresql(
+    start: Start, scratch: Scratch, postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.sync.inbox._TRIES", 1)
+    scratch.commit({path("a"): flow("a", "1")})
+    rig = await start(url=postgres_database, repo=str(scratch.path), **HOOK)
+    ear = Ear(rig, fails=1)
+    await give(rig)
+    await rig.sync.inbox.settled()
+    assert await rows(rig) == {"p1": ("failed", 1, "the forge is down")}
+    assert await give(rig) == 202
+    await rig.sync.inbox.settled()
+    assert await rows(rig) == {"p1": ("done", 1, "")}
+    again = await rig.sync.deliveries.replay("p1", ANN, "to see it")
+    await rig.sync.inbox.settled()
+    assert (again.state, len(ear.events)) == ("queued", 3)
+    ignored = delivery(delivery_id="i1", event="star", payload={"action": "created"})
+    await rig.sync.deliver(KEY, *ignored)
+    assert [each.delivery_id for each in await rig.sync.deliveries.find(state="ignored")] == ["i1"]
+    await rig.sync.webhook.forget_old()
+    assert len(await rig.sync.deliveries.find(source_id="main", limit=10)) == 2
