@@ -115,7 +115,7 @@ def _type_name(kind: Any) -> str:
         return _type_name(get_args(kind)[0])
     if get_origin(kind) is tuple:
         return "JSON list"
-    if get_origin(kind) is dict:
+    if get_origin(kind) is dict or (isinstance(kind, type) and issubclass(kind, Section)):
         return "JSON object"
     if isinstance(kind, type) and issubclass(kind, PurePath):
         return "path"

@@ -195,7 +195,10 @@ class SourceSettings(Section):
     )
     hook_oidc: OidcSettings | None = Field(
         None,
-        description="Whose tokens are accepted in place of a signature (`Authorization: Bearer`).",
+        description="Whose tokens are accepted in place of a signature (`Authorization: Bearer`): "
+        "`audience` is what they are made for (this service's address), `issuer` who signs them "
+        "(without it GitHub Actions), `claims` what else they must claim. The token's `repository` "
+        "must be the source's.",
     )
     hook_addresses: Annotated[tuple[str, ...], AfterValidator(_networks)] = Field(
         (),
