@@ -11,10 +11,12 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from app.db.audit import AuditStore
 from app.ports import FlowRevision
 from app.sync import reconcile
+from app.sync.service import SyncService
 from tests.git.scratch import Content, Scratch
-from tests.sync.rig import Rig, flow
+from tests.sync.rig import ANN, HOOK, REGISTRY, Rig, delivery, flow
 
 # A failing history is short enough to be read; to shrink one would take minutes.
 _NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
@@ -61,7 +63,8 @@ class Step:
     back: int = 0
 
 
-afters = st.sampled_from(["", "sync", "sync", "again", "restart", *PHASES])
+EVENTS = ["again", "restart", "deliver", "tag", "gone", "node"]
+afters = st.sampled_from(["", "sync", "sync", *EVENTS, *PHASES])
 steps = st.builds(Step, edits, afters, st.sampled_from(["plain", "plain", "merge"]))
 forced_steps = st.builds(
     Step,
@@ -127,16 +130,64 @@ def commit(scratch: Scratch, model: Model, step: Step) -> bool:
     return True
 
 
-async def act(rig: Rig, after: str) -> None:
+async def act(rig: Rig, scratch: Scratch, after: str) -> None:
     if after == "restart":
         await rig.restart()
+    elif after == "gone":
+        await lose_branch(rig, scratch)
+    elif after == "node":
+        await two_nodes(rig)
+    elif after == "tag":
+        scratch.git("tag", "-f", "v1", "refs/heads/main")
     elif after in PHASES:
         await crash(rig, after)
-    await rig.sync.sync()
-    if after == "again":
+    elif after == "deliver":
+        await deliver_twice(rig, scratch)
+    await seen_through(rig)
+    if after in ("again", "tag"):
         run = await rig.sync.sync(cause="poll")
         assert run is not None
         assert run.outcome == "NOOP"
+
+
+async def seen_through(rig: Rig) -> None:
+    """Sync, and approve what takes so much away that the gate holds it."""
+    await rig.sync.sync()
+    held = rig.sync.main.parts.held
+    if held is not None:
+        runs = await rig.sync.runs()
+        run = next(each for each in runs if (each.outcome, each.new_commit) == ("HELD", held))
+        await rig.sync.approvals.approve(run.id, ANN, "meant so")
+
+
+async def lose_branch(rig: Rig, scratch: Scratch) -> None:
+    """A branch that is gone prunes nothing; it comes back where it was."""
+    tip, before = scratch.tip(), await rig.active()
+    scratch.git("update-ref", "-d", "refs/heads/main")
+    run = await rig.sync.sync()
+    assert run is not None
+    assert run.outcome == "FAILED"
+    assert await rig.active() == before
+    scratch.git("update-ref", "refs/heads/main", tip)
+
+
+async def two_nodes(rig: Rig) -> None:
+    """A second node works on the same database and the same copy at the same time."""
+    audit = AuditStore(rig.database)
+    other = SyncService(rig.settings, rig.store, rig.flows, audit, REGISTRY, rig.clock)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(other.start())
+        group.create_task(rig.sync.sync())
+    await other.sync()
+    await other.stop()
+
+
+async def deliver_twice(rig: Rig, scratch: Scratch) -> None:
+    """The same delivery comes again, as forges send it after a failure."""
+    headers, body = delivery(delivery_id=scratch.tip())
+    first = await rig.sync.deliver("k3y", headers, body)
+    again = await rig.sync.deliver("k3y", headers, body)
+    assert (first.status, again.body.get("duplicate")) == (202, True)
 
 
 async def crash(rig: Rig, phase: str) -> None:
@@ -151,7 +202,7 @@ async def crash(rig: Rig, phase: str) -> None:
         reconcile.PHASES = tuple((n, dies if n == phase else p) for n, p in phases)
         run = await rig.sync.sync()
         assert run is not None
-        assert run.outcome in ("FAILED", "NOOP")
+        assert run.outcome in ("FAILED", "NOOP", "HELD")
     finally:
         reconcile.PHASES = phases
     await rig.restart()
@@ -200,15 +251,15 @@ async def check_commits(rig: Rig, model: Model) -> None:
 
 async def play(folder: Path, history: list[Step], *, is_forced: bool) -> None:
     scratch = Scratch(folder / "acme.git")
-    rig = Rig(folder / "data", repo=str(scratch.path))
+    rig = Rig(folder / "data", repo=str(scratch.path), **HOOK)
     model = Model()
     async with rig.running():
         for step in history:
             if commit(scratch, model, step) and step.after:
-                await act(rig, step.after)
+                await act(rig, scratch, step.after)
                 await check(rig, model)
         if len(model.commits) > 1:
-            await rig.sync.sync()
+            await seen_through(rig)
             await check(rig, model)
             await check_commits(rig, model)
             if not is_forced:
@@ -229,15 +280,43 @@ def run(history: list[Step], *, is_forced: bool) -> None:
         asyncio.run(play(Path(name), history, is_forced=is_forced))
 
 
-@pytest.mark.timeout(300)
-@settings(max_examples=12, phases=_NO_SHRINKING)
-@given(st.lists(steps, min_size=1, max_size=8))
-def test_any_linear_history(history: list[Step]) -> None:
+def any_linear(history: list[Step]) -> None:
     run(history, is_forced=False)
 
 
-@pytest.mark.timeout(300)
-@settings(max_examples=12, phases=_NO_SHRINKING)
-@given(st.lists(forced_steps, min_size=2, max_size=8))
-def test_any_rewritten_history(history: list[Step]) -> None:
+def any_rewritten(history: list[Step]) -> None:
     run(history, is_forced=True)
+
+
+LINEAR = st.lists(steps, min_size=1, max_size=8)
+REWRITTEN = st.lists(forced_steps, min_size=2, max_size=8)
+
+
+@pytest.mark.timeout(300)
+@settings(max_examples=10, phases=_NO_SHRINKING)
+@given(LINEAR)
+def test_any_linear_history(history: list[Step]) -> None:
+    any_linear(history)
+
+
+@pytest.mark.timeout(300)
+@settings(max_examples=10, phases=_NO_SHRINKING)
+@given(REWRITTEN)
+def test_any_rewritten_history(history: list[Step]) -> None:
+    any_rewritten(history)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@settings(max_examples=250, phases=_NO_SHRINKING, database=None)
+@given(LINEAR)
+def test_many_linear_histories(history: list[Step]) -> None:
+    any_linear(history)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@settings(max_examples=270, phases=_NO_SHRINKING, database=None)
+@given(REWRITTEN)
+def test_many_rewritten_histories(history: list[Step]) -> None:
+    any_rewritten(history)
