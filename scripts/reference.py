@@ -113,13 +113,12 @@ def _type_name(kind: Any) -> str:
         return _type_name(next(each for each in get_args(kind) if each is not type(None)))
     if get_origin(kind) is Annotated:
         return _type_name(get_args(kind)[0])
-    if get_origin(kind) is tuple:
-        return "JSON list"
-    if get_origin(kind) is dict or (isinstance(kind, type) and issubclass(kind, Section)):
-        return "JSON object"
-    if isinstance(kind, type) and issubclass(kind, PurePath):
-        return "path"
-    return "secret" if kind is SecretStr else PLAIN_TYPES[kind]
+    if get_origin(kind) in (tuple, dict):
+        return "JSON list" if get_origin(kind) is tuple else "JSON object"
+    for base, name in ((Section, "JSON object"), (PurePath, "path"), (SecretStr, "secret")):
+        if isinstance(kind, type) and issubclass(kind, base):
+            return name
+    return PLAIN_TYPES[kind]
 
 
 def _bound(rule: Any) -> str:
