@@ -16,7 +16,7 @@ for _name, _command in COMMANDS.items():
     app.command(_command, name=_name)
 app.command(
     "app.cli.tracing:of_execution",
-    name="bisect",
+    name=["bisect", "why"],
     help="Tell which commit made an execution fail.",
 )
 

@@ -22,6 +22,9 @@ from app.flows.unit_tests import Suite
 from app.ports import CaseResult, FlowTree, Jq, LoadedFlow, SuiteResult, SuiteSource
 from app.ports.flow_tests import Verdict
 
+_SIDE_BY_SIDE = 4
+"""Files of tests that run at once, whoever asks: cases are work for the processor."""
+
 _ORDER: Sequence[Verdict] = ("ERROR", "FAILED", "SUCCESS", "SKIPPED")
 
 
@@ -52,6 +55,7 @@ class SuiteRunner:
         )
         self._outside = outside
         self._seconds = seconds
+        self._turns = asyncio.Semaphore(_SIDE_BY_SIDE)
 
     async def run(
         self,
@@ -80,7 +84,11 @@ class SuiteRunner:
                 now=time.time_ns() // 1000,
                 outside=self._outside,
             )
-            return [await self._suite(bench, source, cases) for source in suites]
+            found: list[SuiteResult] = []
+            for source in suites:
+                async with self._turns:
+                    found.append(await self._suite(bench, source, cases))
+            return found
 
     async def _suite(
         self, bench: Bench, source: SuiteSource, wanted: frozenset[str] | None
