@@ -66,7 +66,7 @@ class SyncRun:
     """webhook | poll | manual | start | write | window | decision"""
     started_at: int
     outcome: str | None = None
-    """NOOP | SYNCED | PARTIAL | REJECTED | HELD | FAILED; None while it runs"""
+    """NOOP | SYNCED | PARTIAL | REJECTED | HELD | FAILED | SUPERSEDED; None while it runs"""
     reason: str = ""
     old_commit: str | None = None
     new_commit: str | None = None
@@ -134,7 +134,7 @@ class Pin:
     changeset_id: str | None = None
     """The revert that makes the pin needless once it is active."""
     revert: str = ""
-    """What becomes of the revert of a rollback: wanted | asked | none | an error."""
+    """What the forge is to be told (tell, or wanted: with a revert), or was: asked | none | …"""
 
     @property
     def key(self) -> FlowKey:

@@ -8,6 +8,7 @@ from app.sync.gate import hold_of
 from app.sync.mixing import left_behind
 from app.sync.passes import Parts, Pass, Settled
 from app.sync.plan import Basis, Plan, make_plan
+from app.sync.superseding import give_way
 from app.sync.verifying import store_verdicts
 from app.sync.withholding import standing
 
@@ -36,6 +37,7 @@ async def plan(parts: Parts, now: Pass) -> None:
 async def gate(parts: Parts, now: Pass) -> None:
     """Hold a commit that may not become active yet, or not without somebody's word."""
     await store_verdicts(parts, now)
+    await give_way(parts, now)
     parts.opens_at = None
     hold = await hold_of(parts, now)
     parts.held = now.tip if hold else None

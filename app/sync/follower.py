@@ -27,6 +27,7 @@ class Follower:
         self._parts = parts
         self._reconciler = Reconciler(source, parts)
         self._loop = SyncLoop(self._pass)
+        parts.asked = lambda: self._loop.is_asked
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         self.timing = Timing(parts.spec.poll_seconds)

@@ -21,6 +21,11 @@ class SyncLoop:
         self._next: asyncio.Future[SyncRun] | None = None
         self._current: asyncio.Future[SyncRun] | None = None
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether somebody has asked for a pass that has not begun."""
+        return self._next is not None
+
     def wake(self, cause: str) -> asyncio.Future[SyncRun]:
         """Ask for a pass that begins after now; return the future of its run.
 

@@ -1,6 +1,7 @@
 """What one run of the sync loop works with, and what its phases hand to each other."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from app.config import SourceSettings
@@ -75,6 +76,10 @@ class Parts:
     """The commit up to which every namespace is active, or known not to be."""
     held: str | None = None
     """The commit that the gate holds."""
+    asked: Callable[[], bool] = lambda: False
+    """Whether another run waits for the end of this one."""
+    gave_way: int = 0
+    """How many runs, the last ones, gave way to the next."""
     damaged: bool = False
     """Whether our copy of the repository is to be fetched anew."""
     mended_at: int | None = None

@@ -149,7 +149,7 @@ class Reconciler:
         before = self.source.conditions
         if self.failure is not None:
             return after_failure(before, self.failure, at)
-        if outcome == "NOOP":
+        if outcome in ("NOOP", "SUPERSEDED"):
             outcome, reason, hold = self._standing or await self._stored_standing()
         self._standing = outcome, reason, hold
         return after_success(before, outcome, reason, at, hold)
