@@ -24,10 +24,10 @@ from app.git.tips import TipChange
 from app.ports import Clock, Forge
 from app.sync.contents import Contents
 from app.sync.crossing import Crossing
-from app.sync.findings import Found, NamespaceKey
+from app.sync.findings import Found
 from app.sync.indexing import Indexer
 from app.sync.origin import Home, Origin
-from app.sync.ownership import Claims, Refusal
+from app.sync.ownership import Claims, NamespaceKey, Refusal
 from app.sync.plan import Plan, Tree
 from app.sync.planning.memory import Memory
 from app.sync.reporting import Reporter
