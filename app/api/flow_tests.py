@@ -20,6 +20,7 @@ from app.api.flow_test_documents import (
     verdict_json,
 )
 from app.api.paths import FLOW_RULE, NAME_RULE, NAMESPACE_RULE, PREFIX, Namespace, RunId, Tenant
+from app.api.proposals import PROPOSED
 from app.api.query import Page, Size, Sort, known_keys
 from app.api.routing import Router
 from app.api.services import Node, Services
@@ -37,6 +38,7 @@ router = Router(
 )
 
 _ONE = answers_with(SuiteDocument)
+_CHANGED = _ONE | PROPOSED
 _YAML = yaml_body("The tests.")
 
 SuiteId = RunId
@@ -112,14 +114,14 @@ async def validate(request: Request, tenant: Tenant, node: Node) -> Response:
     return Json(verdict_json(parsed, problems))
 
 
-@router.post("", summary="Create tests", responses=_ONE, openapi_extra=_YAML)
+@router.post("", summary="Create tests", responses=_CHANGED, openapi_extra=_YAML)
 async def create(request: Request, tenant: Tenant, node: Node) -> Response:
     """Create tests from YAML, as a commit; ones that exist are refused."""
     source = text_of(await request.body())
     return Json(suite_document(await node.suites.files.put(tenant, source, actor=ACTOR)))
 
 
-@router.delete("/by-ids", summary="Delete several tests")
+@router.delete("/by-ids", summary="Delete several tests", responses=PROPOSED)
 async def delete_several(
     tenant: Tenant, wish: Annotated[SuiteNames, Body()], node: Node
 ) -> Response:
@@ -129,7 +131,7 @@ async def delete_several(
     return Json({"count": len(files)})
 
 
-@router.post("/enable/by-ids", summary="Enable several tests")
+@router.post("/enable/by-ids", summary="Enable several tests", responses=PROPOSED)
 async def enable_several(
     tenant: Tenant, wish: Annotated[SuiteNames, Body()], node: Node
 ) -> Response:
@@ -137,7 +139,7 @@ async def enable_several(
     return await _set_disabled(node, tenant, wish, disabled=False)
 
 
-@router.post("/disable/by-ids", summary="Disable several tests")
+@router.post("/disable/by-ids", summary="Disable several tests", responses=PROPOSED)
 async def disable_several(
     tenant: Tenant, wish: Annotated[SuiteNames, Body()], node: Node
 ) -> Response:
@@ -170,7 +172,9 @@ async def get(tenant: Tenant, namespace: Namespace, suite_id: SuiteId, node: Nod
     return Json(suite_document(await node.suites.files.get(tenant, namespace, suite_id)))
 
 
-@router.put("/{namespace}/{suite_id}", summary="Update tests", responses=_ONE, openapi_extra=_YAML)
+@router.put(
+    "/{namespace}/{suite_id}", summary="Update tests", responses=_CHANGED, openapi_extra=_YAML
+)
 async def update(
     request: Request, tenant: Tenant, namespace: Namespace, suite_id: SuiteId, node: Node
 ) -> Response:
@@ -180,7 +184,7 @@ async def update(
     return Json(suite_document(await node.suites.files.put(tenant, source, actor=ACTOR, at=at)))
 
 
-@router.delete("/{namespace}/{suite_id}", summary="Delete tests")
+@router.delete("/{namespace}/{suite_id}", summary="Delete tests", responses=_CHANGED)
 async def delete(tenant: Tenant, namespace: Namespace, suite_id: SuiteId, node: Node) -> Response:
     """Delete tests, as a commit; answer with what they were."""
     file = await node.suites.files.get(tenant, namespace, suite_id)
