@@ -1,23 +1,22 @@
 """Real servers: credentials, failures of the network, hostile answers, ssh."""
 
-import shutil
-import subprocess
-import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from app.errors import AuthFailed, GitError, RefNotFound, RemoteUnreachable, TooLarge
 from app.git import location
-from app.git.location import Credentials, SshKey
+from app.git.draft import Draft, Person
+from app.git.location import Access, Credentials, SshKey
 from app.git.mirror import Mirror
 from app.git.process import Limits
+from app.git.writer import Writer
 from tests.git.conftest import MakeMirror, ann
 from tests.git.scratch import Scratch
 from tests.git.server import GitServer, User
+from tests.git.ssh import SshServer, make_key, ssh_serving, sshd
 
 
 def test_fetch_with_a_password(remote_mirror: Mirror, scratch: Scratch, server: GitServer) -> None:
@@ -184,50 +183,13 @@ def test_local_commands_reach_no_transport(mirror: Mirror, scratch: Scratch) -> 
 # -- ssh ------------------------------------------------------------------------------------------
 
 
-@dataclass
-class SshServer:
-    url: str
-    key: SshKey
-    folder: Path
-
-
 @pytest.fixture
-def ssh(tmp_path: Path, scratch: Scratch, free_port: object) -> Iterator[SshServer]:
-    sshd = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin")
-    if sshd is None:
+def ssh(tmp_path: Path, scratch: Scratch, free_port: Callable[[], int]) -> Iterator[SshServer]:
+    program = sshd()
+    if program is None:
         pytest.skip("no sshd: apt-get install openssh-server")
-    assert callable(free_port)
-    folder, port = tmp_path / "ssh", free_port()
-    folder.mkdir()
-    Path("/run/sshd").mkdir(exist_ok=True)
-    for name in ("host", "deploy"):
-        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)]
-        subprocess.run(command, check=True)
-    public = (folder / "deploy.pub").read_text()
-    only = f"git-upload-pack '{scratch.path}'"
-    keys = folder / "authorized_keys"
-    keys.write_text(f'restrict,command="{only}" {public}')
-    keys.chmod(0o600)
-    (folder / "sshd_config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile {folder}/pid\n"
-        f"AuthorizedKeysFile {keys}\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
-        "UsePAM no\nStrictModes no\nPermitRootLogin yes\n"
-    )
-    process = subprocess.Popen(
-        [sshd, "-D", "-f", str(folder / "sshd_config"), "-E", str(folder / "log")]
-    )
-    deadline = time.monotonic() + 10
-    while "listening" not in ((folder / "log").read_text() if (folder / "log").exists() else ""):
-        assert time.monotonic() < deadline, "sshd does not start"
-        threading.Event().wait(0.05)
-    host_key = (folder / "host.pub").read_text()
-    (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key}")
-    try:
-        key = SshKey(folder / "deploy", folder / "known_hosts")
-        yield SshServer(f"ssh://root@127.0.0.1:{port}{scratch.path}", key, folder)
-    finally:
-        process.terminate()
-        process.wait()
+    with ssh_serving(program, tmp_path / "ssh", scratch.path, free_port()) as server:
+        yield server
 
 
 def test_ssh_with_a_deploy_key(make_mirror: MakeMirror, scratch: Scratch, ssh: SshServer) -> None:
@@ -243,6 +205,30 @@ def test_ssh_unknown_host_is_refused(make_mirror: MakeMirror, ssh: SshServer) ->
         make_mirror(location.remote(ssh.url), ssh_key=ssh.key)
 
 
+def test_ssh_changed_host_key_is_refused(make_mirror: MakeMirror, ssh: SshServer) -> None:
+    other = make_key(ssh.folder / "other")
+    port = ssh.url.split(":")[2].split("/")[0]
+    ssh.key.known_hosts.write_text(f"[127.0.0.1]:{port} {other}")
+    with pytest.raises(AuthFailed):
+        make_mirror(location.remote(ssh.url), ssh_key=ssh.key)
+
+
+def test_ssh_pushes_with_a_key_of_its_own(
+    make_mirror: MakeMirror, scratch: Scratch, ssh: SshServer
+) -> None:
+    base = scratch.commit({"a": b"1"})
+    where = location.remote(ssh.url)
+    draft = Draft({"b": b"2"}, "Add b", Person("Ann", "ann@example.org"))
+    reader = make_mirror(where, "reader", ssh_key=ssh.key)
+    reader.fetch()
+    with pytest.raises(GitError):  # a deploy key that only reads
+        Writer(reader, draft.author).commit("main", draft, parent=base)
+    mirror = make_mirror(where, "both", ssh_key=ssh.key, push=Access(ssh_key=ssh.push_key))
+    mirror.fetch()
+    sha = Writer(mirror, draft.author).commit("main", draft, parent=base)
+    assert scratch.tip() == sha
+
+
 def test_ssh_without_a_key_is_refused(make_mirror: MakeMirror, ssh: SshServer) -> None:
     nothing = ssh.folder / "none"
     key = SshKey(nothing, ssh.key.known_hosts)
@@ -250,8 +236,9 @@ def test_ssh_without_a_key_is_refused(make_mirror: MakeMirror, ssh: SshServer) -
         make_mirror(location.remote(ssh.url), ssh_key=key)
 
 
-def test_ssh_nobody_listens(make_mirror: MakeMirror, ssh: SshServer, free_port: object) -> None:
-    assert callable(free_port)
+def test_ssh_nobody_listens(
+    make_mirror: MakeMirror, ssh: SshServer, free_port: Callable[[], int]
+) -> None:
     where = location.remote(f"ssh://root@127.0.0.1:{free_port()}/x.git")
     with pytest.raises(RemoteUnreachable):
         make_mirror(where, ssh_key=ssh.key)
