@@ -1,6 +1,6 @@
 """What is wrong with what changed, and what the change makes wrong elsewhere."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
 
 from app.flows.interfaces import breaking_changes
@@ -15,10 +15,15 @@ from app.sync.planning.other_documents import other_findings
 from app.sync.planning.secret_names import unknown_secrets
 from app.sync.planning.tree import FlowFile, FlowKey, TreeView
 
+IsActive = Callable[[FlowKey], bool]
+"""Whether a flow can be started."""
 
-def judge(base: TreeView | None, head: TreeView, compared: Comparison) -> list[Found]:
+
+def judge(
+    base: TreeView | None, head: TreeView, compared: Comparison, elsewhere: IsActive
+) -> list[Found]:
     """Return the findings of a comparison, each once, in the order of paths and places."""
-    judging = _Judging(base, head, compared)
+    judging = _Judging(base, head, compared, elsewhere)
     found = dict.fromkeys(judging.findings())
     return sorted(found, key=lambda each: (each.path, each.line, each.column, each.code))
 
@@ -26,7 +31,10 @@ def judge(base: TreeView | None, head: TreeView, compared: Comparison) -> list[F
 class _Judging:
     """One comparison that is judged."""
 
-    def __init__(self, base: TreeView | None, head: TreeView, compared: Comparison) -> None:
+    def __init__(
+        self, base: TreeView | None, head: TreeView, compared: Comparison, elsewhere: IsActive
+    ) -> None:
+        self._elsewhere = elsewhere
         self._base = base
         self._head = head
         self._compared = compared
@@ -147,7 +155,8 @@ class _Judging:
         return {key: each for key, each in found.items() if key in self._compared.new}
 
     def _has(self, caller: FlowKey, name: Name) -> bool:
-        return (caller[0], *name) in self._compared.new
+        key = caller[0], *name
+        return key in self._compared.new or self._elsewhere(key)
 
     def _references(self, key: FlowKey) -> References:
         return self._head.references([self._compared.new[key]])[key]

@@ -9,7 +9,7 @@ from app.sync.findings import Found
 from app.sync.planning.changes import FileChange, FlowChange, NamespaceChange, Running
 from app.sync.planning.comparing import compare, namespaces_of
 from app.sync.planning.dates import Times
-from app.sync.planning.judging import judge
+from app.sync.planning.judging import IsActive, judge
 from app.sync.planning.shapes import plan_json
 from app.sync.planning.tree import FlowKey, TreeView
 
@@ -105,6 +105,7 @@ def make_change_plan(
     *,
     now: datetime | None = None,
     zone: tzinfo = UTC,
+    elsewhere: IsActive = lambda _: False,
 ) -> ChangePlan:
     """Return what `head` changes against `base`; without one, all of it is new (blocking).
 
@@ -113,6 +114,7 @@ def make_change_plan(
         head: the tree that is to be, such as that of a merge.
         now: the time after which triggers fire; without it no dates are told.
         zone: the server's time zone, for triggers that name none.
+        elsewhere: whether a flow that the trees do not have is active all the same.
     """
     head.judged_by = base
     compared = compare(base, head)
@@ -121,7 +123,7 @@ def make_change_plan(
         base.label if base else "",
         head.label,
         tuple(namespaces_of(compared, base, head, times)),
-        tuple(judge(base, head, compared)),
+        tuple(judge(base, head, compared, elsewhere)),
         (base or head).owners.by_owner(compared.surroundings.changed_paths),
         tuple(sorted(compared.new_types)),
         tuple(compared.surroundings.others()),

@@ -13,6 +13,7 @@ from app.ports import Clock
 from app.sync.planning.files import GivenFiles, Overlaid
 from app.sync.planning.memory import Memory
 from app.sync.planning.plan import ChangePlan, make_change_plan
+from app.sync.planning.source_trees import SourceTrees
 from app.sync.planning.tree import TreeView
 from app.sync.sources import SourceSet
 from app.sync.worker import SourceWorker
@@ -98,18 +99,12 @@ class Planner:
         commit = worker.source.last_applied
 
         def compare() -> ChangePlan:
-            base = self._view(worker, commit) if commit else None
+            trees = SourceTrees.of(worker.parts, self._memory)
+            base = trees.commit(commit) if commit else None
             given = GivenFiles(files, algorithm=_algorithm(commit))
             under = base.files if base is not None and partial else GivenFiles({})
-            head = TreeView(
-                Overlaid(under, given),
-                worker.parts.repository.layout,
-                self._memory,
-                label="sent",
-                limits=worker.parts.repository.limits,
-                owns=worker.ownership.owns,
-            )
-            return make_change_plan(base, head, now=moment(self._clock.now()), zone=self._zone)
+            head = trees.view(Overlaid(under, given), "sent")
+            return self._made(trees, base, head, moment(self._clock.now()))
 
         async with self._slots:
             found = await asyncio.to_thread(compare)
@@ -122,24 +117,17 @@ class Planner:
 
         def compare() -> ChangePlan:
             first, second = _ends(worker, old, new)
-            base = self._view(worker, first) if first else None
-            head = self._view(worker, second)
-            return make_change_plan(base, head, now=now, zone=self._zone)
+            trees = SourceTrees.of(worker.parts, self._memory)
+            base = trees.commit(first) if first else None
+            return self._made(trees, base, trees.commit(second), now)
 
         async with self._slots:
             return await asyncio.to_thread(compare)
 
-    def _view(self, worker: SourceWorker, commit: str) -> TreeView:
-        origin = worker.parts.repository
-        return TreeView.of_commit(
-            origin.mirror.disk.launcher,
-            origin.mirror.objects,
-            commit,
-            origin.layout,
-            self._memory,
-            limits=origin.limits,
-            owns=worker.ownership.owns,
-        )
+    def _made(
+        self, trees: SourceTrees, base: TreeView | None, head: TreeView, now: datetime | None
+    ) -> ChangePlan:
+        return make_change_plan(base, head, now=now, zone=self._zone, elsewhere=trees.is_elsewhere)
 
 
 def _ends(worker: SourceWorker, old: str | None, new: str | None) -> tuple[str, str]:

@@ -8,11 +8,10 @@ from typing import NamedTuple
 from app.db.records import StoredFinding
 from app.flows.typenames import Types
 from app.sync.findings import Found
-from app.sync.origin import Origin
-from app.sync.ownership import Standing
 from app.sync.passes import Parts
 from app.sync.planning.memory import Memory
 from app.sync.planning.plan import ChangePlan, make_change_plan
+from app.sync.planning.source_trees import SourceTrees
 from app.sync.planning.tree import TreeView
 from app.sync.review.leaks import Leaked, leaks
 from app.sync.review.merging import MergeResult
@@ -44,31 +43,19 @@ class Judge:
 
     def judge(self, source_id: str, parts: Parts, result: MergeResult, now: datetime) -> Judgement:
         """Return what the merged tree changes; `now`: triggers fire after it."""
-        origin, standing = parts.repository, Standing(parts.claims, source_id)
+        trees = SourceTrees.of(parts, self._memory)
         base = self._bases.get(source_id)
         # Beside other sources, what is ours may change without a commit.
         known = base is not None and not parts.claims.is_shared
         if base is None or not known or base.label != result.sides.base:
-            base = self._view(origin, result.sides.base, standing)
+            base = trees.commit(result.sides.base)
             self._bases[source_id] = base
-        tree = self._view(origin, result.tree, standing)
+        tree = trees.commit(result.tree)
         tree.label = result.sides.head  # people know the commit, not the tree of the merge
-        plan = make_change_plan(base, tree, now=now, zone=self._zone)
-        leaked = leaks(origin, result)
-        ours = [each for each in leaked.found if not standing(*each.namespace)]
+        plan = make_change_plan(base, tree, now=now, zone=self._zone, elsewhere=trees.is_elsewhere)
+        leaked = leaks(parts.repository, result)
+        ours = [each for each in leaked.found if not trees.standing(*each.namespace)]
         return Judgement(replace(plan, findings=(*plan.findings, *ours)), tree, leaked)
-
-    def _view(self, origin: Origin, tree: str, standing: Standing) -> TreeView:
-        mirror = origin.mirror
-        return TreeView.of_commit(
-            mirror.disk.launcher,
-            mirror.objects,
-            tree,
-            origin.layout,
-            self._memory,
-            limits=origin.limits,
-            owns=lambda tenant, namespace: standing(tenant, namespace) is None,
-        )
 
 
 def standing(stored: Iterable[StoredFinding], judged: Judgement) -> Sequence[Found]:
