@@ -1,6 +1,7 @@
 """The groups of settings: every field with its default, its bounds and its meaning."""
 
 import base64
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -8,6 +9,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, mo
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+
+
+def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        ipaddress.ip_network(text)
+    return texts
+
 
 UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 
@@ -31,6 +39,11 @@ class ServerSettings(Section):
     )
     max_body_bytes: int = Field(
         100 * MIB, gt=0, description="Largest body of one API request, in bytes."
+    )
+    trusted_proxies: Annotated[tuple[str, ...], AfterValidator(_networks)] = Field(
+        (),
+        description="Addresses or networks of proxies before the service, whose `X-Forwarded-For` "
+        "says where a request comes from. None: the connection's own address counts.",
     )
 
     @model_validator(mode="after")

@@ -26,7 +26,9 @@ _FIRST_PAUSE = 0.2
 _MOST_BYTES = 16 << 20
 _MOST_PAGES = 50
 _MOST_REDIRECTS = 3
-_REMEMBERED = 256
+_REMEMBERED = 128
+_SMALL = 64 << 10
+"""Larger answers are not kept in memory only to spare a call of the limit."""
 _WEAK_SERVER = frozenset((500, 502, 503, 504))
 _MICROSECONDS = 1_000_000
 
@@ -189,7 +191,7 @@ class Api:
             reply = Reply(answer.status, _lower(answer.headers), _json(data))
         if known and reply.status == 304:
             return known[1]
-        if method == "GET" and reply.status == 200:
+        if method == "GET" and reply.status == 200 and len(data) <= _SMALL:
             self._remember(url, reply)
         return reply
 
