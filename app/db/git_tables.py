@@ -159,7 +159,7 @@ class PinRow(SQLModel, table=True):
     changeset_id: str | None = None
     """The revert that makes the pin needless once it is active."""
     revert: str = text_column("")
-    """What becomes of the revert of a rollback: wanted | asked | none | an error."""
+    """What the forge is to be told (tell, or wanted: with a revert), or was: asked | none | …"""
 
 
 class SyncRunRow(SQLModel, table=True):

@@ -49,8 +49,8 @@ class PinStore:
         return await self._found(select(_PIN).where(*_of(key)).order_by(_PIN.c.id))
 
     async def unreverted(self) -> list[Pin]:
-        """Return the pins, oldest first, whose revert is still to be asked for."""
-        query = select(_PIN).where(_PIN.c.revert == "wanted").order_by(_PIN.c.id)
+        """Return the pins, oldest first, that are still to be told at the forge."""
+        query = select(_PIN).where(_PIN.c.revert.in_(("wanted", "tell"))).order_by(_PIN.c.id)
         return await self._found(query)
 
     async def _found(self, query: Any) -> list[Pin]:

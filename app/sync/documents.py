@@ -8,7 +8,9 @@ from app.flows.yaml import YamlError, decode, load
 from app.git.layout import Kind, Layout, Place
 from app.git.objects import ObjectReader
 from app.git.survey import Survey, lfs_finding
-from app.sync.findings import Found, NamespaceKey, of_layout, of_problem
+from app.sync.findings import Found, of_layout, of_problem
+from app.sync.ownership import NamespaceKey
+from app.sync.namespace_file import settings_problems
 
 _SECRETS = (Kind.SECRETS, Kind.PREVIEW_SECRETS)
 _DOCUMENTS = (*_SECRETS, Kind.VARIABLES, Kind.NAMESPACE)
@@ -41,6 +43,8 @@ def judged(place: Place, source: bytes, layout: Layout) -> Iterator[Found]:
         yield of_layout(pointer, layout)
         return
     problems = read_secret_file(source).problems if place.kind in _SECRETS else _of_map(source)
+    if place.kind is Kind.NAMESPACE:
+        problems = [*problems, *settings_problems(source)]
     key = (place.tenant, place.namespace, "")
     yield from (of_problem(each, place.path, key) for each in problems)
 

@@ -16,7 +16,8 @@ from app.executions import execution_id
 from app.ports import Clock
 from app.sync.errands import Errand
 from app.sync.model import Actor
-from app.sync.namespace_settings import NamespaceReader, Release
+from app.sync.namespace_file import Release
+from app.sync.namespace_settings import NamespaceReader
 from app.sync.reporting import Report
 from app.sync.rollback import Order, Rollback
 from app.sync.sources import SourceSet

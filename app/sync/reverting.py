@@ -60,7 +60,11 @@ class Reverting:
     async def _follow(self, pin: Pin) -> None:
         revisions = await self._stores.flows.revisions(*pin.key)
         target = next((each for each in revisions if each.revision == pin.revision), None)
-        bad = [each for each in revisions if each.blob == pin.quarantined]
+        bad = [
+            each
+            for each in revisions
+            if each.blob == pin.quarantined and each.revision > pin.revision
+        ]
         if target is None or not bad:
             await self._stores.pins.note_revert(pin, "none")
             return
@@ -70,7 +74,8 @@ class Reverting:
             await self._stores.pins.note_revert(pin, "none")
             return
         await _tell(forge, worker, pin, bad[-1])
-        if pin.ended_at is None and pin.changeset_id is None:
+        wanted = pin.revert == "wanted" and pin.ended_at is None
+        if wanted and pin.changeset_id is None:
             made = await self._revert(worker, pin, target, bad[-1])
             await self._stores.pins.note_revert(pin, "asked", made)
         else:

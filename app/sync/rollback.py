@@ -172,7 +172,7 @@ class Rollback:
             created_at=at,
             scope=order.scope,
             group_id=group,
-            revert="wanted" if order.revert else "",
+            revert="wanted" if order.revert else "tell" if order.scope == "flow" else "",
         )
 
     def _noted(

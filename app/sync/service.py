@@ -162,7 +162,7 @@ class SyncService:
             # Our own clock may be a little behind the one of the machine.
             seconds = (pin.until_at - self._clock.now()) / 1_000_000 + 0.01
             self.timing.after(seconds, f"pin {pin.id}", self.pinning.end_expired)
-        if pin.revert == "wanted":
+        if pin.revert:
             self.reverting.errand.wake()
 
     # -- status ----------------------------------------------------------------------------------
@@ -350,6 +350,8 @@ class SyncService:
     ) -> None:
         """End the pin of a flow; raises `NotFound` when there is none."""
         await self.pinning.unpin((tenant, namespace, flow_id), actor, reason)
+        await self.statuses.catch_up()  # a commit that was told to be rolled back is not any more
+        self.statuses.errand.wake()
 
     async def pins(self, tenant: str | None = None) -> list[Pin]:
         """Return the pins that hold, oldest first."""

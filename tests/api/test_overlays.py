@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.conftest import RETURN, Api
+from tests.api.conftest import RETURN, SLEEP, Api
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -62,6 +62,21 @@ async def test_drift(api: Api, ns: str) -> None:
     (state,) = (await api.get(f"triggers/{ns}/f"))["results"]
     assert state["disabled"] is False
     assert [each["endedBy"] for each in await api.get(path)] == ["Headwater API"] * 3
+
+
+async def test_a_limit_queues(api: Api, ns: str) -> None:
+    await api.flow(ns, SLEEP.replace("{seconds}", "60"))
+    path = f"flows/{ns}/f/overlays"
+    (held,) = await api.post(path, json={"kind": "concurrency", "limit": 1})
+    first = await api.post(f"executions/{ns}/f")
+    await api.until(first["id"], "RUNNING")
+    second = await api.post(f"executions/{ns}/f")
+    await api.until(second["id"], "QUEUED")
+    await api.ask("DELETE", f"{path}/{held['id']}", 204)
+    third = await api.post(f"executions/{ns}/f")
+    await api.until(third["id"], "RUNNING")
+    for each in (first, second, third):
+        await api.ask("DELETE", f"executions/{each['id']}/kill", 202)
 
 
 async def test_triggers_are_disabled_by_overlays(api: Api, ns: str) -> None:

@@ -31,7 +31,7 @@ async def told(rig: Rig, pin: Pin) -> Pin:
     deadline = time.monotonic() + 10
     while True:
         now = next(each for each in await rig.store.pins.of_flow(A) if each.id == pin.id)
-        if now.revert != "wanted":
+        if now.revert not in ("wanted", "tell"):
             return now
         assert time.monotonic() < deadline, "it was not told in time"
         await asyncio.sleep(0.01)
@@ -87,10 +87,24 @@ async def test_what_the_forge_refuses_is_told(rig: Rig, forge: MemoryForge) -> N
 
 async def test_without_a_pull_request(rig: Rig, forge: MemoryForge) -> None:
     order = Order(ANN, "quietly", action="flow.rollback", revert=False)
-    await rig.sync.pinning.rollback(A, order, to=None)
-    await rig.sync.reverting.run()
-    assert forge.calls == []
+    pin = await told(rig, await rig.sync.pinning.rollback(A, order, to=None))
+    assert (pin.revert, forge.pull_requests) == ("none", {})
     assert rig.runs("a").revision == 1
+
+
+async def test_a_pin_is_told_and_its_end_too(
+    rig: Rig, scratch: Scratch, forge: MemoryForge
+) -> None:
+    bad = scratch.tip()
+    await told(rig, await rig.sync.pin(*A, revision=1, reason="look", actor=ANN))
+    check = forge.check_of(bad, "headwater/main")
+    assert check is not None
+    assert (check.state, check.title) == ("failure", "rolled back by Ann: look")
+    await rig.sync.unpin(*A, ANN)
+    await until(lambda: (now := forge.check_of(bad, "headwater/main")) and now.state == "success")
+    published = len(forge.published)
+    await told(rig, await rig.sync.pin(*A, revision=2, reason="hold it", actor=ANN))
+    assert len(forge.published) == published, "what is held as it is was not bad"
 
 
 async def test_a_comment_is_written_once(rig: Rig, scratch: Scratch, forge: MemoryForge) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from app.sync.namespace_settings import read_settings
+from app.sync.namespace_file import read_settings, settings_problems
 from tests.git.scratch import Scratch
 from tests.sync.conftest import Start
 from tests.sync.rig import Rig, flow, path
@@ -89,3 +89,15 @@ def test_lengths(text: bytes, watch: int) -> None:
 def test_what_is_wrong_in_a_file(text: bytes) -> None:
     with pytest.raises((ValueError, ValidationError)):
         read_settings(text)
+
+
+async def test_what_is_wrong_is_a_warning(rig: Rig, scratch: Scratch) -> None:
+    scratch.commit({path("a"): flow("a"), settings("shop"): b"release: {watch: never}\n"})
+    assert await rig.outcome() == "SYNCED"
+    (found,) = await rig.sync.findings()
+    assert (found.code, found.severity, found.path) == ("SCHEMA", "warning", settings("shop"))
+    assert found.message.startswith("release.watch: ")
+    scratch.commit({settings("shop"): b""})
+    await rig.outcome()
+    assert await rig.sync.findings() == []
+    assert list(settings_problems(b"- a")) == [], "that it is no map is told elsewhere"
