@@ -15,10 +15,11 @@ from app.flows.references import NONE, References, subflow_cycles
 from app.flows.secret_files import read_secret_file
 from app.flows.topology import Name
 from app.git.layout import Place
-from app.sync.findings import Found, NamespaceKey
+from app.sync.findings import Found
 from app.sync.flowfiles import namespaces_at
 from app.sync.index import FlowIndex
 from app.sync.origin import Origin
+from app.sync.ownership import NamespaceKey
 from app.sync.planning import consequences
 from app.sync.planning.files import CommitFiles
 from app.sync.planning.memory import Memory

@@ -9,8 +9,8 @@ from app.git.layout import Kind, Layout, Place
 from app.git.objects import ObjectReader
 from app.git.survey import Survey, lfs_finding
 from app.sync.findings import Found, of_layout, of_problem
-from app.sync.ownership import NamespaceKey
 from app.sync.namespace_file import settings_problems
+from app.sync.ownership import NamespaceKey
 
 _SECRETS = (Kind.SECRETS, Kind.PREVIEW_SECRETS)
 _DOCUMENTS = (*_SECRETS, Kind.VARIABLES, Kind.NAMESPACE)

@@ -7,9 +7,10 @@ from app.git.history import SUBMODULE, Change
 from app.git.layout import Kind, Place
 from app.git.survey import shown
 from app.git.trees import Entry, ls_tree, tree_of
-from app.sync.findings import NamespaceKey, is_ours
+from app.sync.findings import is_ours
 from app.sync.index import FlowIndex
 from app.sync.origin import Origin
+from app.sync.ownership import NamespaceKey
 
 
 def tree_entries(origin: Origin, commit: str) -> list[Entry]:

@@ -12,9 +12,10 @@ from app.git.history import Change, changes_between
 from app.git.layout import Place
 from app.git.survey import Finding, Survey, survey
 from app.git.trees import Entry, ls_tree
-from app.sync.findings import NamespaceKey, is_ours, of_refusal
+from app.sync.findings import is_ours, of_refusal
 from app.sync.flowfiles import tree_entries
 from app.sync.origin import IGNORE_FILE, Origin
+from app.sync.ownership import NamespaceKey
 from app.sync.plan import Tree
 
 _NARROW = 64

@@ -10,8 +10,9 @@ from app.db.activation import Activation
 from app.db.carrying import Rename
 from app.db.records import ActiveFlow, FlowKey, Head, Snapshot
 from app.git.survey import shown
-from app.sync.findings import Found, NamespaceKey
+from app.sync.findings import Found
 from app.sync.index import FlowIndex
+from app.sync.ownership import NamespaceKey
 from app.sync.validation import Facts
 
 RENAMED_FROM: Final = "system.renamedFrom"

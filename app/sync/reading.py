@@ -13,11 +13,12 @@ from app.sync.crossing import Crossing
 from app.sync.delegation import declared, findings_of
 from app.sync.documents import document_findings
 from app.sync.drawing import Drawing
-from app.sync.findings import CROSSING, Found, NamespaceKey, of_layout, of_rival
+from app.sync.findings import CROSSING, Found, of_layout, of_rival
 from app.sync.lending import lender_of
 from app.sync.loading import load_tip
 from app.sync.mending import mend
 from app.sync.origin import Origin
+from app.sync.ownership import NamespaceKey
 from app.sync.passes import Parts, Pass, Settled
 from app.sync.rewriting import judge
 from app.sync.testing.findings import suite_findings
