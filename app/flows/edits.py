@@ -14,7 +14,7 @@ _LISTS: Final = frozenset({"tasks", "errors", "finally", "afterExecution", "list
 
 
 def with_disabled(source: str, *, disabled: bool) -> str:
-    """Return the source of a flow that is disabled or not.
+    """Return the source of a flow, or of its tests, that is disabled or not.
 
     Raises:
         Invalid: when the source is no map.
