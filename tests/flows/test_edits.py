@@ -3,7 +3,7 @@
 import pytest
 
 from app.errors import Invalid, NotFound
-from app.flows.edits import with_disabled, with_task
+from app.flows.edits import with_task
 from app.flows.yaml import load
 
 SOURCE = """\
@@ -30,29 +30,6 @@ triggers:
   - id: a
     type: T
 """
-
-
-def test_disabling_and_enabling() -> None:
-    disabled = with_disabled(SOURCE, disabled=True)
-    assert disabled == SOURCE.replace("namespace: n\n", "namespace: n\ndisabled: true\n")
-    enabled = with_disabled(disabled, disabled=False)
-    assert enabled == disabled.replace("true", "false")
-    assert with_disabled(SOURCE, disabled=False) == SOURCE
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        '{"id": "f", "namespace": "n"}',
-        "disabled: false # no\nid: f\nnamespace: n",
-        "id: f\nnamespace: n",
-        "id: f\nnamespace: n\nvariables: {disabled: 1}\n",
-        "namespace: 'n' # ns\nid: f # id\n\n# end",
-    ],
-)
-def test_disabling_any_source(source: str) -> None:
-    value = load(with_disabled(source, disabled=True)).value
-    assert value == {**load(source).value, "disabled": "true"} or value["disabled"] is True
 
 
 def test_a_task_becomes_another() -> None:
@@ -84,6 +61,6 @@ def test_what_cannot_be_changed() -> None:
     with pytest.raises(NotFound):
         with_task(SOURCE, "nope", {})
     with pytest.raises(Invalid):
-        with_disabled("[1]", disabled=True)
+        with_task("[1]", "a", {})
     with pytest.raises(Invalid):
-        with_disabled("a: b: c", disabled=True)
+        with_task("a: b: c", "a", {})
