@@ -7,13 +7,32 @@ from app.sync.ownership import NamespaceKey
 from app.sync.passes import Parts
 from app.sync.windows import Windows
 
+_STRICT = ("head", "range", "strict")
+
+
+def refuse_unsigned(parts: Parts) -> None:
+    """Refuse to make a commit that nobody signs, where such a one would hold up the source.
+
+    Raises:
+        Conflict: when signatures are asked for and no key is set to sign with.
+    """
+    spec = parts.spec
+    if spec.signatures in _STRICT and spec.signing_key_file is None:
+        message = (
+            "commits must be signed here, and there is no key to sign with: set signing_key_file"
+            " (and list its public key in ssh_signers_file), or push a signed commit"
+        )
+        raise Conflict(message)
+
 
 def refuse_waiting(parts: Parts, places: Collection[NamespaceKey]) -> None:
     """Refuse an edit of namespaces that could not become active now.
 
     Raises:
-        Conflict: while a commit below it is held, or a window is closed that lets no hand pass.
+        Conflict: when it would not be signed, while a commit below it is held, or a window is
+            closed that lets no hand pass.
     """
+    refuse_unsigned(parts)
     if parts.held is not None:
         message = (
             f"commit {parts.held[:12]} is held, and so would be what comes on top of it: see"

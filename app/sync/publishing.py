@@ -18,7 +18,7 @@ from app.git.survey import shown
 from app.git.writer import Writer
 from app.sync.changesets.landing import land
 from app.sync.changesets.model import Build, Proposed, Wish
-from app.sync.freezing import refuse_waiting
+from app.sync.freezing import refuse_unsigned, refuse_waiting
 from app.sync.model import Actor
 from app.sync.origin import Origin, locate
 from app.sync.passes import Parts
@@ -144,6 +144,7 @@ class Publisher:
         that as `publish`, but it is never proposed: `PushRefused` where the branch is protected.
         """
         origin = await self.opened()
+        refuse_unsigned(self._parts)
         async with self._turn:
             commit = await asyncio.to_thread(land, origin, build)
         with suppress(Unavailable):

@@ -245,9 +245,10 @@ async def test_an_edit_at_the_forge_is_no_merge(merges: _Web) -> None:
 
 async def test_a_forge_that_does_not_answer_lets_nothing_pass(merges: _Web) -> None:
     merges.merged("bob", "carl")
-    merges.forge.failures.append(Unavailable("down"))
+    merges.forge.failures += [Unavailable("down") for _ in range(20)]
     assert (await polled(merges.rig)).outcome == "FAILED"
     assert len(await merges.rig.active()) == 1
+    merges.forge.failures.clear()
     assert (await polled(merges.rig)).outcome == "SYNCED"
 
 
@@ -264,3 +265,20 @@ async def test_going_back_to_what_is_active_ends_the_hold(
     assert held is not None
     assert not held.status
     assert verified(rig) == (True, "Signed")
+
+
+async def test_edits_are_signed_or_refused(
+    start: Start, scratch: Scratch, ann: SshSigner, bob: SshSigner, listed: Path
+) -> None:
+    tip = signed(scratch, ann, change(1))
+    policy = {"signatures": "range", "ssh_signers_file": listed, "edit_mode": "push"}
+    rig = await start(repo=str(scratch.path), **policy)
+    with pytest.raises(Conflict, match="signing_key_file"):
+        await rig.sync.put_flow("main", "shop", "b", flow("b").decode(), actor=ANN)
+    assert scratch.tip() == tip
+    both = await asyncio.to_thread(listed.write_text, ann.allowed() + bob.allowed())
+    assert both
+    other = await start("other", repo=str(scratch.path), signing_key_file=bob.file, **policy)
+    made = await other.sync.put_flow("main", "shop", "b", flow("b").decode(), actor=ANN)
+    assert made.commit == scratch.tip()
+    assert (await other.history("b"))[0].signature == "good"
