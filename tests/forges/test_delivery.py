@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +31,20 @@ def revision(address: str) -> int:
     return int(answer.json().get("revision", 0)) if answer.status_code == 200 else 0
 
 
-def test_a_push_at_github_is_active_soon(github: FakeGitHub, tmp_path: Path) -> None:
-    scratch = Scratch(tmp_path / "served" / "acme" / "flows.git")
-    scratch.commit({path("a"): flow("a", "1")})
+@pytest.fixture
+def scratch(tmp_path: Path) -> Scratch:
+    made = Scratch(tmp_path / "served" / "acme" / "flows.git")
+    made.commit({path("a"): flow("a", "1")})
+    return made
+
+
+@pytest.fixture
+def address(github: FakeGitHub, scratch: Scratch, tmp_path: Path) -> Iterator[str]:
+    """A service that follows the repository, as an App of this GitHub."""
     with git_serving(tmp_path / "served") as git:
         git.users = {"x-access-token": User("plain")}
-        repo = git.url("acme/flows.git")
         settings = {
-            "GIT__REPO": repo,
+            "GIT__REPO": git.url("acme/flows.git"),
             "GIT__TOKEN": "plain",
             "GIT__POLL_SECONDS": "3600",
             "GIT__HOOK_KEY": "opaque",
@@ -49,31 +55,67 @@ def test_a_push_at_github_is_active_soon(github: FakeGitHub, tmp_path: Path) -> 
             "GIT__FORGE_KEY_FILE": str(app_settings(github, tmp_path).forge_key_file),
         }
         environment = {f"HEADWATER_{name}": value for name, value in settings.items()}
-        with service(tmp_path / "data", **environment) as (address, _):
-            hook = f"{address}/api/v1/hooks/git/opaque"
-            until(lambda: revision(address) == 1)
-            tip = scratch.commit({path("a"): flow("a", "2")})
-            payload = {
-                "ref": "refs/heads/main",
-                "after": tip,
-                "repository": {"full_name": "acme/flows"},
-            }
-            begun = time.monotonic()
-            assert github.deliver(hook, "push", payload) == 202
-            until(lambda: revision(address) == 2)
-            assert time.monotonic() - begun < 5
-            told = headwater("git", "deliveries", "-o", "json", server=address)
-            assert told.returncode == 0, told.stderr
-            assert '"push"' in told.stdout
-            (delivery,) = headwater(
-                "git", "deliveries", "-o", "name", server=address
-            ).stdout.split()
-            again = headwater("git", "deliveries", "replay", delivery, server=address)
-            assert again.returncode == 0, again.stderr
-            missing = headwater("git", "deliveries", "replay", "nothing", server=address)
-            assert missing.returncode == 3
-            github.secret = "another"
-            assert github.deliver(hook, "push", payload) == 401
+        with service(tmp_path / "data", **environment) as (found, _):
+            until(lambda: revision(found) == 1)
+            yield found
+
+
+def hook_of(address: str) -> str:
+    return f"{address}/api/v1/hooks/git/opaque"
+
+
+def test_a_push_at_github_is_active_soon(
+    github: FakeGitHub, scratch: Scratch, address: str
+) -> None:
+    tip = scratch.commit({path("a"): flow("a", "2")})
+    payload = {
+        "ref": "refs/heads/main",
+        "after": tip,
+        "repository": {"full_name": "acme/flows"},
+    }
+    begun = time.monotonic()
+    assert github.deliver(hook_of(address), "push", payload) == 202
+    until(lambda: revision(address) == 2)
+    assert time.monotonic() - begun < 5
+    told = headwater("git", "deliveries", "-o", "json", server=address)
+    assert told.returncode == 0, told.stderr
+    assert '"push"' in told.stdout
+    (delivery,) = headwater("git", "deliveries", "-o", "name", server=address).stdout.split()
+    again = headwater("git", "deliveries", "replay", delivery, server=address)
+    assert again.returncode == 0, again.stderr
+    missing = headwater("git", "deliveries", "replay", "nothing", server=address)
+    assert missing.returncode == 3
+    github.secret = "another"
+    assert github.deliver(hook_of(address), "push", payload) == 401
+
+
+def test_a_pull_request_gets_its_checks(github: FakeGitHub, scratch: Scratch, address: str) -> None:
+    base = scratch.tip()
+    bad = b"id: b\ntasks:\n  - id: x\n    type: no.such.Type\n"
+    head = scratch.commit({path("b"): bad}, branch="change", parents=[base])
+    scratch.git("update-ref", "refs/pull/1/head", head)
+    github.world.permissions["ann"] = "write"
+    pull = github.world.add_pull(1, head_sha=head, base_sha=base, head_ref="change")
+    payload = {
+        "action": "opened",
+        "pull_request": {
+            "number": 1,
+            "head": {"sha": head, "ref": "change"},
+            "base": {"ref": "main", "sha": pull.base_sha},
+        },
+        "repository": {"full_name": "acme/flows"},
+        "sender": {"login": "ann"},
+    }
+    assert github.deliver(hook_of(address), "pull_request", payload) == 202
+
+    def result() -> Any:
+        found = github.world.check_of(head, "headwater/validate")
+        return found if found and found.state not in ("queued", "in_progress") else None
+
+    check = until(result, 30)
+    assert check.state == "failure"
+    (note,) = [each for each in check.annotations if each.path == path("b")]
+    assert (note.level, note.line) == ("failure", 4)
 
 
 @pytest.mark.parametrize("lost", [1, 3])
