@@ -94,12 +94,11 @@ async def _storage(node: Services) -> str:
 
 
 async def _git(node: Services) -> str:
-    reasons = [
-        f"source {worker.id}: {reason}"
-        for worker in node.sync.workers
-        if worker.source.origin == "config" and (reason := _waits_for(worker.source))
-    ]
-    return "; ".join(reasons)
+    """Ask every source that the configuration names; others come and go while the node runs."""
+    found = [worker.source for worker in node.sync.workers]
+    wanted = [each for each in found if each.origin == "config" and each.suspended_at is None]
+    waiting = ((each.id, _waits_for(each)) for each in wanted)
+    return "; ".join(f"source {name}: {reason}" for name, reason in waiting if reason)
 
 
 def _waits_for(source: Source) -> str:

@@ -23,6 +23,8 @@ from app.telemetry import get_logger
 _LOG = get_logger(__name__)
 _LATER = (Unavailable, RemoteUnreachable, TooMany)
 _MOST_FAILURES = 10
+_LONGEST_TITLE = 140
+"""Characters that GitHub shows of a commit status."""
 
 
 class Stores(NamedTuple):
@@ -123,7 +125,7 @@ async def _tell(forge: Forge, worker: SourceWorker, pin: Pin, bad: FlowRevision)
             bad.commit,
             f"headwater/{worker.id}",
             "failure",
-            f"rolled back by {pin.actor}{why}",
+            f"rolled back by {pin.actor}{why}"[:_LONGEST_TITLE],
             summary=f"{pin.namespace}.{pin.flow_id} runs revision {pin.revision} again.",
         )
     )
