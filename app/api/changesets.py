@@ -76,9 +76,15 @@ async def listed(
     node: Node,
     state: Annotated[list[State] | None, Query(description="In one of these states.")] = None,
     source: Annotated[str | None, Query(pattern=NAME_RULE, description="Of a source.")] = None,
+    commit: Annotated[
+        str | None, Query(pattern=r"^[0-9a-f]{40,64}$", description="Whose commit this is.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=1_000, description="At most so many.")] = 50,
 ) -> Response:
     """List the changesets of a tenant, newest first, as they were last seen."""
+    if commit is not None:
+        ours = await node.sync.changesets.of_commit(tenant, commit)
+        return Json([changeset_json(each) for each in ours])
     found = await node.sync.changesets.find(
         tenant, source_id=source, states=state or (), limit=limit
     )

@@ -6,13 +6,14 @@ push under a lease. Either way a branch that has moved is a `Conflict`, and `cha
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 
 from app.errors import BadRequest, Conflict, HeadwaterError, PushRefused, RefNotFound
 from app.git.draft import Draft, Person
 from app.git.failures import scrub
 from app.git.fastimport import FastImport, Held, effective
+from app.git.history import commit_of
 from app.git.mirror import Mirror
 from app.git.names import ZERO, check_oid, check_ref_name
 from app.git.process import Outcome
@@ -207,6 +208,20 @@ class Writer:
         """Let go of a commit that was built and is not to be published (any more)."""
         self._mirror.refs.update(self._released(check_oid(sha)))
         self._pending.pop(sha, None)
+
+    def drop_forgotten(self, kept: Container[str], *, before: int) -> list[str]:
+        """Let go of commits that were built before a time (µs) and that nobody will publish.
+
+        `kept` are those that somebody still wants. A crash after building leaves such commits.
+        """
+        pending = self._mirror.refs.below(PENDING)
+        forgotten = {
+            ref: sha
+            for ref, sha in pending.items()
+            if sha not in kept and commit_of(self._mirror.disk.launcher, sha).committed_at < before
+        }
+        self._mirror.refs.update(RefUpdate(ref, None, sha) for ref, sha in forgotten.items())
+        return list(forgotten.values())
 
     def _released(self, sha: str) -> list[RefUpdate]:
         """Return the deletion of the pending ref of a commit, made here or by another writer."""

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from app.engine.clock import SystemClock
+from app.errors import HeadwaterError
+from app.ports import NewPull, PullRequest
 from tests.forges.memory import MemoryForge
 from tests.git.scratch import Scratch
 from tests.git.server import GitServer, serving
@@ -62,9 +65,23 @@ def server(tmp_path: Path, scratch: Scratch) -> Iterator[GitServer]:
         yield app
 
 
+class PickyForge(MemoryForge):
+    """A forge that fails where pull requests are opened, and nowhere else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused: list[HeadwaterError] = []
+        """Raised by the next calls, one each."""
+
+    async def open_pull(self, new: NewPull) -> PullRequest:
+        if self.refused:
+            raise self.refused.pop(0)
+        return await super().open_pull(new)
+
+
 @pytest.fixture
-def forge() -> MemoryForge:
-    return MemoryForge()
+def forge() -> PickyForge:
+    return PickyForge()
 
 
 @pytest.fixture
@@ -80,11 +97,21 @@ async def begin(tmp_path: Path, server: GitServer, forge: MemoryForge) -> AsyncI
         yield start
 
 
+class Ahead(SystemClock):
+    """A clock that can be put forward, by µs."""
+
+    ahead = 0
+
+    def now(self) -> int:
+        return super().now() + self.ahead
+
+
 class ForgeRig(Rig):
     """A rig whose sources have a forge."""
 
     def __init__(self, folder: Path, forge: MemoryForge, **git: Any) -> None:
         super().__init__(folder, **git)
+        self.clock = Ahead()
         self.forge = forge
 
     async def open(self) -> None:

@@ -27,7 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, remote: Scratch) -> Iterato
 
 
 def test_a_commit_is_reverted_and_restored(server: str, remote: Scratch) -> None:
-    bad = remote.tip()
+    bad = remote.git("log", "--format=%H", "--grep=^Bad$", "main")
     tried = headwater("git", "revert", bad[:9], "--dry-run", server=server)
     assert "+    message: good" in tried.stdout, tried.stderr
     done = headwater("git", "revert", bad, "--reason", "it broke", "-o", "json", server=server)

@@ -2,19 +2,20 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from app.errors import HeadwaterError
 from app.sync.changesets.model import Change, Proposed
-from tests.changesets.conftest import Begin, merge_pull
-from tests.forges.memory import MemoryForge
+from tests.changesets.conftest import Begin, PickyForge, merge_pull
 from tests.git.scratch import Scratch
 from tests.git.server import GitServer
 from tests.sync.rig import ANN, Rig, flow, path
 
 NEW = flow("a", "2")
+DAY = 24 * 3600 * 1_000_000
 
 
 class DeadError(BaseException):
@@ -64,7 +65,7 @@ async def revert(rig: Rig) -> None:
 async def test_a_crash_anywhere_and_the_same_wish_again(
     begin: Begin,
     scratch: Scratch,
-    forge: MemoryForge,
+    forge: PickyForge,
     verb: Callable[[Rig], Awaitable[None]],
     calls: int,
     after: bool,
@@ -101,7 +102,7 @@ async def test_a_crash_anywhere_and_the_same_wish_again(
 
 
 async def test_outages_one_after_another(
-    begin: Begin, scratch: Scratch, server: GitServer, forge: MemoryForge
+    begin: Begin, scratch: Scratch, server: GitServer, forge: PickyForge
 ) -> None:
     scratch.commit({path("a"): flow("a", "1")})
     rig = await begin(edit_mode="pr")
@@ -113,14 +114,14 @@ async def test_outages_one_after_another(
     await rig.restart()
     assert (await rig.sync.changesets.get("main", made.id)).state == "COMMITTED"
     server.status = None
-    forge.failures.append(HeadwaterError("odd"))
+    forge.refused.append(HeadwaterError("odd"))
     now = await rig.sync.changesets.get("main", made.id)
     assert (now.state, now.error) == ("PUSHED", "odd")
     assert (await rig.sync.changesets.get("main", made.id)).state == "PR_OPEN"
 
 
 async def test_a_push_that_is_refused_for_good(
-    begin: Begin, scratch: Scratch, server: GitServer, forge: MemoryForge
+    begin: Begin, scratch: Scratch, server: GitServer, forge: PickyForge
 ) -> None:
     scratch.commit({path("a"): flow("a", "1")})
     rig = await begin(edit_mode="pr")
@@ -132,3 +133,39 @@ async def test_a_push_that_is_refused_for_good(
     [draft] = await rig.sync.changesets.drafts.of("main", ANN)
     assert draft.content == NEW.decode()
     assert rig.sync.main.parts.repository.mirror.refs.below("refs/headwater/pending/") == {}
+
+
+async def test_a_commit_that_another_node_made(
+    begin: Begin, scratch: Scratch, server: GitServer, forge: PickyForge
+) -> None:
+    scratch.commit({path("a"): flow("a", "1")})
+    rig = await begin(edit_mode="pr")
+    server.status = 503
+    with pytest.raises(Proposed) as caught:
+        await put(rig)
+    server.status = None
+    [made] = caught.value.changesets
+    there = rig.sync.main.parts.repository
+    await rig.store.changesets.save(replace(made, commit_sha="1" * 40))
+    now = await rig.sync.changesets.get("main", made.id)
+    assert (now.state, forge.pull_requests) == ("COMMITTED", {})
+    assert "the node that made it" in now.error
+    rig.clock.ahead = 2 * DAY
+    assert (await rig.sync.changesets.get("main", made.id)).state == "ABANDONED"
+    assert there.mirror.refs.below("refs/headwater/pending/") != {}, "nobody knows that commit"
+    await rig.sync.changesets.sweep()
+    assert there.mirror.refs.below("refs/headwater/pending/") == {}
+
+
+async def test_a_commit_that_is_waited_for_is_kept(
+    begin: Begin, scratch: Scratch, server: GitServer
+) -> None:
+    scratch.commit({path("a"): flow("a", "1")})
+    rig = await begin(edit_mode="pr")
+    server.status = 503
+    with pytest.raises(Proposed):
+        await put(rig)
+    rig.clock.ahead = 2 * DAY
+    await rig.sync.changesets.sweep()
+    mirror = rig.sync.main.parts.repository.mirror
+    assert len(mirror.refs.below("refs/headwater/pending/")) == 1

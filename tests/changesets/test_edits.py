@@ -1,16 +1,18 @@
 """What a change by the API becomes: a commit, a pull request, or a refusal."""
 
 import asyncio
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from app.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from app.sync.changesets.model import Change, Proposed
 from app.sync.model import HookEvent
-from tests.changesets.conftest import Begin, merge_pull
-from tests.forges.memory import MemoryForge
+from tests.changesets.conftest import Begin, PickyForge, merge_pull
 from tests.git.scratch import Scratch
+from tests.git.server import GitServer, User
 from tests.sync.rig import ANN, Rig, flow, path
 
 A = ("main", "shop", "a")
@@ -33,7 +35,7 @@ async def proposal(rig: Rig, message: str = "2", **more: object) -> Proposed:
 
 
 async def test_a_saved_flow_is_a_pull_request(
-    rig: Rig, scratch: Scratch, forge: MemoryForge
+    rig: Rig, scratch: Scratch, forge: PickyForge
 ) -> None:
     base = scratch.tip()
     [made] = (await proposal(rig)).changesets
@@ -50,7 +52,7 @@ async def test_a_saved_flow_is_a_pull_request(
     assert (await rig.sync.changesets.get("main", made.id)).state == "ACTIVE"
 
 
-async def test_every_write_is_proposed(rig: Rig, forge: MemoryForge) -> None:
+async def test_every_write_is_proposed(rig: Rig, forge: PickyForge) -> None:
     sync = rig.sync
     for write in (
         sync.put_flow("main", None, None, text("new"), actor=ANN, create=True),
@@ -64,14 +66,14 @@ async def test_every_write_is_proposed(rig: Rig, forge: MemoryForge) -> None:
     assert set(await rig.active()) == {"main/shop/a", "main/shop/b"}
 
 
-async def test_the_same_change_is_proposed_once(rig: Rig, forge: MemoryForge) -> None:
+async def test_the_same_change_is_proposed_once(rig: Rig, forge: PickyForge) -> None:
     first, again = await proposal(rig), await proposal(rig)
     assert first.changesets == again.changesets
     assert (await proposal(rig, "3")).changesets != first.changesets
     assert len(forge.pull_requests) == 2
 
 
-async def test_what_changes_nothing_is_not_proposed(rig: Rig, forge: MemoryForge) -> None:
+async def test_what_changes_nothing_is_not_proposed(rig: Rig, forge: PickyForge) -> None:
     same = flow("a", "1").decode()
     assert await rig.sync.put_flow("main", "shop", "a", same, actor=ANN) == rig.runs("a")
     with pytest.raises(Invalid):
@@ -81,7 +83,7 @@ async def test_what_changes_nothing_is_not_proposed(rig: Rig, forge: MemoryForge
     assert forge.pull_requests == {}
 
 
-async def test_an_execution_cannot_wait_for_a_pull_request(rig: Rig, forge: MemoryForge) -> None:
+async def test_an_execution_cannot_wait_for_a_pull_request(rig: Rig, forge: PickyForge) -> None:
     with pytest.raises(Conflict, match="pull request only"):
         await rig.sync.files.write("main", "shop", {"x": b"1"}, reason="execution 1")
     assert forge.pull_requests == {}
@@ -103,8 +105,8 @@ async def test_without_a_forge_the_branch_is_pushed(begin: Begin, scratch: Scrat
     assert (now.state, now.error) == ("CLOSED", f"the branch {other.branch} was deleted")
 
 
-async def test_the_forge_is_down(rig: Rig, scratch: Scratch, forge: MemoryForge) -> None:
-    forge.failures.append(Unavailable("forge.example does not answer"))
+async def test_the_forge_is_down(rig: Rig, scratch: Scratch, forge: PickyForge) -> None:
+    forge.refused.append(Unavailable("forge.example does not answer"))
     [made] = (await proposal(rig)).changesets
     assert (made.state, made.error) == ("PUSHED", "forge.example does not answer")
     assert scratch.tip(made.branch or "") == made.commit_sha
@@ -112,16 +114,16 @@ async def test_the_forge_is_down(rig: Rig, scratch: Scratch, forge: MemoryForge)
     assert (now.state, now.error) == ("PR_OPEN", "")
 
 
-async def test_a_forge_that_refuses_leaves_the_branch(rig: Rig, forge: MemoryForge) -> None:
-    forge.failures.append(Forbidden("the token may not open pull requests"))
+async def test_a_forge_that_refuses_leaves_the_branch(rig: Rig, forge: PickyForge) -> None:
+    forge.refused.append(Forbidden("the token may not open pull requests"))
     [made] = (await proposal(rig)).changesets
     assert (made.state, made.error) == ("PUSHED", "the token may not open pull requests")
 
 
 async def test_a_crash_between_push_and_pull_request(
-    rig: Rig, scratch: Scratch, forge: MemoryForge
+    rig: Rig, scratch: Scratch, forge: PickyForge
 ) -> None:
-    forge.failures.append(Unavailable("down"))
+    forge.refused.append(Unavailable("down"))
     [made] = (await proposal(rig)).changesets
     forge.add_pull(head_ref=made.branch, base_ref="main")  # it was opened, and we died
     await rig.restart()
@@ -130,10 +132,10 @@ async def test_a_crash_between_push_and_pull_request(
 
 
 async def test_a_crash_between_commit_and_push(
-    rig: Rig, scratch: Scratch, forge: MemoryForge
+    rig: Rig, scratch: Scratch, forge: PickyForge
 ) -> None:
     store = rig.store.changesets
-    forge.failures.append(Unavailable("down"))
+    forge.refused.append(Unavailable("down"))
     [made] = (await proposal(rig)).changesets
     await store.save(replace(made, state="COMMITTED"))  # it was pushed, and we died
     await rig.restart()
@@ -141,7 +143,7 @@ async def test_a_crash_between_commit_and_push(
     assert (now.state, now.branch) == ("PR_OPEN", made.branch)
 
 
-async def test_a_conflict_shows_and_goes(rig: Rig, scratch: Scratch, forge: MemoryForge) -> None:
+async def test_a_conflict_shows_and_goes(rig: Rig, scratch: Scratch, forge: PickyForge) -> None:
     [made] = (await proposal(rig)).changesets
     base = scratch.tip()
     scratch.commit({path("a"): flow("a", "theirs")})
@@ -155,7 +157,7 @@ async def test_a_conflict_shows_and_goes(rig: Rig, scratch: Scratch, forge: Memo
     assert (await rig.store.changesets.get(made.id)).state == "PR_OPEN"
 
 
-async def test_giving_up(rig: Rig, scratch: Scratch, forge: MemoryForge) -> None:
+async def test_giving_up(rig: Rig, scratch: Scratch, forge: PickyForge) -> None:
     [made] = (await proposal(rig)).changesets
     changesets = rig.sync.changesets
     gone = await changesets.abandon("main", made.id, actor=ANN, reason="no need")
@@ -174,7 +176,7 @@ async def test_giving_up(rig: Rig, scratch: Scratch, forge: MemoryForge) -> None
         await changesets.get("other", made.id)
 
 
-async def test_a_pull_request_that_is_closed(rig: Rig, forge: MemoryForge) -> None:
+async def test_a_pull_request_that_is_closed(rig: Rig, forge: PickyForge) -> None:
     [made] = (await proposal(rig)).changesets
     forge.change_pull(made.pull_number or 0, state="closed")
     assert (await rig.sync.changesets.get("main", made.id)).state == "CLOSED"
@@ -184,7 +186,7 @@ async def test_a_pull_request_that_is_closed(rig: Rig, forge: MemoryForge) -> No
     assert (await rig.store.changesets.get(made.id)).state == "PR_OPEN"
 
 
-async def test_many_kinds_in_one_commit(rig: Rig, scratch: Scratch, forge: MemoryForge) -> None:
+async def test_many_kinds_in_one_commit(rig: Rig, scratch: Scratch, forge: PickyForge) -> None:
     changes = [
         Change("shop", "flow", "new", text("new").encode()),
         Change("shop", "flow", "b", None),
@@ -224,7 +226,7 @@ async def test_many_kinds_in_one_commit(rig: Rig, scratch: Scratch, forge: Memor
     ],
 )
 async def test_what_no_commit_is_made_of(
-    rig: Rig, forge: MemoryForge, change: Change, said: str
+    rig: Rig, forge: PickyForge, change: Change, said: str
 ) -> None:
     with pytest.raises(Invalid, match=said):
         await rig.sync.changesets.write("main", [change], actor=ANN, message="x")
@@ -240,7 +242,7 @@ async def test_tags_take_no_commits(begin: Begin, scratch: Scratch) -> None:
     assert caught.value.code == "READ_ONLY_SOURCE"
 
 
-async def test_proposals_at_the_same_time(rig: Rig, forge: MemoryForge) -> None:
+async def test_proposals_at_the_same_time(rig: Rig, forge: PickyForge) -> None:
     names = [f"n{number}" for number in range(5)]
     answers = await asyncio.gather(
         *(rig.sync.put_flow("main", None, None, text(n), actor=ANN) for n in names),
@@ -248,3 +250,30 @@ async def test_proposals_at_the_same_time(rig: Rig, forge: MemoryForge) -> None:
     )
     assert all(isinstance(each, Proposed) for each in answers)
     assert len(forge.pull_requests) == len(names)
+
+
+async def test_commits_are_signed_where_a_key_is_set(
+    begin: Begin, scratch: Scratch, tmp_path: Path
+) -> None:
+    scratch.commit({path("a"): flow("a", "1")})
+    key = tmp_path / "signing"
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
+    await asyncio.to_thread(subprocess.run, command, check=True, stdin=subprocess.DEVNULL)
+    rig = await begin(edit_mode="push", signing_key_file=key)
+    made = await rig.sync.put_flow("main", "shop", "a", text(message="2"), actor=ANN)
+    signers = tmp_path / "signers"
+    signers.write_text(f"* {key.with_suffix('.pub').read_text()}")
+    options = ("-c", "gpg.format=ssh", "-c", f"gpg.ssh.allowedSignersFile={signers}")
+    assert scratch.git(*options, "log", "-1", "--format=%G?", made.commit) == "G"
+
+
+async def test_reading_and_pushing_by_different_tokens(
+    begin: Begin, scratch: Scratch, server: GitServer
+) -> None:
+    scratch.commit({path("a"): flow("a", "1")})
+    server.users = {"reader": User("r3ad", can_push=False), "writer": User("wr1te")}
+    more = {"username": "reader", "token": "r3ad"}
+    rig = await begin(edit_mode="push", **more, push_username="writer", push_token="wr1te")
+    made = await rig.sync.put_flow("main", "shop", "a", text(message="2"), actor=ANN)
+    assert scratch.tip() == made.commit
+    assert await rig.sync.changesets.of_commit("main", made.commit) == []

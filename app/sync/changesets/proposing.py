@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from app.db.audit import AuditEntry, AuditStore
 from app.db.changesets import OPEN, Changeset
-from app.errors import Conflict, GitError, HeadwaterError, Invalid, PushRefused
+from app.errors import Conflict, GitError, HeadwaterError, Invalid, PushRefused, Unavailable
 from app.executions import execution_id
 from app.git.codeowners import owners_at
 from app.git.history import changes_between
@@ -26,6 +26,8 @@ from app.telemetry import get_logger
 
 _LOG = get_logger(__name__)
 _LONGEST_TITLE = 200
+_WAITED = 24 * 3600 * 1_000_000
+"""µs that a commit may be missing before it is given up."""
 
 
 class Proposer:
@@ -120,8 +122,18 @@ class Proposer:
 
     async def _pushed(self, changeset: Changeset) -> Changeset:
         origin = await self._publisher.opened()
+        sha = changeset.commit_sha or ""
+        if not await asyncio.to_thread(origin.mirror.has, sha):
+            raise self._missing(changeset)
         branch = await asyncio.to_thread(_push, origin, changeset)
         return await self._saved(changeset, state="PUSHED", branch=branch, error="")
+
+    def _missing(self, changeset: Changeset) -> HeadwaterError:
+        """Return the error of a commit that is not here: another node has it, or nobody has."""
+        age = self._parts.clock.now() - changeset.created_at
+        if age < _WAITED:
+            return Unavailable("the commit is not here; the node that made it pushes it")
+        return Conflict("the commit was lost before it was pushed; submit the changes again")
 
     async def _asked(self, changeset: Changeset, forge: Forge) -> Changeset:
         """Open the pull request, or find the one that was opened before a crash."""

@@ -22,6 +22,8 @@ from app.telemetry import get_logger
 
 _LOG = get_logger(__name__)
 _AGAIN_SECONDS = 60.0
+_FORGOTTEN = 24 * 3600 * 1_000_000
+"""µs after which a commit that nobody waits for is let go of."""
 _DELAYED = ("COMMITTED", "PUSHED")
 _OF_PULLS = frozenset({"pull", "check", "suite", "review"})
 
@@ -58,6 +60,11 @@ class Changesets:
     ) -> list[Changeset]:
         """Return the newest changesets of a tenant, newest first."""
         return await self.store.find(tenant=tenant, source_id=source_id, states=states, limit=limit)
+
+    async def of_commit(self, tenant: str, sha: str) -> list[Changeset]:
+        """Return the changeset that a commit was made for, if it is one of ours."""
+        found = await self.store.of_commit(sha)
+        return [found] if found is not None and found.tenant == tenant else []
 
     async def get(self, tenant: str, changeset_id: str) -> Changeset:
         """Return a changeset as it stands now; raises `NotFound`."""
@@ -164,6 +171,21 @@ class Changesets:
         """Look at everything that is on its way: hints get lost."""
         with suppress(asyncio.CancelledError):  # the service ends, which is no failure of the job
             await self._look_at()
+            await self._drop_forgotten()
+
+    async def _drop_forgotten(self) -> None:
+        """Let go of commits that were built for requests that a crash has ended."""
+        waiting = await self.store.find(states=("COMMITTED",), limit=10_000)
+        kept = {each.commit_sha or "" for each in waiting}
+        before = self._shared.clock.now() - _FORGOTTEN
+        for worker in self._sources:
+            if worker.parts.origin is None:
+                continue
+            writer = worker.parts.origin.writer()
+            try:
+                await asyncio.to_thread(writer.drop_forgotten, kept, before=before)
+            except HeadwaterError as error:
+                _LOG.warning("commits not let go of", source=worker.id, reason=error.message)
 
     async def _look_at(self, source_id: str | None = None) -> None:
         for each in await self.store.unfinished(source_id):
