@@ -243,6 +243,7 @@ class Node:
             tests=self.flow_tests,
             impact=ImpactStore(self.database),
             zone=get_localzone(),
+            url=self.settings.server.url or "",
         )
         self.reviews.listen(self.sync.inbox, self.sync.reporter)
         self.plans = Planner(

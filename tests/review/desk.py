@@ -79,8 +79,13 @@ class Desk(Rig):
             storage=LocalStorage(self.folder / "storage"),
         )
         self.pulls = PullStore(self.database)
-        self.reviews = Reviews(self.sync, self.pulls, tests=self.tests)
+        self.reviews = Reviews(self.sync, self.pulls, tests=self.tests, url="https://hw.example/")
+        self.heard: list[Review] = []
+        self.reviews.heard.append(self._hear)
         self.reviews.listen(self.sync.inbox, self.sync.reporter)
+
+    async def _hear(self, review: Review) -> None:
+        self.heard.append(review)
 
     async def start(self) -> None:
         await super().start()

@@ -31,6 +31,16 @@ async def test_a_good_pull_request_is_validated_planned_and_tested(desk: Desk) -
     assert desk.forge.threads[7][0].author != "ann"
 
 
+async def test_checks_and_comment_lead_to_what_was_found(desk: Desk) -> None:
+    pull = desk.propose(7, {path("a"): flow("a", "new")})
+    await opened(desk)
+    there = "https://hw.example/api/v1/pulls/main/7"
+    told = [desk.check(pull.head_sha, each).url for each in (VALIDATE, PLAN, TESTS)]
+    assert told == [there, f"{there}/plan", f"{there}/tests"]
+    assert f"({there}/plan)" in desk.forge.bodies(7)[0]
+    assert [(each.number, each.outcome) for each in desk.heard] == [(7, "success")]
+
+
 async def test_checks_change_in_place(desk: Desk) -> None:
     pull = desk.propose(7, {path("a"): flow("a", "new")})
     await opened(desk)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Enqueue = Callable[[SourceWorker, Review], Awaitable[None]]
 """Puts a review into the queue of its source."""
 
+Made = Callable[[Review], None]
+"""Hears of reviews that came to an end."""
+
 Facts = Callable[["ChangePlan"], Awaitable["ChangePlan"]]
 """Adds to a plan what only a running node knows: executions, and who starts them."""
 
@@ -34,6 +37,14 @@ class Bench:
     clock: Clock
     tests: FlowTests | None = None
     """What runs tests of flows, None where nothing can."""
+    url: str = ""
+    """Where people find this service; "" when nobody said."""
+
+    def address(self, source_id: str, number: int, part: str = "") -> str:
+        """Return where people read of a pull request, "" where that is not known."""
+        if not (self.url and number):
+            return ""
+        return f"{self.url.rstrip('/')}/api/v1/pulls/{source_id}/{number}{part}"
 
 
 def forge_of(worker: SourceWorker) -> Forge:

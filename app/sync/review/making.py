@@ -20,6 +20,7 @@ from app.sync.review.bench import (
     Bench,
     Enqueue,
     Facts,
+    Made,
     context_suffix,
     followed_branch,
     forge_of,
@@ -55,12 +56,15 @@ class Target:
 class Maker:
     """Makes reviews."""
 
-    def __init__(self, bench: Bench, judge: Judge, facts: Facts, enqueue: Enqueue) -> None:
-        """`facts` is asked for each plan."""
+    def __init__(
+        self, bench: Bench, judge: Judge, facts: Facts, enqueue: Enqueue, made: Made
+    ) -> None:
+        """`facts` is asked for each plan, `made` hears of each review that came to an end."""
         self._bench = bench
         self._judge = judge
         self._facts = facts
         self._enqueue = enqueue
+        self._made = made
         self._tellers: dict[str, Teller] = {}
         """Of reviews that are being made, or could not be made, by their ids."""
 
@@ -99,7 +103,7 @@ class Maker:
     async def _teller(self, review: Review) -> Teller:
         worker = self._bench.workers.get(review.source_id)
         suffix = context_suffix(worker, self._bench.workers)
-        teller = Teller(forge_of(worker), self._bench.store, review, suffix)
+        teller = Teller(self._bench, forge_of(worker), review, suffix)
         await teller.remember()
         return teller
 
@@ -204,7 +208,10 @@ class Maker:
         plan, leaked = judged.plan, judged.leaked
         await teller.tell(PLAN, plan_told(plan, leaked))
         if target.pull is not None:
-            body = plan_body(plan, leaked, target.pull)
+            number = target.pull.number
+            body = plan_body(
+                plan, leaked, target.pull, self._bench.address(worker.id, number, "/plan")
+            )
             await self._commented(worker, target.pull, body, only_update=plan.is_empty)
 
     async def _commented(
@@ -232,7 +239,8 @@ class Maker:
     async def _finish(self, review: Review, outcome: str) -> None:
         at = self._bench.clock.now()
         done = replace(review, state="done", outcome=outcome, ended_at=at)
-        await self._bench.store.update(done)
+        if await self._bench.store.update(done):
+            self._made(done)
 
 
 def _wanted(target: Target) -> tuple[str, ...]:

@@ -15,9 +15,9 @@ def plan_told(plan: ChangePlan, leaked: Leaked) -> Told:
     return Told("success", summary(plan).removesuffix("."), page)
 
 
-def plan_body(plan: ChangePlan, leaked: Leaked, pull: Pull) -> str:
-    """Return the comment that tells a plan."""
+def plan_body(plan: ChangePlan, leaked: Leaked, pull: Pull, link: str) -> str:
+    """Return the comment that tells a plan; `link` leads to all of it."""
     mark = marker(pull.source_id)
     if plan.is_empty:
         return f"{mark}\nNo flow changes.\n"
-    return leaked.hidden(plan_markdown(plan, mark=mark))
+    return leaked.hidden(plan_markdown(plan, mark=mark, link=link))

@@ -13,6 +13,7 @@ from app.db.pulls import PullStore
 from app.errors import HeadwaterError, NotFound
 from app.ports import FlowTests
 from app.sync.inbox import Inbox
+from app.sync.model import HookEvent
 from app.sync.reporting import Report, Reporter
 from app.sync.review import checks
 from app.sync.review.archive import Archive
@@ -43,6 +44,24 @@ async def _no_facts(plan: "ChangePlan") -> "ChangePlan":
     return plan
 
 
+def _tell_changesets(sync: SyncService) -> Callable[[Review], Awaitable[None]]:
+    """Return what lets a changeset know that the checks of its pull request are done."""
+
+    async def tell(review: Review) -> None:
+        if review.number:
+            hint = HookEvent(
+                source_id=review.source_id,
+                provider="headwater",
+                delivery_id=review.id,
+                event="check",
+                number=review.number,
+                sha=review.head_sha,
+            )
+            await sync.changesets.hinted(hint)
+
+    return tell
+
+
 class Reviews:
     """Reviews of all sources that have a forge."""
 
@@ -54,14 +73,17 @@ class Reviews:
         tests: FlowTests | None = None,
         impact: ImpactStore | None = None,
         zone: tzinfo = UTC,
+        url: str = "",
     ) -> None:
         """Nothing happens before `start`.
 
         `impact` knows the executions that plans tell of; triggers that name no time zone fire in
-        `zone`.
+        `zone`; `url` is where people find this service.
         """
         shared = sync.shared
-        self._bench = Bench(sync.workers, store, shared.audit, shared.clock, tests)
+        self._bench = Bench(sync.workers, store, shared.audit, shared.clock, tests, url)
+        self.heard: list[Callable[[Review], Awaitable[None]]] = [_tell_changesets(sync)]
+        """Told of every review that came to an end."""
         self.archive = Archive(self._bench)
         self.orders = Orders(self._bench, sync, self._again)
         self._intake = Intake(self._bench, self.orders, self._enqueue, self._close)
@@ -174,9 +196,13 @@ class Reviews:
     async def _tell_queued(self, worker: SourceWorker, review: Review) -> None:
         """Show that a review waits: never as a failure."""
         suffix = context_suffix(worker, self._bench.workers)
-        teller = Teller(forge_of(worker), self._bench.store, review, suffix)
+        teller = Teller(self._bench, forge_of(worker), review, suffix)
         await teller.remember()
         await teller.tell(checks.VALIDATE, checks.QUEUED)
+
+    def _made(self, review: Review) -> None:
+        for listener in self.heard:
+            self._spawn(partial(listener, review), "review that was made")
 
     async def _close(self, worker: SourceWorker, pull: Pull) -> None:
         """Let go of a pull request that is over."""
@@ -203,7 +229,7 @@ class Reviews:
         facts: Facts = _no_facts
         if self._impact is not None:
             facts = NodeFacts(self._impact, self._bench.clock)
-        return Maker(self._bench, Judge(self._types, self._zone), facts, self._enqueue)
+        return Maker(self._bench, Judge(self._types, self._zone), facts, self._enqueue, self._made)
 
     def _queue(self, worker: SourceWorker) -> ReviewQueue:
         queue = self._queues.get(worker.id)

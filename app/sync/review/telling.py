@@ -4,22 +4,24 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from app.db.pull_records import Review
-from app.db.pulls import PullStore
 from app.errors import HeadwaterError
 from app.ports import Forge
-from app.sync.review.checks import CONTEXTS, SUPERSEDED, Told
+from app.sync.review.bench import Bench
+from app.sync.review.checks import CONTEXTS, PLAN, SUPERSEDED, TESTS, VALIDATE, Told
 from app.telemetry import get_logger
 
 _LOG = get_logger(__name__)
+_PARTS = {VALIDATE: "", PLAN: "/plan", TESTS: "/tests"}
 
 
 class Teller:
     """Tells what becomes of one review."""
 
-    def __init__(self, forge: Forge, store: PullStore, review: Review, suffix: str = "") -> None:
+    def __init__(self, bench: Bench, forge: Forge, review: Review, suffix: str = "") -> None:
         """`suffix` tells the checks of this source from another one's."""
+        self._bench = bench
         self._forge = forge
-        self._store = store
+        self._store = bench.store
         self._suffix = suffix
         self.review = review
         self.states: dict[str, str] = {}
@@ -44,7 +46,8 @@ class Teller:
         """
         name = context + self._suffix
         known = self.review.checks.get(name) or None
-        check = told.about(self.review.head_sha, name, known=known)
+        url = self._bench.address(self.review.source_id, self.review.number, _PARTS[context])
+        check = told.about(self.review.head_sha, name, url=url, known=known)
         made = await self._forge.publish(check)
         self.states[context] = told.state
         if self.review.checks.get(name) != made:
