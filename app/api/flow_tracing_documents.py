@@ -20,6 +20,8 @@ from app.sync.tracing.breaking import Breakage
 class RevisionDocument(Document):
     """A revision, and who made it."""
 
+    namespace: str
+    flow_id: str = Field(description="Another one where the flow was renamed since.")
     revision: int
     commit: str
     author: str
@@ -97,6 +99,8 @@ class BisectionDocument(Document):
 def revision_document(revision: FlowRevision, pull: int | None = None) -> dict[str, Any]:
     """Return a revision and who made it."""
     body = {
+        "namespace": revision.namespace,
+        "flowId": revision.flow_id,
         "revision": revision.revision,
         "commit": revision.commit,
         "author": revision.author_name,

@@ -114,7 +114,10 @@ class Attribution:
         document = parse_document(source)
         self.parts = parts_of(document)
         self.origins = dict.fromkeys(self.parts, revision)
-        """Part -> the revision since which it says what it says, as far as is known."""
+        """Part -> the revision since which it says what it says, as far as is known.
+
+        Revisions are named by any numbers that are their own.
+        """
         self._open = set(self.parts)
         self._places = find_places(source)
 

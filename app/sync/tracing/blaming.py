@@ -1,7 +1,9 @@
 """Blame: which commit each part of a flow is from, told from stored revisions alone."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import takewhile
 from typing import NamedTuple
 
 from app.db.commits import CommitStore
@@ -51,63 +53,86 @@ class Blames:
         """
         source = await self._flows.source(revision)
         try:
-            asked = await asyncio.to_thread(Attribution, source, revision.revision)
+            asked = await asyncio.to_thread(Attribution, source, 0)
         except YamlError as error:
             message = f"revision {revision.revision} of {revision.flow_id} cannot be read: {error}"
             raise Conflict(message) from None
-        key = (revision.tenant, revision.namespace, revision.flow_id)
-        every = await self._flows.revisions(*key)
-        older = [each for each in reversed(every) if each.revision < revision.revision][:_MOST]
-        for start in range(0, len(older), _BATCH):
-            if asked.is_complete:
-                break
-            await self._look_back(asked, older[start : start + _BATCH])
-        by_number = {each.revision: each for each in [*older, revision]}
-        return await self._told(asked, by_number)
+        seen: list[FlowRevision] = []
+        life = await self._life(revision)
+        while life and len(seen) < _MOST:
+            for start in range(0, len(life), _BATCH):
+                if asked.is_complete:
+                    break
+                batch = life[start : start + _BATCH]
+                await self._look_back(asked, batch, len(seen))
+                seen += batch
+            life = [] if asked.is_complete else await self._life_before(life)
+        return await self._told(asked, seen)
 
-    async def _look_back(self, asked: Attribution, older: Sequence[FlowRevision]) -> None:
+    async def _life(self, last: FlowRevision) -> list[FlowRevision]:
+        """Return a revision and those before it, newest first, back to the birth of the flow."""
+        every = await self._flows.revisions(last.tenant, last.namespace, last.flow_id)
+        earlier = (each for each in reversed(every) if each.revision <= last.revision)
+        return list(takewhile(lambda each: each.kind != _DELETED, earlier))
+
+    async def _life_before(self, life: Sequence[FlowRevision]) -> list[FlowRevision]:
+        """Return what a flow was under the name that it had before, newest first."""
+        birth = life[-1]
+        told = next((each.renamed_from for each in life if each.renamed_from), "")
+        for namespace, flow_id in _names(told or ""):
+            every = await self._flows.revisions(birth.tenant, namespace, flow_id)
+            ends = [x for x in every if x.commit == birth.commit and x.kind == _DELETED]
+            before = [x for x in every if ends and x.revision < ends[0].revision]
+            if before:
+                return await self._life(before[-1])
+        return []
+
+    async def _look_back(
+        self, asked: Attribution, older: Sequence[FlowRevision], start: int
+    ) -> None:
+        """Ask about revisions, which are known by their places from `start` on."""
         sources = await self._sources(older)
 
         def look() -> None:
-            for each in older:
-                if each.kind == _DELETED:
-                    asked.older(None, each.revision)
-                elif (source := sources.get(each.blob)) is not None:
-                    asked.older(source, each.revision)
+            for place, each in enumerate(older, start):
+                if (source := sources.get(each.blob)) is not None:
+                    asked.older(source, place)
 
         await asyncio.to_thread(look)
 
     async def _sources(self, revisions: Sequence[FlowRevision]) -> dict[str, str]:
         """Return the sources by object id; those that are redacted are left out."""
-        wanted = [each for each in revisions if each.kind != _DELETED]
         try:
-            return await self._flows.sources(wanted)
+            return await self._flows.sources(revisions)
         except NotFound:
             found: dict[str, str] = {}
-            for each in wanted:
-                try:
+            for each in revisions:
+                with suppress(NotFound):
                     found[each.blob] = await self._flows.source(each)
-                except NotFound:
-                    continue
             return found
 
-    async def _told(self, asked: Attribution, revisions: dict[int, FlowRevision]) -> list[Blamed]:
-        used = [revisions[number] for number in dict.fromkeys(asked.origins.values())]
-        pulls = await self.origins(used)
+    async def _told(self, asked: Attribution, seen: Sequence[FlowRevision]) -> list[Blamed]:
+        places = list(dict.fromkeys(asked.origins.values()))
+        origins = dict(
+            zip(places, await self.origins([seen[place] for place in places]), strict=True)
+        )
         return [
-            Blamed(part, spot.pointer, asked.line(part), pulls[asked.origins[part]])
+            Blamed(part, spot.pointer, asked.line(part), origins[asked.origins[part]])
             for part, spot in asked.parts.items()
         ]
 
-    async def origins(self, revisions: Sequence[FlowRevision]) -> dict[int, Origin]:
-        """Return revisions of a flow by number, with the pull requests that brought them."""
-        found: dict[int, Origin] = {}
-        by_source: dict[str, list[FlowRevision]] = {}
-        for each in revisions:
-            by_source.setdefault(each.source_id, []).append(each)
-        for source_id, some in by_source.items():
-            pulls = await self._commits.pulls(
-                source_id, {each.commit: each.subject for each in some}
-            )
-            found |= {each.revision: Origin(each, pulls.get(each.commit)) for each in some}
-        return found
+    async def origins(self, revisions: Sequence[FlowRevision]) -> list[Origin]:
+        """Return revisions with the pull requests that brought them."""
+        pulls: dict[tuple[str, str], int] = {}
+        for source_id in {each.source_id for each in revisions}:
+            subjects = {x.commit: x.subject for x in revisions if x.source_id == source_id}
+            found = await self._commits.pulls(source_id, subjects)
+            pulls |= {(source_id, commit): number for commit, number in found.items()}
+        return [Origin(each, pulls.get((each.source_id, each.commit))) for each in revisions]
+
+
+def _names(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the flows that `namespace.id` may mean: both may hold dots."""
+    parts = text.split(".")
+    for at in range(len(parts) - 1, 0, -1):
+        yield ".".join(parts[:at]), ".".join(parts[at:])

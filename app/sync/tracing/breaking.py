@@ -166,8 +166,7 @@ class Breakages:
             each for each in every if each.revision == bad
         ]
         shown = [each for each in wanted if each.kind != "delete" and each.state != "invalid"]
-        origins = await self._blames.origins(shown[-_MOST:])
-        return [origins[each.revision] for each in shown[-_MOST:]]
+        return await self._blames.origins(shown[-_MOST:])
 
     async def _likely(
         self, key: FlowKey, bad: Outcome, failure: Failure | None, suspects: Sequence[Origin]
