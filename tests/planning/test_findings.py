@@ -176,9 +176,23 @@ def test_tests_are_read_and_held_against_their_flow() -> None:
     assert not planned({}, {A: flow("a"), path: good}).findings
     wrong = planned({}, {A: flow("a"), path: "id: ["}).findings
     assert [(each.code, each.path) for each in wrong] == [("YAML_SYNTAX", path)]
-    lost = planned({}, {path: good}).findings
-    assert lost
-    assert {each.path for each in lost} == {path}
+    (lost,) = planned({}, {path: good}).findings
+    assert (lost.code, lost.path, lost.severity) == ("TEST_FLOW_MISSING", path, "warning")
+
+
+def test_tests_of_flows_that_change() -> None:
+    path = f"{SPACE}/tests/t.yaml"
+    gives = TEST.format("a", UNIT, "[{value: x, equalTo: x}], fixtures: {inputs: {day: x}}")
+    base = {A: flow("a", inputs="[{id: day, type: STRING}]"), path: gives}
+    (misfit,) = [
+        each for each in planned(base, {**base, A: flow("a")}).findings if each.path == path
+    ]
+    assert (misfit.code, misfit.severity) == ("TEST_UNKNOWN_INPUT", "warning")
+    gone = planned(base, {path: gives}).findings
+    assert [(each.code, each.path) for each in gone] == [("TEST_FLOW_MISSING", path)]
+    # What was wrong before is not told again.
+    old = {**base, A: flow("a")}
+    assert not planned(old, {**old, A: flow("a", description="x")}).findings
 
 
 @pytest.mark.parametrize(("text", "code"), [("a: [", "YAML_SYNTAX"), ("- a", "SCHEMA")])

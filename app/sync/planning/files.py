@@ -18,15 +18,19 @@ _LARGE = 50 * 1024**2
 _SKIPPED = frozenset({"node_modules", "__pycache__"})
 
 
-class Files(Protocol):
-    """The files of one tree: a list of them, and their contents by object id."""
-
-    def entries(self) -> list[Entry]:
-        """Return every file, in the order of Git: paths relative to the repository, sizes known."""
-        ...
+class Reads(Protocol):
+    """Reads contents by object id."""
 
     def read_many(self, oids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Yield (id, bytes) for each id, in order."""
+        ...
+
+
+class Files(Reads, Protocol):
+    """The files of one tree: a list of them, and their contents."""
+
+    def entries(self) -> list[Entry]:
+        """Return every file, in the order of Git: paths relative to the repository, sizes known."""
         ...
 
     def read_at(self, path: str) -> bytes | None:

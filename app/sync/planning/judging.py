@@ -13,6 +13,7 @@ from app.sync.planning.comparing import Comparison
 from app.sync.planning.flow_changes import breaks_call
 from app.sync.planning.other_documents import other_findings
 from app.sync.planning.secret_names import unknown_secrets
+from app.sync.planning.suites import findings_of_suites
 from app.sync.planning.tree import FlowFile, FlowKey, TreeView
 
 IsActive = Callable[[FlowKey], bool]
@@ -77,10 +78,10 @@ class _Judging:
 
     def _of_others(self) -> Iterator[Found]:
         """Yield what is wrong with documents that are no flows."""
-        flows = self._compared.new
         changed = [after for _, after in self._compared.surroundings.changed if after is not None]
         for located in changed:
-            yield from other_findings(self._head, located, flows)
+            yield from other_findings(self._head, located)
+        yield from findings_of_suites(self._base, self._head, self._compared)
 
     def _of_calls(self) -> Iterator[Found]:
         """Yield calls that find no flow, or not what it needs."""

@@ -10,10 +10,10 @@ from app.db.records import FlowKey
 from app.flows.problems import Problem
 from app.flows.unit_test_documents import parse_suite
 from app.git.layout import Kind, Place
-from app.git.objects import ObjectReader
 from app.git.survey import Survey, lfs_finding, shown
 from app.sync.findings import Found, of_problem
 from app.sync.ownership import NamespaceKey
+from app.sync.planning.files import Reads
 
 _SOFT: Final = "warning"
 
@@ -21,7 +21,7 @@ _SOFT: Final = "warning"
 def suite_findings(
     survey: Survey,
     changed: Collection[NamespaceKey],
-    objects: ObjectReader,
+    objects: Reads,
     is_flow: Callable[[FlowKey], bool],
 ) -> list[Found]:
     """Return what is wrong with the tests of changed namespaces, as warnings (blocking)."""
