@@ -13,7 +13,7 @@ from app.db.records import ActiveFlow, FlowKey
 from app.db.watches import Watch, WatchStore
 from app.errors import HeadwaterError
 from app.executions import execution_id
-from app.ports import Clock
+from app.ports import Check, Clock
 from app.sync.errands import Errand
 from app.sync.model import Actor
 from app.sync.namespace_file import Release
@@ -29,6 +29,8 @@ _LOG = get_logger(__name__)
 _LOOK = 5.0
 """Seconds between two looks at the releases that are watched."""
 _MICROSECOND = timedelta(microseconds=1)
+_LONGEST_TITLE = 140
+"""Characters that GitHub shows of a commit status."""
 _US = Actor("headwater")
 
 
@@ -167,3 +169,18 @@ class Releases:
         await self._stores.audit.add(
             AuditEntry(tenant, now, _US.name, "release.alert", target, reason, detail)
         )
+        await self._tell(watch, f"{namespace}.{flow_id} fails: {reason}")
+
+    async def _tell(self, watch: Watch, title: str) -> None:
+        """Give the commit a red status, if the forge takes it now; the audit log has it anyway."""
+        running = self._rollback.flows.in_git(*watch.key)
+        if running is None or running.source_id not in self._workers:
+            return
+        worker = self._workers.get(running.source_id)
+        if worker.parts.forge is None:
+            return
+        check = Check(running.commit, f"headwater/{worker.id}", "failure", title[:_LONGEST_TITLE])
+        try:
+            await worker.parts.forge.publish(check)
+        except HeadwaterError as error:
+            _LOG.warning("a release that fails is not told", reason=error.message)

@@ -7,6 +7,7 @@ import pytest
 
 from app.db.sql import Write
 from app.executions import execution_id
+from tests.forges.memory import MemoryForge
 from tests.git.scratch import Scratch
 from tests.sync.conftest import Start
 from tests.sync.rig import ANN, Rig, flow, path
@@ -82,13 +83,19 @@ async def test_a_release_that_fails_is_rolled_back(watched: Rig, scratch: Scratc
 
 
 async def test_it_may_only_be_told(watched: Rig, scratch: Scratch) -> None:
+    forge = MemoryForge()
     scratch.commit({NAMESPACE: RELEASE % b"alert"})
     revision = await released(watched, scratch)
+    watched.sync.main.parts.forge = forge
     await ran(watched, revision, ["FAILED"] * 4)
     await watched.sync.releases.judge()
     assert (await state(watched), watched.runs("a").revision) == ("alerted", revision)
     (entry,) = await watched.audit.find(target="flow/shop.a")
     assert (entry.action, entry.detail) == ("release.alert", {"revision": 2, "previous": 1})
+    check = forge.check_of(scratch.tip(), "headwater/main")
+    assert check is not None
+    assert check.state == "failure"
+    assert check.title.startswith("shop.a fails: 100% of 4 executions")
 
 
 async def test_one_that_goes_well_passes(watched: Rig, scratch: Scratch) -> None:
