@@ -50,6 +50,8 @@ class Bitbucket(NoDeliveryLog, NoDeployments, NoNetworks, NoTokens):
         self.repository = repository
         self._api = api
         self._path = f"/repositories/{quote(repository)}"
+        self._heads: dict[int, str] = {}
+        """Branches of the pull requests that were asked for; those of forks have none here."""
         self._full: dict[str, str] = {}
         """Object ids by their first digits, which are all that pull requests have."""
 
@@ -92,9 +94,15 @@ class Bitbucket(NoDeliveryLog, NoDeployments, NoNetworks, NoTokens):
         await self._api.send("POST", f"{self._path}/pullrequests/{number}/decline")
 
     def pull_ref(self, number: int) -> str:
-        """Refuse: Bitbucket Cloud has no refs of pull requests; their branch is `head_ref`."""
-        message = f"Bitbucket Cloud has no ref of pull request {number}: fetch its branch"
-        raise Unsupported(message)
+        """Return the branch of a pull request that was asked for: Bitbucket has no other ref.
+
+        Raises:
+            Unsupported: for one of a fork, whose head this repository does not have.
+        """
+        if number not in self._heads:
+            message = f"Bitbucket Cloud has no ref of pull request {number}: it is of a fork"
+            raise Unsupported(message)
+        return self._heads[number]
 
     async def approvals(self, number: int) -> list[Approval]:
         """Return who approves the head: a push withdraws approvals where the repository says so."""
@@ -124,8 +132,11 @@ class Bitbucket(NoDeliveryLog, NoDeployments, NoNetworks, NoTokens):
         source, target = data["source"], data["destination"]
         state = _PULL_STATES.get(data["state"], "closed")
         merge = data.get("merge_commit")
+        number = int(data["id"])
+        if ((source.get("repository") or {}).get("full_name")) == self.repository:
+            self._heads[number] = f"refs/heads/{source['branch']['name']}"
         return PullRequest(
-            number=int(data["id"]),
+            number=number,
             title=data["title"],
             author=(data.get("author") or {}).get("uuid", ""),
             state=state,

@@ -16,7 +16,6 @@ from app.errors import (
     Unavailable,
 )
 
-
 TOLD = ("Webhook", "Renamed")
 """Types of conditions that are found out beside runs."""
 
@@ -96,8 +95,8 @@ def with_told(
     conditions: Sequence[Condition], before: Sequence[Condition], told: Mapping[str, Condition]
 ) -> tuple[Condition, ...]:
     """Return the conditions with those that no run finds out, as they are told or stood before."""
-    known = {each.type: each for each in before if each.type in TOLD} | told
-    return (*conditions, *_changed(before, tuple(known.values())))
+    known = {each.type: each for each in before if each.type in TOLD}
+    return (*conditions, *_changed(before, tuple({**known, **told}.values())))
 
 
 def while_running(before: Sequence[Condition], tip: str, at: int) -> tuple[Condition, ...]:

@@ -241,8 +241,12 @@ async def test_the_networks_of_the_forge(pair: Pair) -> None:
 
 async def test_the_ref_of_a_pull_request(pair: Pair) -> None:
     if pair.lacks("bitbucket"):
-        with pytest.raises(Unsupported):
-            pair.forge.pull_ref(7)
+        pair.world.add_pull(7, head_ref="edit")
+        pair.world.add_pull(8, head_repo="mallory/flows")
+        assert [each.number for each in await pair.forge.pulls()] == [7, 8]
+        assert pair.forge.pull_ref(7) == "refs/heads/edit"
+        with pytest.raises(Unsupported, match="fork"):
+            pair.forge.pull_ref(8)
     else:
         name = "merge-requests" if pair.lacks("gitlab") else "pull"
         assert pair.forge.pull_ref(7) == f"refs/{name}/7/head"
