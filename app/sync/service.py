@@ -49,7 +49,7 @@ from app.sync.worker import ForgeOf, Shared, SourceWorker
 
 _HOUR = 3600.0
 _AFTER_START = 60.0
-"""Seconds until a forge is asked what it could not deliver while the service was down."""
+"""Seconds until a forge is asked what it could not deliver, or renamed, while we were down."""
 
 
 class SyncService:
@@ -132,7 +132,7 @@ class SyncService:
         self.timing.hourly("redelivery", self.redelivery.run)
         self.timing.after(_AFTER_START, "redelivery after the start", self.redelivery.run)
         self.timing.hourly("names", self._renaming.run)
-        self.timing.after(1.0, "names after the start", self._renaming.run)
+        self.timing.after(_AFTER_START, "names after the start", self._renaming.run)
         group = await self._stack.enter_async_context(asyncio.TaskGroup())
         await self.reporter.start(group)
         await self.comparer.start(group)
