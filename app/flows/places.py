@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from app.flows.problems import Path
-from app.flows.yaml import events
+from app.flows.yaml import YamlError, decode, events
 
 
 class Place(NamedTuple):
@@ -25,6 +25,22 @@ def find_places(source: str) -> dict[Path, Place]:
     for event in events(source):
         finder.add(event)
     return finder.places
+
+
+def place_of(source: str | bytes, *path: str | int) -> tuple[int, int]:
+    """Return line and column, from 1, of the value at a path, or of the nearest one around it.
+
+    Zeros where the document cannot be read.
+    """
+    try:
+        places = find_places(source if isinstance(source, str) else decode(source))
+    except YamlError:
+        return 0, 0
+    for length in range(len(path), -1, -1):
+        place = places.get(path[:length])
+        if place is not None:
+            return place.line, place.column
+    return 0, 0
 
 
 class _Finder:

@@ -14,7 +14,7 @@ from app.flows.flow import Flow
 from app.flows.interfaces import interface_of
 from app.flows.nodes import Node, walk
 from app.flows.parse import parse_document
-from app.flows.places import find_places
+from app.flows.places import place_of
 from app.flows.referring import NONE, Call, References
 from app.flows.rules import SUBFLOWS
 from app.flows.tasks import Task
@@ -24,7 +24,7 @@ from app.flows.typed import TYPES, Typed
 from app.flows.typenames import Types
 from app.flows.usages import Analyser
 from app.flows.values import DOCUMENT, is_template
-from app.flows.yaml import YamlError, decode
+from app.flows.yaml import YamlError
 
 __all__ = [
     "NONE",
@@ -241,19 +241,3 @@ def callers_of(flows: Mapping[Name, References]) -> dict[Name, list[tuple[Name, 
         for call in references.calls:
             callers.setdefault(call.target, []).append((name, call))
     return callers
-
-
-def place_of(source: str | bytes, *path: str | int) -> tuple[int, int]:
-    """Return line and column, from 1, of the value at a path, or of the nearest one around it.
-
-    Zeros where the document cannot be read.
-    """
-    try:
-        places = find_places(source if isinstance(source, str) else decode(source))
-    except YamlError:
-        return 0, 0
-    for length in range(len(path), -1, -1):
-        place = places.get(path[:length])
-        if place is not None:
-            return place.line, place.column
-    return 0, 0

@@ -26,7 +26,7 @@ _AT_ONCE: Final = 2
 
 
 class Planner:
-    """Compares trees of sources; what was read of flows is remembered."""
+    """Compares trees of sources."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class Planner:
         commit = worker.source.last_applied
 
         def compare() -> ChangePlan:
-            trees = SourceTrees.of(worker.parts, self._memory)
+            trees = SourceTrees.of(worker.parts)
             base = trees.commit(commit) if commit else None
             given = GivenFiles(files, algorithm=_algorithm(commit))
             under = base.files if base is not None and partial else GivenFiles({})
@@ -117,7 +117,7 @@ class Planner:
 
         def compare() -> ChangePlan:
             first, second = _ends(worker, old, new)
-            trees = SourceTrees.of(worker.parts, self._memory)
+            trees = SourceTrees.of(worker.parts)
             base = trees.commit(first) if first else None
             return self._made(trees, base, trees.commit(second), now)
 

@@ -1,4 +1,7 @@
-"""The trees of one source, as it owns them: namespaces of others are nothing to it."""
+"""The trees of one source, as it owns them: namespaces of others are nothing to it.
+
+What a sync has read of flows, a plan need not read again: both have one memory.
+"""
 
 from dataclasses import dataclass
 
@@ -6,7 +9,6 @@ from app.db.records import FlowKey
 from app.sync.ownership import Standing
 from app.sync.passes import Parts
 from app.sync.planning.files import CommitFiles, Files
-from app.sync.planning.memory import Memory
 from app.sync.planning.tree import TreeView
 
 
@@ -15,13 +17,12 @@ class SourceTrees:
     """Views of one source's trees."""
 
     parts: Parts
-    memory: Memory
     standing: Standing
 
     @classmethod
-    def of(cls, parts: Parts, memory: Memory) -> "SourceTrees":
+    def of(cls, parts: Parts) -> "SourceTrees":
         """Return the trees of a source by what it owns now."""
-        return cls(parts, memory, Standing(parts.claims, parts.indexer.source_id))
+        return cls(parts, Standing(parts.claims, parts.indexer.source_id))
 
     def commit(self, commit: str) -> TreeView:
         """Return the view of a commit, or of a tree such as a merge has.
@@ -39,7 +40,7 @@ class SourceTrees:
         return TreeView(
             files,
             origin.layout,
-            self.memory,
+            self.parts.memory,
             label=label,
             limits=origin.limits,
             owns=lambda tenant, namespace: self.standing(tenant, namespace) is None,

@@ -6,10 +6,8 @@ from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
 from app.db.records import StoredFinding
-from app.flows.typenames import Types
 from app.sync.findings import Found
 from app.sync.passes import Parts
-from app.sync.planning.memory import Memory
 from app.sync.planning.plan import ChangePlan, make_change_plan
 from app.sync.planning.source_trees import SourceTrees
 from app.sync.planning.tree import TreeView
@@ -35,15 +33,14 @@ class Judgement(NamedTuple):
 class Judge:
     """Plans merge results. What was read of files is remembered, and the last base of a source."""
 
-    def __init__(self, types: Types, zone: tzinfo = UTC) -> None:
-        """Know the types of tasks and triggers, and the server's time zone."""
-        self._memory = Memory(types)
+    def __init__(self, zone: tzinfo = UTC) -> None:
+        """Know the server's time zone."""
         self._zone = zone
         self._bases: dict[str, TreeView] = {}
 
     def judge(self, source_id: str, parts: Parts, result: MergeResult, now: datetime) -> Judgement:
         """Return what the merged tree changes; `now`: triggers fire after it."""
-        trees = SourceTrees.of(parts, self._memory)
+        trees = SourceTrees.of(parts)
         base = self._bases.get(source_id)
         # Beside other sources, what is ours may change without a commit.
         known = base is not None and not parts.claims.is_shared

@@ -87,7 +87,6 @@ class Reviews:
         self.archive = Archive(self._bench)
         self.orders = Orders(self._bench, sync, self._again)
         self._intake = Intake(self._bench, self.orders, self._enqueue, self._close)
-        self._types = shared.types
         self._impact = impact
         self._zone = zone
         self._queues: dict[str, ReviewQueue] = {}
@@ -229,7 +228,7 @@ class Reviews:
         facts: Facts = _no_facts
         if self._impact is not None:
             facts = NodeFacts(self._impact, self._bench.clock)
-        return Maker(self._bench, Judge(self._types, self._zone), facts, self._enqueue, self._made)
+        return Maker(self._bench, Judge(self._zone), facts, self._enqueue, self._made)
 
     def _queue(self, worker: SourceWorker) -> ReviewQueue:
         queue = self._queues.get(worker.id)
