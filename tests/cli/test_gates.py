@@ -46,6 +46,7 @@ def test_approve_reject_and_redact(tmp_path: Path) -> None:
     scratch.commit({path("a"): flow("secret")})
     hold = {"HEADWATER_GIT__ON_FORCE_PUSH": "hold"}
     with service(tmp_path / "data", ["--repo", str(scratch.path)], **hold) as (address, _):
+        leaked = run(address)
         scratch.commit({path("a"): flow("three")}, parents=[base])
         held = synced(address)
         assert (held["outcome"], held["hold"]) == ("HELD", "FORCE_PUSH")
@@ -73,6 +74,8 @@ def test_approve_reject_and_redact(tmp_path: Path) -> None:
         assert states == ["superseded", "redacted", "active"]
         started = httpx2.post(f"{address}/api/v1/main/executions/shop/a", params={"revision": 2})
         assert started.status_code == 410
+        replayed = headwater("execution", "replay", leaked["id"], server=address)
+        assert (replayed.returncode != 0, "was redacted" in replayed.stderr) == (True, True)
         assert httpx2.post(f"{url}/revisions/3/redact").status_code == 409
         assert httpx2.post(f"{url}/revisions/9/redact").status_code == 404
 
