@@ -21,7 +21,7 @@ LABEL org.opencontainers.image.title="Headwater" \
       org.opencontainers.image.licenses="Apache-2.0"
 RUN if ! command -v git >/dev/null || ! command -v ssh >/dev/null; then \
       apt-get update \
-   && apt-get install -y --no-install-recommends git openssh-client \
+   && apt-get install -y --no-install-recommends git gpg openssh-client \
    && rm -rf /var/lib/apt/lists/*; \
     fi \
  && useradd --uid 1000 --create-home --shell /usr/sbin/nologin headwater \
