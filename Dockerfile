@@ -19,7 +19,7 @@ FROM ${BASE}
 LABEL org.opencontainers.image.title="Headwater" \
       org.opencontainers.image.description="A Git-native orchestrator of microservices" \
       org.opencontainers.image.licenses="Apache-2.0"
-RUN if ! command -v git >/dev/null || ! command -v ssh >/dev/null; then \
+RUN if ! command -v git >/dev/null || ! command -v ssh >/dev/null || ! command -v gpg >/dev/null; then \
       apt-get update \
    && apt-get install -y --no-install-recommends git gpg openssh-client \
    && rm -rf /var/lib/apt/lists/*; \
