@@ -1,5 +1,6 @@
 """Pull requests, their reviews, and whom a change concerns: on both databases."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -74,6 +75,21 @@ async def test_the_queue(store: PullStore) -> None:
     await store.withdraw(review(8), 10)
     assert await store.next("main") is None
     assert await store.next("second") is not None
+
+
+async def test_one_of_many_takes_a_review(store: PullStore) -> None:
+    waiting = review()
+    await store.enqueue(waiting)
+    assert sorted(await asyncio.gather(*(store.claim(waiting) for _ in range(5)))) == [
+        *[False] * 4,
+        True,
+    ]
+    assert await store.next("main") is None
+    await store.release(waiting)
+    assert await store.claim(waiting)
+    await store.drop(waiting, 3)
+    await store.release(waiting)
+    assert not await store.claim(waiting)
 
 
 async def test_newer_ones_supersede_those_of_the_same_number(store: PullStore) -> None:

@@ -14,6 +14,8 @@ SHOP = "tenants/main/namespaces/shop"
 CANARY = "c4n4ry-v4lue"
 FORK = {"head_repo": "stranger/flows"}
 
+ODD = b"big: 123456789012345678901234567890\nday: 2020-01-01\nnone: .nan\nfar: .inf\n1: one\n"
+
 HOSTILE = [
     "@acme/everybody",
     "![](https://tracker.example/x.png)",
@@ -171,6 +173,9 @@ def _ours(html: str) -> bool:
         {f"{SHOP}/tests/t.yaml": b"\xff\xfe\x00"},
         {f"{SHOP}/secrets.sops.yaml": b"\xff\xfe\x00"},
         {f"{SHOP}/variables.yaml": b"- [" * 50},
+        {f"{SHOP}/variables.yaml": ODD},
+        {path("a"): flow("a") + b"variables:\n  " + ODD.replace(b"\n", b"\n  ")},
+        {f"{SHOP}/variables.yaml": b"x: !!binary aGk=\ny: !!set {a}\n"},
         {f"{SHOP}/namespace.yaml": b"!!python/object/apply:os.system ['true']\n"},
     ],
 )

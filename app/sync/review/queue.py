@@ -87,6 +87,8 @@ class ReviewQueue:
     async def _drain(self, group: asyncio.TaskGroup) -> float | None:
         """Make what waits; return how long to pause before the next try, None: until woken."""
         while (review := await self._store.next(self._source_id)) is not None:
+            if not await self._store.claim(review):
+                continue  # another node has it, or it was superseded this moment
             pause = await self._make(group, review)
             if pause:
                 return pause
@@ -120,7 +122,7 @@ class ReviewQueue:
             return 0.0
         if error.status == Unavailable.status and tries < _MOST_TRIES:
             self._tries[review.id] = tries
-            await self._store.take_up(self._source_id)
+            await self._store.release(review)
             asked = error.details.get("retry_after")
             pause = float(asked) if isinstance(asked, int | float) else 2.0 ** (tries - 1)
             return max(0.05, min(pause, _LONGEST_PAUSE))
