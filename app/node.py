@@ -237,9 +237,11 @@ class Node:
         self.commands.deletion = Deletion(actions.archive, self.storage, self.executor.finished)
 
     def _review(self) -> None:
+        pulls = PullStore(self.database)
+        pulls.heard.append(self.sync.changesets.reviewed)
         self.reviews = Reviews(
             self.sync,
-            PullStore(self.database),
+            pulls,
             tests=self.flow_tests,
             impact=ImpactStore(self.database),
             zone=get_localzone(),

@@ -1,6 +1,6 @@
 """Pull requests and their reviews on SQL: the queue of reviews outlives the process."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -65,6 +65,8 @@ class PullStore:
     def __init__(self, database: Database) -> None:
         """Read from and write to `database`."""
         self._database = database
+        self.heard: list[Callable[[Review], None]] = []
+        """Who hears of reviews that ended."""
 
     async def save(self, source_id: str, pull: PullRequest, at: int) -> Pull:
         """Note what the forge tells of a pull request; what is ours of it stays."""
@@ -176,7 +178,11 @@ class PullStore:
             _json(review.touched),
             review.id,
         )
-        return sum(await self._database.submit([Write(_UPDATE, [row])])) > 0
+        is_stored = sum(await self._database.submit([Write(_UPDATE, [row])])) > 0
+        if is_stored and review.state == "done":
+            for hear in self.heard:
+                hear(review)
+        return is_stored
 
     async def note_checks(self, review: Review) -> None:
         """Remember the ids of checks, whatever became of the review."""

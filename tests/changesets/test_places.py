@@ -1,12 +1,14 @@
 """Write back wherever flows come from: a working folder, our own repository, two sources."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from app.config import SourceSettings
-from app.db.pulls import PullStore, Review
+from app.db.pull_records import Review
+from app.db.pulls import PullStore
 from app.errors import Invalid, NotFound
 from app.sync.changesets.model import Change, Proposed
 from tests.changesets.conftest import Begin, ForgeRig
@@ -122,7 +124,9 @@ async def test_the_verdict_of_the_review(
     forge.change_pull(made.pull_number or 0, head_sha=made.commit_sha)
     for outcome, state in [("failure", "CHECKS_FAILED"), ("success", "CHECKS_PASSED")]:
         await _reviewed(rig, made.pull_number or 0, made.commit_sha or "", outcome)
-        assert (await rig.sync.changesets.get("main", made.id)).state == state
+        async with asyncio.timeout(10):
+            while (await rig.store.changesets.get(made.id)).state != state:
+                await asyncio.sleep(0.01)
     forge.change_pull(made.pull_number or 0, head_sha="1" * 40)  # somebody pushed more
     assert (await rig.sync.changesets.get("main", made.id)).state == "PR_OPEN"
 
@@ -130,6 +134,7 @@ async def test_the_verdict_of_the_review(
 async def _reviewed(rig: Rig, number: int, head: str, outcome: str) -> None:
     """Store a review that ended."""
     store = PullStore(rig.database)
+    store.heard.append(rig.sync.changesets.reviewed)
     review = Review("main", number, head, "test", created_at=1)
     await store.enqueue(review)
     await store.update(replace(review, state="done", outcome=outcome, ended_at=2))

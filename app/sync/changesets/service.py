@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from app.db.audit import AuditEntry
 from app.db.changesets import Changeset, ChangesetStore
+from app.db.pull_records import Review
 from app.errors import Conflict, HeadwaterError, NotFound
 from app.sync.changesets.composing import composed
 from app.sync.changesets.drafting import Drafts
@@ -166,6 +167,16 @@ class Changesets:
             found = [each for each in every if event.sha in ("", each.commit_sha)]
         for each in found:
             await self._looked_at(each)
+
+    def reviewed(self, review: Review) -> None:
+        """Hear of a review that ended: its verdict is that of the changeset."""
+
+        async def look() -> None:
+            for each in await self.store.of_pull(review.source_id, review.number):
+                await self._looked_at(each)
+
+        if review.number:
+            self._timing.after(0.0, f"review {review.source_id} {review.number}", look)
 
     async def sweep(self) -> None:
         """Look at everything that is on its way: hints get lost."""
