@@ -22,7 +22,7 @@ from app.sync.windows import Closed, Windows
 from app.sync.withholding import withhold
 
 PRUNE_LIMIT, WINDOW, FORCE_PUSH = "PRUNE_LIMIT", "WINDOW", "FORCE_PUSH"
-SIGNATURE, REDACTED = "SIGNATURE", "REDACTED"
+REDACTED = "REDACTED"
 
 _ALWAYS = 10
 _SHARE = 0.2
@@ -208,7 +208,6 @@ def refuse_unapprovable(hold: str, rewrites: str) -> None:
         Conflict: saying what to do instead.
     """
     ways = {
-        SIGNATURE: "sign a commit with a key that is listed, or list the key",
         REDACTED: "push a commit without the redacted content",
     }
     if hold == FORCE_PUSH and rewrites == "deny":

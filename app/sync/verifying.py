@@ -83,12 +83,29 @@ async def verify_signatures(parts: Parts, now: Pass) -> None:
     now.signatures = keyring.version
     now.verified = _condition(now, len(wanted), problems)
     parts.stopped = None
-    if problems and mode == "warn":
+    if not problems:
+        return
+    if mode == "warn":
         now.notes.append(f"signatures: {_told(problems)}")
-    elif problems:
+    elif approver := await _approved_by(parts, now):
+        now.notes.append(f"signatures: {_told(problems)}; {approver} approved the commit")
+    else:
         parts.stopped, parts.held = (now.seen, keyring.version), now.tip
-        message = f"{_SIGNATURE}: {_told(problems)}; sign a commit with a listed key, or list it"
-        raise Settled("HELD", message, _SIGNATURE)
+        raise Settled("HELD", f"{_SIGNATURE}: {_told(problems)}; {_way_out(now)}", _SIGNATURE)
+
+
+def _way_out(now: Pass) -> str:
+    return (
+        "push a commit that is signed by a listed key, list the key, or let it pass by"
+        f" `headwater git approve {now.id}`"
+    )
+
+
+async def _approved_by(parts: Parts, now: Pass) -> str | None:
+    """Return who let the commit pass though it breaks the rules, None if nobody did."""
+    words = await parts.sources.gates.decisions(now.source.id, now.tip or "")
+    last = next((each for each in words if each.hold == _SIGNATURE), None)
+    return last.by if last is not None and last.word == "approved" else None
 
 
 async def _wanted(look: _Look, mode: str) -> list[str]:

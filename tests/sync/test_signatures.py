@@ -84,8 +84,27 @@ async def test_the_range_is_judged(
     with pytest.raises(NotFound):  # not even as an old revision
         await rig.flows.at("main", "shop", "a", commit=bad)
     assert (await polled(rig)).outcome == "NOOP"
-    with pytest.raises(Conflict, match="cannot be approved"):
-        await rig.sync.approvals.approve(run.id, ANN, "please")
+    assert f"headwater git approve {run.id}" in run.reason
+
+
+async def test_somebody_may_stand_in_for_a_signature(
+    start: Start, scratch: Scratch, ann: SshSigner, listed: Path
+) -> None:
+    signed(scratch, ann, change(1))
+    rig = await start(repo=str(scratch.path), signatures="range", ssh_signers_file=listed)
+    signed(scratch, None, change(2))
+    run = await polled(rig)
+    after = await rig.sync.approvals.approve(run.id, ANN, "I saw it")
+    assert (after.outcome, "Ann approved the commit" in after.reason) == ("SYNCED", True)
+    assert verified(rig) == (False, "SignaturePolicy")  # it is not signed for that
+    assert (await rig.active())["main/shop/a"] == flow("a", "2")
+    bad = signed(scratch, None, change(3))  # the word was for one commit
+    run = await polled(rig)
+    assert (run.hold, bad[:12] in run.reason) == ("SIGNATURE", True)
+    await rig.sync.approvals.reject(run.id, ANN, "no")
+    assert (await polled(rig, "manual")).hold == "SIGNATURE"
+    signed(scratch, ann, change(4), subject="Mine\n\nHeadwater-Seal: reviewed")
+    assert (await polled(rig)).outcome == "SYNCED"
 
 
 async def test_a_seal_accepts_what_was_before(
