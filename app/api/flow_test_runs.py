@@ -1,7 +1,7 @@
 """Runs of unit tests of flows, and what became of them, by Kestra's paths."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +21,8 @@ from app.api.query import Page, Size, Sort, known_keys
 from app.api.routing import Router
 from app.api.services import Node
 from app.db.suite_runs import SORTABLE, RunQuery
+from app.engine.flow_tests.documents import suite_of
+from app.engine.flow_tests.junit import junit
 from app.errors import BadRequest, Invalid, NotFound
 from app.sync.testing.suite_files import SuiteFile
 
@@ -106,12 +108,22 @@ async def last_results(tenant: Tenant, node: Node, wish: LastWish | None = None)
 
 
 @router.get("/results/{run_id}", summary="A result", responses=answers_with(SuiteRunDocument))
-async def result(tenant: Tenant, run_id: RunId, node: Node) -> Response:
+async def result(
+    tenant: Tenant,
+    run_id: RunId,
+    node: Node,
+    form: Annotated[
+        Literal["json", "junit"], Query(alias="format", description="`junit`: JUnit XML.")
+    ] = "json",
+) -> Response:
     """Answer with what became of tests in one run."""
     found = await node.suites.runs.get(tenant, run_id)
     if found is None:
         message = f"there is no result {run_id}"
         raise NotFound(message)
+    if form == "junit":
+        document = junit([suite_of(found.result, tenant)])
+        return Response(document, media_type="application/xml")
     return Json(run_json(found))
 
 

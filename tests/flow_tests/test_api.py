@@ -2,6 +2,7 @@
 
 import textwrap
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -82,6 +83,8 @@ async def test_runs_are_remembered(api: Api, ns: str) -> None:
     only = await api.post(f"tests/{ns}/t/run", json={"testCases": ["mocked"]})
     assert (only["state"], len(only["results"])) == ("SUCCESS", 1)
     assert await api.get(f"tests/results/{ran['id']}") == ran
+    report = ET.fromstring(await api.get(f"tests/results/{ran['id']}?format=junit"))
+    assert (report.get("tests"), report.get("errors")) == ("2", "1")
     found = await api.get(f"tests/results/search?namespace={ns}&testSuiteId=t")
     assert [each["id"] for each in found["results"]] == [only["id"], ran["id"]]
     assert found["total"] == 2

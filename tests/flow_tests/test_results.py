@@ -2,7 +2,7 @@
 
 from xml.etree import ElementTree as ET
 
-from app.engine.flow_tests.documents import suite_json
+from app.engine.flow_tests.documents import suite_json, suite_of
 from app.engine.flow_tests.junit import junit
 from app.ports import AssertionResult, CaseResult, SuiteResult
 
@@ -52,3 +52,8 @@ def test_json_is_kestras() -> None:
         "errorMessage": "`2` is not 1",
     }
     assert body["results"][2]["errors"][0]["message"].startswith("task")
+
+
+def test_json_and_back_is_the_same() -> None:
+    for suite in (SUITE, UNREAD):
+        assert suite_of(suite_json(suite), "main") == suite

@@ -1,5 +1,6 @@
 """Test results as Kestra's JSON (`TestSuiteRunResult`)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from app.flows.unit_tests import UNIT_TEST
@@ -17,6 +18,39 @@ def suite_json(result: SuiteResult) -> dict[str, Any]:
         "errors": list(result.errors),
         "results": [_case(each) for each in result.cases],
     }
+
+
+def suite_of(body: Mapping[str, Any], tenant: str = "") -> SuiteResult:
+    """Return the result that `suite_json` made JSON of."""
+    return SuiteResult(
+        body["testSuiteId"],
+        body["path"],
+        tenant,
+        body["namespace"],
+        body["flowId"],
+        body["state"],
+        tuple(_case_of(each) for each in body["results"]),
+        tuple(body["errors"]),
+    )
+
+
+def _case_of(body: Mapping[str, Any]) -> CaseResult:
+    assertions = [
+        AssertionResult(
+            each["operator"],
+            each["expected"],
+            each["actual"],
+            each["isSuccess"],
+            each.get("taskId", ""),
+            each.get("description", ""),
+            each.get("errorMessage", ""),
+        )
+        for each in body["assertionResults"]
+    ]
+    errors = tuple(each["message"] for each in body["errors"])
+    return CaseResult(
+        body["testId"], body["state"], body["duration"], tuple(assertions), errors, body["line"]
+    )
 
 
 def _case(case: CaseResult) -> dict[str, Any]:
