@@ -77,6 +77,8 @@ class Forges:
     def _github(self, spec: SourceSettings) -> GitHub:
         url = spec.forge_url or _GITHUB
         repository = repository_of(spec.repo or "", url)
+        if (spec.forge_app_id is None) != (spec.forge_key_file is None):
+            raise BadRequest("a GitHub App needs both forge_app_id and forge_key_file")
         if spec.forge_app_id is None or spec.forge_key_file is None:
             return GitHub(self._api("GitHub", url, _bearer(spec), _GITHUB_HEADERS), repository)
         return self._github_app(spec, url, repository, spec.forge_app_id, spec.forge_key_file)

@@ -385,6 +385,8 @@ async def test_without_a_forge_there_is_none(forges: Forges, github: FakeGitHub)
         ({"repo": "flows"}, "owner/name"),
         ({"forge_url": "ftp://x/y"}, "no address"),
         ({"repo": None}, "owner/name"),
+        ({"forge_app_id": "1"}, "both"),
+        ({"forge_key_file": "/app.pem"}, "both"),
     ],
 )
 async def test_settings_that_do_not_suffice(
