@@ -27,6 +27,10 @@ __all__ = [
 ]
 
 
+LATEST = 253_370_764_800_000_000
+"""µs since the epoch, the year 9999: later times cannot be written down everywhere."""
+
+
 class Actor(NamedTuple):
     """Who does something: the author of a commit, the owner of a pin."""
 

@@ -18,7 +18,7 @@ from app.db.sql import Write
 from app.errors import BadRequest, HeadwaterError, NotFound
 from app.executions import execution_id
 from app.ports import Clock
-from app.sync.model import Actor
+from app.sync.model import LATEST, Actor
 from app.sync.timing import Timing
 
 TriggerKey = tuple[str, str, str, str]
@@ -190,8 +190,8 @@ class Overlays:
     def _checked(self, word: Word) -> int:
         """Return the time of a change; raises `BadRequest` when its end is over already."""
         now = self._clock.now()
-        if word.expires_at is not None and word.expires_at <= now:
-            message = "the overlay would be over already; give a later end"
+        if word.expires_at is not None and not now < word.expires_at <= LATEST:
+            message = "the overlay would be over already, or ends too far away; give another end"
             raise BadRequest(message)
         return now
 

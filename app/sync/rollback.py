@@ -17,7 +17,7 @@ from app.errors import BadRequest, ConfirmationNeeded, Conflict, NotFound
 from app.executions import execution_id
 from app.ports import Clock, FlowRevision
 from app.sync.differences import find_revision
-from app.sync.model import Actor
+from app.sync.model import LATEST, Actor
 from app.sync.pin_plan import PinPlan, planned
 
 _UNUSABLE = {
@@ -232,8 +232,8 @@ class Rollback:
             message = f"until: {text!r} is neither changed nor manual nor a time with its offset"
             raise BadRequest(message)
         at = int(moment.timestamp() * 1_000_000)
-        if at <= self.clock.now():
-            message = f"until: {text} is over already"
+        if not self.clock.now() < at <= LATEST:
+            message = f"until: {text} is over already, or too far away"
             raise BadRequest(message)
         return Until(text, at)
 

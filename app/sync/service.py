@@ -48,6 +48,7 @@ from app.sync.webhook import Webhook
 from app.sync.worker import ForgeOf, Shared, SourceWorker
 
 _HOUR = 3600.0
+_LONGEST_WAIT = 30 * 24 * _HOUR
 _AFTER_START = 60.0
 """Seconds until a forge is asked what it could not deliver, or renamed, while we were down."""
 
@@ -161,6 +162,8 @@ class SyncService:
         if pin.until_at is not None:
             # Our own clock may be a little behind the one of the machine.
             seconds = (pin.until_at - self._clock.now()) / 1_000_000 + 0.01
+            # An end that is far away is waited for anew: nobody sleeps for centuries.
+            seconds = min(seconds, _LONGEST_WAIT)
             self.timing.after(seconds, f"pin {pin.id}", self.pinning.end_expired)
         if pin.revert:
             self.reverting.errand.wake()

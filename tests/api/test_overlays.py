@@ -104,6 +104,7 @@ async def test_triggers_are_disabled_by_overlays(api: Api, ns: str) -> None:
         ({"kind": "disabled", "triggerId": "daily"}, 422),
         ({"kind": "disabled", "expiresAt": "soon"}, 400),
         ({"kind": "disabled", "expiresAt": "2001-01-01T00:00:00Z"}, 400),
+        ({"kind": "disabled", "expiresAt": "9999-12-31T23:59:59-14:00"}, 400),
     ],
 )
 async def test_what_cannot_be_overridden(

@@ -101,6 +101,15 @@ async def test_a_pin_until_a_time(rig: Rig, scratch: Scratch) -> None:
     assert await rig.sync.pins() == []
 
 
+async def test_a_pin_until_the_end_of_time(rig: Rig, scratch: Scratch) -> None:
+    await three(rig, scratch)
+    end = "9998-12-31T23:59:59.999999Z"
+    pin = await rig.sync.pin(*A, revision=1, reason="", actor=ANN, until=end)
+    assert (pin.until, rig.runs("a").revision) == (end, 1)
+    await rig.sync.pinning.end_expired()
+    assert rig.runs("a").revision == 1
+
+
 async def test_pins_survive_a_restart_and_end_while_nothing_runs(
     rig: Rig, scratch: Scratch
 ) -> None:
@@ -173,6 +182,7 @@ async def test_redacted_revisions_cannot_be_pinned(rig: Rig, scratch: Scratch) -
         ({"revision": 1, "until": "soon"}, BadRequest),
         ({"revision": 1, "until": "2999-01-01T00:00:00"}, BadRequest),
         ({"revision": 1, "until": "2001-01-01T00:00:00Z"}, BadRequest),
+        ({"revision": 1, "until": "9999-12-31T23:59:59-14:00"}, BadRequest),
     ],
 )
 async def test_requests_that_are_refused(
@@ -231,7 +241,7 @@ async def test_only_what_differs_is_pinned_until_it_changes(rig: Rig, scratch: S
 
 async def test_a_source_goes_back_to_a_commit(rig: Rig, scratch: Scratch) -> None:
     commits = await namespace_of(rig, scratch)
-    with pytest.raises(ConfirmationNeeded, match="other.x is not there") as refused:
+    with pytest.raises(ConfirmationNeeded, match=r"other\.x is not there") as refused:
         await rig.sync.scopes.pin_source("main", commits[0], Order(ANN))
     plan = refused.value.details["plan"]
     assert [each["flowId"] for each in plan["left"]] == ["x"]
