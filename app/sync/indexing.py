@@ -9,6 +9,7 @@ from collections.abc import Container, Generator, Iterable, Iterator, Sequence
 
 from app.db.records import CommitRecord, NewRevision, Source
 from app.db.sources import SourceStore
+from app.errors import Unavailable
 from app.git.history import Change, Commit, CommitChange, changes_between, history
 from app.git.mirror import Mirror
 from app.git.survey import shown
@@ -28,6 +29,8 @@ from app.sync.origin import Origin
 
 _CHUNK = 2_000
 """Changes (and commits) that one transaction of history holds at least, unless it is the last."""
+_READS = 20
+"""Tries to read what belongs together while somebody writes it."""
 _BLOBS = 500
 """Blobs that are read and stored at a time."""
 
@@ -71,8 +74,9 @@ class Indexer:
         After an error what is in memory is dropped.
         """
         try:
+            source = await self._sources.get(self.source_id)
             if self._index is None or self._at != source.last_attempted:
-                await self._load(source, origin)
+                source = await self._load(origin)
             was_known = tip in self._known
             made = await self._walk(source, origin, tip, now)
             made += await self._finish(source, origin, tip, now, was_known=was_known)
@@ -84,11 +88,28 @@ class Indexer:
 
     # -- from the database -----------------------------------------------------------------------
 
-    async def _load(self, source: Source, origin: Origin) -> None:
-        """Take up where the database is; files that make a newest revision are not read again."""
+    async def _stored(self) -> tuple[Source, FlowIndex]:
+        """Return the source and an index of its revisions, both of the same moment.
+
+        Raises:
+            Unavailable: when another node goes on writing them.
+        """
         revisions = self._sources.revisions
-        index = FlowIndex(await revisions.heads(self.source_id))
-        index.adopt(await revisions.heads_elsewhere(self.source_id))
+        for _ in range(_READS):
+            before = await self._sources.get(self.source_id)
+            index = FlowIndex(await revisions.heads(self.source_id))
+            index.adopt(await revisions.heads_elsewhere(self.source_id))
+            self._known = await revisions.known_commits(self.source_id)
+            self._seq = await revisions.last_seq(self.source_id)
+            after = await self._sources.get(self.source_id)
+            if before.last_attempted == after.last_attempted:
+                return after, index
+        message = f"another node is indexing source {self.source_id}"
+        raise Unavailable(message)
+
+    async def _load(self, origin: Origin) -> Source:
+        """Take up where the database is; files that make a newest revision are not read again."""
+        source, index = await self._stored()
         commit = source.last_attempted
         if commit is not None and await asyncio.to_thread(origin.mirror.has, commit):
             known = flow_ids(index)
@@ -108,9 +129,8 @@ class Indexer:
             index.load(loaded, {key: flow.path for key, flow in active.items()})
         else:
             commit = None
-        self._known = await revisions.known_commits(self.source_id)
-        self._seq = await revisions.last_seq(self.source_id)
         self._index, self._at, self._is_exact = index, commit, False
+        return source
 
     # -- from history ----------------------------------------------------------------------------
 
