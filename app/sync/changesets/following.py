@@ -11,10 +11,10 @@ from dataclasses import replace
 from app.db.changesets import Changeset
 from app.errors import Conflict, GitError, HeadwaterError
 from app.git.history import changes_between
-from app.git.refs import RefUpdate
 from app.git.revert import merge
 from app.git.trees import tree_of
 from app.ports import PullRequest
+from app.sync.changesets.branches import delete_branch
 from app.sync.changesets.names import PREFIX
 from app.sync.changesets.proposing import Proposer
 from app.sync.origin import Origin
@@ -141,24 +141,6 @@ class Progress:
             with suppress(Conflict):  # somebody pushed more to it: it is theirs now
                 await asyncio.to_thread(delete_branch, origin, changeset.branch, head)
         return await self._store.save(replace(changeset, branch=None))
-
-
-def delete_branch(origin: Origin, branch: str, head: str) -> None:
-    """Delete a branch of ours if it is still at `head` (blocking); one that is gone is fine.
-
-    Raises:
-        Conflict: when the branch is elsewhere. AuthFailed, RemoteUnreachable: by the remote.
-    """
-    mirror = origin.mirror
-    there = mirror.ls_remote().get(f"refs/heads/{branch}")
-    if there is None:
-        return
-    if there != head:
-        raise Conflict(f"the branch {branch!r} is at {there[:12]}, not at {head[:12]}")
-    if mirror.location.is_own:
-        mirror.refs.update([RefUpdate(mirror.branch_prefix + branch, None, head)])
-    else:
-        origin.writer().push(branch, None, expected=head)
 
 
 def _kept(changeset: Changeset) -> str:

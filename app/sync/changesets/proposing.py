@@ -9,15 +9,16 @@ from dataclasses import replace
 
 from app.db.audit import AuditEntry, AuditStore
 from app.db.changesets import OPEN, Changeset
-from app.errors import Conflict, GitError, HeadwaterError, Invalid, PushRefused, Unavailable
+from app.errors import Conflict, GitError, HeadwaterError, Invalid, Unavailable
 from app.executions import execution_id
 from app.git.codeowners import owners_at
 from app.git.history import changes_between
 from app.git.trees import tree_of
 from app.ports import Forge, NewPull, PullRequest
 from app.sync.changesets.bodies import body
+from app.sync.changesets.branches import push_branch
 from app.sync.changesets.model import Wish
-from app.sync.changesets.names import edit_branch, other_branch
+from app.sync.changesets.names import edit_branch
 from app.sync.changesets.telling import Telling
 from app.sync.origin import Origin
 from app.sync.passes import Parts
@@ -125,7 +126,7 @@ class Proposer:
         sha = changeset.commit_sha or ""
         if not await asyncio.to_thread(origin.mirror.has, sha):
             raise self._missing(changeset)
-        branch = await asyncio.to_thread(_push, origin, changeset)
+        branch = await asyncio.to_thread(push_branch, origin, changeset)
         return await self._saved(changeset, state="PUSHED", branch=branch, error="")
 
     def _missing(self, changeset: Changeset) -> HeadwaterError:
@@ -210,28 +211,6 @@ def _built(origin: Origin, wish: Wish) -> tuple[str | None, str]:
     except GitError:
         tip = None
     return tip, wish.build(origin, origin.writer(), tip)
-
-
-def _push(origin: Origin, changeset: Changeset) -> str:
-    """Push the commit as a new branch (blocking); return the branch that took it."""
-    writer, sha = origin.writer(), changeset.commit_sha or ""
-    named = changeset.branch or ""
-    for branch in (named, other_branch(named, changeset.id)):
-        try:
-            writer.publish(branch, sha, expected=None)
-        except PushRefused:
-            raise
-        except Conflict:
-            if _tip_of(origin, branch) != sha:
-                continue
-            writer.drop(sha)  # it was pushed before a crash
-        return branch
-    message = f"the branches {named!r} are taken; delete them and try again"
-    raise Conflict(message)
-
-
-def _tip_of(origin: Origin, branch: str) -> str | None:
-    return origin.mirror.ls_remote().get(f"refs/heads/{branch}")
 
 
 def _reviewers(origin: Origin, changeset: Changeset) -> tuple[str, ...]:

@@ -9,9 +9,9 @@ from app.db.audit import AuditEntry
 from app.db.changesets import Changeset, ChangesetStore
 from app.db.pull_records import Review
 from app.errors import Conflict, HeadwaterError, NotFound
+from app.sync.changesets.branches import delete_branch
 from app.sync.changesets.composing import composed
 from app.sync.changesets.drafting import Drafts
-from app.sync.changesets.following import delete_branch
 from app.sync.changesets.model import Change, Proposed
 from app.sync.changesets.submitting import Submissions
 from app.sync.model import Actor, HookEvent
