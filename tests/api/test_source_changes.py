@@ -115,8 +115,8 @@ def test_a_source_lives_by_the_command_line(server: str, git: GitServer) -> None
 
     url = git.url("team.git")
     made = run(
-        "add", "cli", url, "--credentials", "lender", "--owns", "acme/team", "--map-tenant", "main=acme",
-        "--ref", "branch:main", "-o", "json",
+        "add", "cli", url, "--credentials", "lender", "--owns", "acme/team",
+        "--map-tenant", "main=acme", "--ref", "branch:main", "-o", "json",
     )  # fmt: skip
     assert json.loads(made)["spec"]["tenants"] == {"main": "acme"}
     run("sync", "--source", "cli")
