@@ -11,23 +11,30 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import and_, func, select
 
 from app.db.database import Database
+from app.db.flow_rows import (
+    ACTIVE,
+    COMMIT,
+    PIN,
+    REVISION,
+    active_query,
+    of_flow,
+    pin_query,
+    revision_of,
+    revision_query,
+)
 from app.db.overlays import COLUMNS, open_query
 from app.db.overrides import Overrides
 from app.db.sql import Row
-from app.db.tables import ActiveFlowRow, BlobRow, CommitRow, FlowRevisionRow, PinRow
+from app.db.tables import BlobRow
 from app.errors import Conflict, Gone, NotFound, Redacted
 from app.flows.parse import Parsed, parse_flow
 from app.flows.typenames import Types
 from app.ports import FlowRevision, LoadedFlow
 
-_REVISION: Any = FlowRevisionRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
-_ACTIVE: Any = ActiveFlowRow.__table__  # type: ignore[attr-defined]  # as above
-_COMMIT: Any = CommitRow.__table__  # type: ignore[attr-defined]  # as above
-_PIN: Any = PinRow.__table__  # type: ignore[attr-defined]  # as above
-_BLOB: Any = BlobRow.__table__  # type: ignore[attr-defined]  # as above
+_BLOB: Any = BlobRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 
 FlowKey = tuple[str, str, str]
 """Tenant, namespace, flow id."""
@@ -63,12 +70,12 @@ class FlowStore:
         wanted = None if keys is None else set(keys)
         if wanted is not None and not wanted:
             return
-        active, pins, overlays = _active_query(), _pin_query(), open_query()
+        active, pins, overlays = active_query(), pin_query(), open_query()
         for name in ("tenant", "namespace", "flow_id"):
             some = _values(wanted, name)
             if some is not None:
-                active = active.where(_ACTIVE.c[name].in_(some))
-                pins = pins.where(_PIN.c[name].in_(some))
+                active = active.where(ACTIVE.c[name].in_(some))
+                pins = pins.where(PIN.c[name].in_(some))
                 overlays = overlays.where(COLUMNS[name].in_(some))
         active_rows = await self._database.fetch(active)
         pin_rows = await self._database.fetch(pins)
@@ -95,11 +102,11 @@ class FlowStore:
                 if row.deleted:
                     self._deleted.add(key)
                 else:
-                    self._active[key] = _revision(row, "active")
+                    self._active[key] = revision_of(row, "active")
         for row in pins:
             key = (row.tenant, row.namespace, row.flow_id)
             if wanted is None or key in wanted:
-                self._pins[key] = _revision(row, "active")
+                self._pins[key] = revision_of(row, "active")
 
     # -- what runs ----------------------------------------------------------------------------
 
@@ -175,21 +182,21 @@ class FlowStore:
             NotFound: when there is none.
         """
         key = (tenant, namespace, flow_id)
-        query = _where(_revision_query(), _REVISION, key)
+        query = of_flow(revision_query(), REVISION, key)
         found = None
         if revision is not None:
-            query = query.where(_REVISION.c.revision == revision)
+            query = query.where(REVISION.c.revision == revision)
         elif commit is not None:
             found = await self._commit(commit)
-            source = _REVISION.c.source_id == found.source_id
-            query = query.where(source, _REVISION.c.seq <= found.seq)
-        query = query.order_by(_REVISION.c.revision.desc()).limit(1)
+            source = REVISION.c.source_id == found.source_id
+            query = query.where(source, REVISION.c.seq <= found.seq)
+        query = query.order_by(REVISION.c.revision.desc()).limit(1)
         rows = await self._database.fetch(query)
         if not rows:
             wanted = f"revision {revision}" if commit is None else f"commit {commit}"
             message = f"flow {namespace}.{flow_id} has no {wanted}"
             raise NotFound(message)
-        revision_then = _revision(rows[0])
+        revision_then = revision_of(rows[0])
         # Its files are those of the commit that was named, not of the one that made the revision.
         return revision_then if found is None else replace(revision_then, snapshot=found.sha)
 
@@ -201,25 +208,25 @@ class FlowStore:
         """
         found = await self._commit(commit)
         newest = (
-            select(*_NAME, func.max(_REVISION.c.revision).label("revision"))
-            .where(_REVISION.c.source_id == found.source_id, _REVISION.c.seq <= found.seq)
-            .where(_REVISION.c.namespace.in_(sorted({key[1] for key in flows})))
+            select(*_NAME, func.max(REVISION.c.revision).label("revision"))
+            .where(REVISION.c.source_id == found.source_id, REVISION.c.seq <= found.seq)
+            .where(REVISION.c.namespace.in_(sorted({key[1] for key in flows})))
             .group_by(*_NAME)
             .subquery()
         )
-        same = (newest.c[name] == _REVISION.c[name] for name in (*_NAMES, "revision"))
-        rows = await self._database.fetch(_revision_query().join(newest, and_(*same)))
+        same = (newest.c[name] == REVISION.c[name] for name in (*_NAMES, "revision"))
+        rows = await self._database.fetch(revision_query().join(newest, and_(*same)))
         wanted = set(flows)
         return [
-            replace(_revision(row), snapshot=found.sha)
+            replace(revision_of(row), snapshot=found.sha)
             for row in rows
             if (row.tenant, row.namespace, row.flow_id) in wanted
         ]
 
     async def _commit(self, commit: str) -> Row:
-        columns = (_COMMIT.c.source_id, _COMMIT.c.sha, _COMMIT.c.seq)
+        columns = (COMMIT.c.source_id, COMMIT.c.sha, COMMIT.c.seq)
         rows = await self._database.fetch(
-            select(*columns).where(_COMMIT.c.sha.startswith(commit, autoescape=True)).limit(2)
+            select(*columns).where(COMMIT.c.sha.startswith(commit, autoescape=True)).limit(2)
         )
         if not rows:
             message = f"no commit {commit} is known here"
@@ -231,9 +238,9 @@ class FlowStore:
 
     async def revisions(self, tenant: str, namespace: str, flow_id: str) -> list[FlowRevision]:
         """Return all revisions of a flow, oldest first."""
-        query = _where(_revision_query(), _REVISION, (tenant, namespace, flow_id))
-        rows = await self._database.fetch(query.order_by(_REVISION.c.revision))
-        return [_revision(row) for row in rows]
+        query = of_flow(revision_query(), REVISION, (tenant, namespace, flow_id))
+        rows = await self._database.fetch(query.order_by(REVISION.c.revision))
+        return [revision_of(row) for row in rows]
 
     async def load(self, revision: FlowRevision) -> LoadedFlow:
         """Return a revision ready to run; parsed once per blob.
@@ -329,7 +336,7 @@ def _texts(rows: Sequence[Row]) -> dict[str, str]:
 
 
 _NAMES = ("tenant", "namespace", "flow_id")
-_NAME = tuple(_REVISION.c[name] for name in _NAMES)
+_NAME = tuple(REVISION.c[name] for name in _NAMES)
 
 _SOURCES = 500
 """Sources read at once."""
@@ -354,67 +361,3 @@ def packed(source: bytes) -> bytes:
 def unpacked(data: bytes) -> str:
     """Return the text of a packed source."""
     return zlib.decompress(data).decode("utf-8", "replace")
-
-
-_COMMIT_COLUMNS = (
-    _COMMIT.c.author_name,
-    _COMMIT.c.author_email,
-    _COMMIT.c.authored_at,
-    _COMMIT.c.subject,
-    _COMMIT.c.signature,
-    _COMMIT.c.pull_number,
-)
-
-
-def _same_commit(table: Any) -> Any:
-    return (_COMMIT.c.source_id == table.c.source_id) & (_COMMIT.c.sha == table.c.commit_sha)
-
-
-def _revision_query() -> Select[Any]:
-    return select(_REVISION, *_COMMIT_COLUMNS).outerjoin(_COMMIT, _same_commit(_REVISION))
-
-
-def _active_query() -> Select[Any]:
-    return select(_ACTIVE, *_COMMIT_COLUMNS).outerjoin(_COMMIT, _same_commit(_ACTIVE))
-
-
-def _pin_query() -> Select[Any]:
-    key = (
-        (_REVISION.c.tenant == _PIN.c.tenant)
-        & (_REVISION.c.namespace == _PIN.c.namespace)
-        & (_REVISION.c.flow_id == _PIN.c.flow_id)
-        & (_REVISION.c.revision == _PIN.c.revision)
-    )
-    joined = _revision_query().add_columns(_PIN.c.commit_sha.label("snapshot")).join(_PIN, key)
-    return joined.where(_PIN.c.ended_at.is_(None))
-
-
-def _where(query: Select[Any], table: Any, key: Sequence[str]) -> Select[Any]:
-    tenant, namespace, flow_id = key
-    return query.where(
-        table.c.tenant == tenant, table.c.namespace == namespace, table.c.flow_id == flow_id
-    )
-
-
-def _revision(row: Row, state: str | None = None) -> FlowRevision:
-    return FlowRevision(
-        tenant=row.tenant,
-        namespace=row.namespace,
-        flow_id=row.flow_id,
-        revision=row.revision,
-        commit=row.commit_sha,
-        blob=row.blob,
-        path=row.path,
-        source_id=row.source_id,
-        kind=getattr(row, "kind", "commit"),
-        state=state or row.state,
-        author_name=row.author_name or "",
-        author_email=row.author_email or "",
-        authored_at=row.authored_at or 0,
-        subject=row.subject or "",
-        signature=row.signature or "",
-        pull_number=row.pull_number,
-        snapshot=getattr(row, "snapshot", "") or row.commit_sha,
-        semantic=None if (known := getattr(row, "semantic", None)) is None else bool(known),
-        renamed_from=getattr(row, "renamed_from", None),
-    )
