@@ -5,14 +5,14 @@ that a crash anywhere is continued from there.
 """
 
 import asyncio
-from collections.abc import Container, Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from app.db.records import CommitRecord, NewRevision, Source
 from app.db.sources import SourceStore
 from app.errors import Unavailable
-from app.git.history import Change, Commit, CommitChange, changes_between, history
-from app.git.mirror import Mirror
+from app.git.history import Change, CommitChange, changes_between, history
 from app.git.survey import shown
+from app.sync.chunks import chunks_of, is_in, record_of, start_of, storable
 from app.sync.contents import Contents
 from app.sync.drawing import Drawing
 from app.sync.flowfiles import (
@@ -138,10 +138,10 @@ class Indexer:
         """Process the commits that are new on the way to the tip."""
         if source.last_attempted == tip:
             return []
-        base = await asyncio.to_thread(_base, origin.mirror, source.last_attempted, tip)
+        base = await asyncio.to_thread(start_of, origin.mirror, source.last_attempted, tip)
         commits = history(origin.mirror.disk.launcher, tip, base=base, root=origin.layout.root)
         made: list[NewRevision] = []
-        with Drawing(_chunks(commits, self._known)) as chunks:
+        with Drawing(chunks_of(commits, self._known, _CHUNK)) as chunks:
             while chunk := await chunks.some(1):
                 made += await self._process(origin, chunk[0], now)
         return made
@@ -155,7 +155,7 @@ class Indexer:
         records = []
         for commit, changes in chunk:
             self._seq += 1
-            records.append(_record(self.source_id, commit, self._seq))
+            records.append(record_of(self.source_id, commit, self._seq))
             at = Point(commit.sha, self._seq)
             made += self.index.apply(at, self._file_changes(origin, changes))
         await self._store(records, made, records[-1].sha, now)
@@ -187,7 +187,7 @@ class Indexer:
         changes = [
             change
             for change in await asyncio.to_thread(self._left_open, origin, tip)
-            if not _is_in(index, change)
+            if not is_in(index, change)
         ]
         await self._read(origin, changes)
         made = index.apply(at, self._file_changes(origin, changes), kind="reset")
@@ -207,7 +207,7 @@ class Indexer:
             await self._sources.revisions.add(
                 self.source_id,
                 commits,
-                _storable(made),
+                storable(made),
                 attempted=attempted,
                 at=now,
                 paths=paths,
@@ -242,54 +242,3 @@ class Indexer:
                 if self._is_dry:
                     continue
                 await self._sources.revisions.add_blobs([(each.oid, each.data) for each in part])
-
-
-def _base(mirror: Mirror, old: str | None, new: str) -> str | None:
-    """Return where the new part of the history begins, None: at the root."""
-    if old is None or not mirror.has(old):
-        return None
-    return mirror.merge_base(old, new)
-
-
-def _chunks(
-    commits: Iterator[CommitChange], known: Container[str]
-) -> Generator[list[CommitChange], None, None]:
-    """Yield the commits that are not known in chunks of some weight."""
-    chunk: list[CommitChange] = []
-    weight = 0
-    for each in commits:
-        if each.commit.sha in known:
-            continue
-        chunk.append(each)
-        weight += 1 + len(each.changes)
-        if weight >= _CHUNK:
-            yield chunk
-            chunk, weight = [], 0
-    if chunk:
-        yield chunk
-
-
-def _is_in(index: FlowIndex, change: Change) -> bool:
-    """Return whether the index has a file already as a change leaves it."""
-    file = index.files.get(change.path)
-    return (file.blob if file else None) == (change.new_blob if has_blob(change) else None)
-
-
-def _storable(revisions: Sequence[NewRevision]) -> Iterator[NewRevision]:
-    """Yield revisions with paths that every database takes."""
-    return (each._replace(path=shown(each.path)) for each in revisions)
-
-
-def _record(source_id: str, commit: Commit, seq: int) -> CommitRecord:
-    return CommitRecord(
-        source_id=source_id,
-        sha=commit.sha,
-        seq=seq,
-        first_parent=commit.first_parent,
-        author_name=commit.author_name,
-        author_email=commit.author_email,
-        authored_at=commit.authored_at,
-        committer_name=commit.committer_name,
-        committed_at=commit.committed_at,
-        subject=commit.subject,
-    )
