@@ -3,14 +3,15 @@
 import html
 import re
 from functools import cache
-from typing import Final
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from typing import TYPE_CHECKING, Final
 
 from app.flows.differences import Difference
 from app.sync.planning.changes import FlowChange
 from app.sync.planning.markdown import code, fenced, plain, value
 from app.sync.planning.plan import ChangePlan
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 LIMIT: Final = 65_535
 """How many characters a comment on GitHub may have."""
@@ -129,7 +130,10 @@ def _lines(flow: FlowChange, most: int) -> str:
 
 
 @cache
-def _template() -> Template:
+def _template() -> "Template":
+    # Loaded with the first plan that is written: a service without reviews spares 0.1 s and 3 MB.
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - see above
+
     environment = Environment(
         loader=PackageLoader("app.sync.planning"),
         undefined=StrictUndefined,
