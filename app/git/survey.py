@@ -181,9 +181,7 @@ def _hidden(entry: Entry, layout: Layout, folders: set[str]) -> Iterator[Finding
     if shadowed is not None and shadowed[0] not in folders:
         folder, other = shadowed
         folders.add(folder)
-        message = (
-            f"This folder is not read: {shown(other)!r} stands for the tenant of its name"
-        )
+        message = f"This folder is not read: {shown(other)!r} stands for the tenant of its name"
         yield Finding("OVERLAP", "warning", shown(folder), message, "rename one of them")
     if entry.mode in {SYMLINK, SUBMODULE} and layout.is_folder_of_ours(entry.path):
         code = "SYMLINK" if entry.mode == SYMLINK else "SUBMODULE"
