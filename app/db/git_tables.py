@@ -5,7 +5,7 @@ from typing import ClassVar
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
-from app.db.columns import big, text_column
+from app.db.columns import PARTIAL, big, text_column
 
 
 class SourceRow(SQLModel, table=True):
@@ -74,7 +74,10 @@ class FlowRevisionRow(SQLModel, table=True):
     """A revision of a flow: append-only, never renumbered, never reused."""
 
     __tablename__ = "flow_revision"
-    __table_args__: ClassVar = (Index("ix_flow_revision_commit", "source_id", "commit_sha"),)
+    __table_args__: ClassVar = (
+        Index("ix_flow_revision_commit", "source_id", "commit_sha"),
+        Index("ix_flow_revision_unseen", "source_id", "seq", info={PARTIAL: "semantic is null"}),
+    )
     tenant: str = Field(primary_key=True)
     namespace: str = Field(primary_key=True)
     flow_id: str = Field(primary_key=True)

@@ -2,13 +2,14 @@
 
 Of each new revision: whether its document is another one than before, or only its text
 (`semantic`); of those that never were at a tip: whether they are valid. A person who looks for a
-revision to go back to has to know both. Half of the time this rests, so that work goes on beside
-it; and of a long history only the newest part is looked at.
+revision to go back to has to know both. It takes a tenth of one core at most and rests while
+anything is synced; and of a long history only the newest part is looked at.
 """
 
 import asyncio
 import json
 import time
+from collections.abc import Callable
 
 from app.db.comparisons import ComparisonStore, Judgement, Unseen
 from app.flows.typenames import Types
@@ -18,7 +19,10 @@ from app.sync.validation import parse
 from app.telemetry import get_logger
 
 _LOG = get_logger(__name__)
-_BATCH = 50
+_BATCH = 20
+_REST = 9
+"""How many times as long as a batch took nothing is done."""
+_BUSY_SECONDS = 0.5
 _MOST = 5_000
 """Revisions of one source that are looked at after one activation."""
 
@@ -26,9 +30,12 @@ _MOST = 5_000
 class Comparer:
     """Compares revisions, one source at a time."""
 
-    def __init__(self, store: ComparisonStore, types: Types) -> None:
-        """Start with nothing to do."""
+    def __init__(
+        self, store: ComparisonStore, types: Types, is_busy: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Start with nothing to do; `is_busy` says whether something is synced just now."""
         self._store = store
+        self._is_busy = is_busy
         self._types = types
         self._waiting: dict[str, None] = {}
         self._wake = asyncio.Event()
@@ -73,6 +80,8 @@ class Comparer:
     async def _compare(self, source_id: str) -> None:
         try:
             for _ in range(0, _MOST, _BATCH):
+                while self._is_busy():  # noqa: ASYNC110 - nobody waits for this
+                    await asyncio.sleep(_BUSY_SECONDS)
                 begun = time.perf_counter()
                 unseen = await self._store.unseen(source_id, _BATCH)
                 if not unseen:
@@ -81,7 +90,7 @@ class Comparer:
                 texts = await self._store.texts(oids)
                 found = await asyncio.to_thread(self._judged, unseen, texts)
                 await self._store.store(found)
-                await asyncio.sleep(time.perf_counter() - begun)
+                await asyncio.sleep(_REST * (time.perf_counter() - begun))
         except Exception:  # noqa: BLE001 - whatever it was, other sources go on
             _LOG.exception("revisions not compared", source=source_id)
 

@@ -33,6 +33,11 @@ class Follower:
         self.timing = Timing(parts.spec.poll_seconds)
 
     @property
+    def is_busy(self) -> bool:
+        """Whether the source is being looked at, or is about to."""
+        return self._loop.is_busy
+
+    @property
     def source(self) -> Source:
         """The source as the last run left it."""
         return self._reconciler.source

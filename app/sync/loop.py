@@ -26,6 +26,11 @@ class SyncLoop:
         """Whether somebody has asked for a pass that has not begun."""
         return self._next is not None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a pass runs, or is about to."""
+        return self._current is not None or self._next is not None
+
     def wake(self, cause: str) -> asyncio.Future[SyncRun]:
         """Ask for a pass that begins after now; return the future of its run.
 

@@ -91,7 +91,7 @@ class SyncService:
         self.source_verbs = SourceVerbs(self.workers)
         self.delegating = Delegating(self.workers, self.source_verbs)
         self.reporter.heard.append(self.delegating.heard)
-        self.comparer = Comparer(sources.comparisons, types)
+        self.comparer = Comparer(sources.comparisons, types, self._is_syncing)
         self.reporter.heard.append(self.comparer.heard)
         self.files = RoutedFiles(self.workers)
         self.inbox = Inbox(sources.deliveries, clock)
@@ -124,6 +124,9 @@ class SyncService:
         self.webhook = Webhook(
             self.workers, settings.webhooks, sources.deliveries, self.inbox, clock
         )
+
+    def _is_syncing(self) -> bool:
+        return any(worker.follower.is_busy for worker in self.workers)
 
     async def start(self) -> None:
         """Follow all sources; one of which nothing was ever active is awaited."""

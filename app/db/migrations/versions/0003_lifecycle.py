@@ -51,6 +51,14 @@ def upgrade() -> None:
         op.add_column(table, column)
     op.create_index("ix_webhook_delivery_unheard", "webhook_delivery", ["processed_at"])
     op.create_index("ix_webhook_delivery_state", "webhook_delivery", ["state", "received_at"])
+    where = sa.text("semantic is null")
+    op.create_index(
+        "ix_flow_revision_unseen",
+        "flow_revision",
+        ["source_id", "seq"],
+        sqlite_where=where,
+        postgresql_where=where,
+    )
     _about_git()
     _about_reviews()
     _about_changes()
