@@ -14,6 +14,7 @@ from app.api.routing import Router
 from app.api.services import Node
 from app.api.times import instant
 from app.db.audit import AuditEntry
+from app.db.records import FileMove
 from app.errors import NotFound
 from app.ports import FlowRevision
 
@@ -29,7 +30,10 @@ router = Router(
 
 @router.get("/{namespace}/{flow_id}/history", summary="The story of a flow")
 async def history(tenant: Tenant, namespace: Namespace, flow_id: FlowId, node: Node) -> Response:
-    """List revisions with counts of their executions, and what was done, newest first."""
+    """List revisions with counts of their executions, moves of the file, and what was done.
+
+    The newest comes first.
+    """
     key = (tenant, namespace, flow_id)
     revisions = await node.flows.revisions(*key)
     if not revisions:
@@ -45,6 +49,7 @@ async def history(tenant: Tenant, namespace: Namespace, flow_id: FlowId, node: N
             _revision(each, counts.get(each.revision, {}), runs=_is(each, running))
             for each in revisions
         ),
+        *(_move(each) for each in await node.sources.revisions.file_moves(key)),
         *(_deed(each) for each in entries),
     ]
     # Of the same moment the later revision comes first: commits have whole seconds.
@@ -63,6 +68,16 @@ def _revision(revision: FlowRevision, counts: dict[str, int], *, runs: bool) -> 
         **revision_json(revision),
         "runs": runs,
         "executions": counts,
+    }
+
+
+def _move(move: FileMove) -> dict[str, Any]:
+    return {
+        "type": "flow.move",
+        "at": instant(move.at),
+        "actor": move.author,
+        "reason": move.subject,
+        "detail": {"from": move.old, "to": move.new, "commit": move.commit},
     }
 
 

@@ -13,11 +13,11 @@ Until = Annotated[str | None, Parameter(help="When it ends by itself: a time (RF
 
 
 def history(*name: Name, options: Options = DEFAULTS) -> None:
-    """Tell the story of a flow, newest first: revisions, how they went, what people did."""
+    """Tell the story of a flow, newest first: revisions and moves, how they went, who did what."""
     with Client(options) as client:
         namespace, flow_id = client.flow(name)
         found = client.get(client.path("flows", namespace, flow_id, "history"))
-    rows = [_of_revision(each) if each["type"] == "revision" else _of_deed(each) for each in found]
+    rows = [_ROWS.get(each["type"], _of_deed)(each) for each in found]
     headings = ("", "REVISION", "COMMIT", "REMARK", "AUTHOR", "AT", "SUBJECT", "EXECUTIONS")
     names = [str(each["revision"]) for each in found if each["type"] == "revision"]
     show(found, options.output, names=names, table=Table(headings, rows))
@@ -41,6 +41,24 @@ def _of_deed(each: dict[str, Any]) -> tuple[Any, ...]:
     to = f" to revision {pins[0]['revision']}" if pins and "unpin" not in each["type"] else ""
     verb = each["type"].removeprefix("flow.") + to
     return ("", "", "", verb, each["actor"], moment(each["at"]), each["reason"], "")
+
+
+def _of_move(each: dict[str, Any]) -> tuple[Any, ...]:
+    detail = each["detail"]
+    told = f"moved from {detail['from']} to {detail['to']}"
+    return (
+        "",
+        "",
+        detail["commit"][:8],
+        told,
+        each["actor"],
+        moment(each["at"]),
+        each["reason"],
+        "",
+    )
+
+
+_ROWS = {"revision": _of_revision, "flow.move": _of_move}
 
 
 def _remark(revision: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.db.database import Database
+from app.db.revisions import pulls_write
 from app.db.sql import Row, Write
 from app.db.tables import ChangesetRow, PullJobRow
 from app.errors import NotFound
@@ -61,6 +62,7 @@ class Changeset:
         return self.is_open or (self.state == "ACTIVE" and self.branch is not None)
 
 
+_IN_GIT = ("MERGED", "ACTIVE")
 _NAMES = [each.name for each in fields(Changeset)]
 _KEPT = {"id", "source_id", "tenant", "owner", "owner_email", "kind", "created_at"}
 _SAVE = (
@@ -81,7 +83,9 @@ class ChangesetStore:
 
     async def save(self, changeset: Changeset) -> Changeset:
         """Store a changeset as it is now, and return it."""
-        await self._database.submit([changeset_write(changeset)])
+        is_merged = changeset.pull_number is not None and changeset.state in _IN_GIT
+        noted = [pulls_write(changeset.source_id)] if is_merged else []
+        await self._database.submit([changeset_write(changeset), *noted])
         for hear in self.heard:
             hear(changeset)
         return changeset

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from app.db.database import Database
 from app.db.pull_records import Pull, Review
+from app.db.revisions import pulls_write
 from app.db.sql import Row, Write
 from app.db.tables import PullJobRow, PullRow
 from app.ports import PullRequest
@@ -85,7 +86,8 @@ class PullStore:
             pull.merged_sha,
             at,
         )
-        await self._database.submit([Write(_SAVE, [row])])
+        noted = [pulls_write(source_id)] if pull.merged_sha else []
+        await self._database.submit([Write(_SAVE, [row]), *noted])
         found = await self.get(source_id, pull.number)
         assert found is not None  # noqa: S101 - just written
         return found

@@ -194,6 +194,18 @@ class PathMove(NamedTuple):
     commit: str
 
 
+class FileMove(NamedTuple):
+    """A file of a flow that went from one path to another, and the commit that moved it."""
+
+    old: str
+    new: str
+    commit: str
+    author: str
+    at: int
+    """When (µs) the commit was written; 0: it is not known any more."""
+    subject: str
+
+
 class ActiveFlow(NamedTuple):
     """What is active of a flow, as lists and starts need it."""
 

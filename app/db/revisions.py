@@ -1,12 +1,13 @@
 """The index of flow revisions and the commits that made them, on SQL. Append-only."""
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import and_, func, select
 
 from app.db.database import Database
-from app.db.records import CommitRecord, FlowKey, Head, NewRevision, PathMove
+from app.db.records import CommitRecord, FileMove, FlowKey, Head, NewRevision, PathMove
 from app.db.sql import Row, Write
 from app.db.tables import BlobRow, CommitRow, FlowRevisionRow, PathRow, SourceRow
 
@@ -37,6 +38,28 @@ _ADD_PATH = (
     " commit_sha = excluded.commit_sha"
 )
 _ATTEMPTED = "UPDATE source SET last_attempted = ? WHERE id = ?"
+
+
+# Which pull requests were merged is known before, or after, their commits are processed.
+_NOTE_PULLS = """
+    UPDATE git_commit SET pull_number = COALESCE(
+        (SELECT MIN(number) FROM pull
+            WHERE pull.source_id = git_commit.source_id AND pull.merged_sha = git_commit.sha),
+        (SELECT MIN(pull_number) FROM changeset
+            WHERE changeset.source_id = git_commit.source_id
+            AND (changeset.merged_sha = git_commit.sha OR changeset.commit_sha = git_commit.sha)))
+    WHERE source_id = ? AND pull_number IS NULL AND sha IN (
+        SELECT merged_sha FROM pull WHERE source_id = ? AND merged_sha IS NOT NULL
+        UNION SELECT merged_sha FROM changeset
+            WHERE source_id = ? AND merged_sha IS NOT NULL AND pull_number IS NOT NULL
+        UNION SELECT commit_sha FROM changeset
+            WHERE source_id = ? AND commit_sha IS NOT NULL AND pull_number IS NOT NULL)
+"""
+
+
+def pulls_write(source_id: str) -> Write:
+    """Return what notes at its commits which pull request brought them."""
+    return Write(_NOTE_PULLS, [(source_id,) * 4])
 
 
 class RevisionStore:
@@ -120,6 +143,25 @@ class RevisionStore:
         rows = await self._database.fetch(query.order_by(_PATH.c.seq))
         return [PathMove(key, row.seq, row.path, row.commit_sha) for row in rows]
 
+    async def file_moves(self, key: FlowKey) -> list[FileMove]:
+        """Return how the file of a flow was moved, oldest first; where it began is none."""
+        made = (_COMMIT.c.source_id == _PATH.c.source_id) & (_COMMIT.c.sha == _PATH.c.commit_sha)
+        names = zip(("tenant", "namespace", "flow_id"), key, strict=True)
+        query = (
+            select(_PATH, _COMMIT.c.author_name, _COMMIT.c.authored_at, _COMMIT.c.subject)
+            .outerjoin(_COMMIT, made)
+            .where(*(_PATH.c[name] == value for name, value in names))
+        )
+        rows = await self._database.fetch(query.order_by(_PATH.c.seq))
+        return [
+            FileMove(
+                old.path, new.path, new.commit_sha,
+                new.author_name or "", new.authored_at or 0, new.subject or "",
+            )
+            for old, new in pairwise(rows)
+            if old.path != new.path and old.source_id == new.source_id
+        ]  # fmt: skip
+
     async def add_blobs(self, blobs: Sequence[tuple[str, bytes]]) -> None:
         """Store packed sources by object id; those that are there stay as they are."""
         if blobs:
@@ -136,8 +178,10 @@ class RevisionStore:
         paths: Iterable[PathMove] = (),
     ) -> None:
         """Append commits, revisions and paths and note how far the index is, in one transaction."""
+        added = [_commit_row(each) for each in commits]
         writes = [
-            Write(_ADD_COMMIT, [_commit_row(each) for each in commits]),
+            Write(_ADD_COMMIT, added),
+            *([pulls_write(source_id)] if added else ()),
             Write(_ADD_REVISION, [_revision_row(source_id, each, at) for each in revisions]),
             Write(_ADD_PATH, [_path_row(source_id, each) for each in paths]),
             Write(_ATTEMPTED, [(attempted, source_id)]),

@@ -7,7 +7,29 @@ from app.sync.ownership import NamespaceKey
 from app.sync.passes import Parts
 from app.sync.windows import Windows
 
+
+class SuspendedSource(Conflict):
+    """Nothing of a source becomes active until somebody resumes it."""
+
+    code = "SOURCE_SUSPENDED"
+
+
 _STRICT = ("head", "range", "strict")
+
+
+async def refuse_suspended(parts: Parts) -> None:
+    """Refuse to make a commit, or a pull request, of a source that is not followed now.
+
+    Raises:
+        SuspendedSource: naming the source and the way out.
+    """
+    source = await parts.sources.get(parts.indexer.source_id)
+    if source.suspended_at is not None:
+        message = (
+            f"source {source.id} is suspended, so that nothing written to it would become active;"
+            f" resume it first: headwater git resume {source.id}"
+        )
+        raise SuspendedSource(message)
 
 
 def refuse_unsigned(parts: Parts) -> None:

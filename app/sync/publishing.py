@@ -18,7 +18,7 @@ from app.git.survey import shown
 from app.git.writer import Writer
 from app.sync.changesets.landing import land
 from app.sync.changesets.model import Build, Proposed, Wish
-from app.sync.freezing import refuse_unsigned, refuse_waiting
+from app.sync.freezing import refuse_suspended, refuse_unsigned, refuse_waiting
 from app.sync.model import Actor
 from app.sync.origin import Origin, locate
 from app.sync.passes import Parts
@@ -113,10 +113,11 @@ class Publisher:
 
         Raises:
             Conflict: when something keeps a namespace back (other files, a held commit, a closed
-                window), or the repository takes no write.
+                window), the source is suspended, or the repository takes no write.
             Unavailable: when the commit was made, but the sync after it failed.
             Proposed: when the source takes changes by pull request only: it is open now.
         """
+        await refuse_suspended(self._parts)
         origin = await self.opened()
         if self.mode == "pr":
             return await self._proposed(edits)
@@ -143,6 +144,7 @@ class Publisher:
         Nothing is raised once it is published: who lands something follows it by itself. Before
         that as `publish`, but it is never proposed: `PushRefused` where the branch is protected.
         """
+        await refuse_suspended(self._parts)
         origin = await self.opened()
         refuse_unsigned(self._parts)
         async with self._turn:

@@ -50,6 +50,7 @@ async def test_a_saved_flow_is_a_pull_request(
     await rig.outcome()
     assert rig.runs("a").revision == 2
     assert (await rig.sync.changesets.get("main", made.id)).state == "ACTIVE"
+    assert [each.pull_number for each in await rig.history("a")] == [None, made.pull_number]
 
 
 async def test_every_write_is_proposed(rig: Rig, forge: PickyForge) -> None:

@@ -1,11 +1,18 @@
 """Commits between two, their pull requests, and how executions of a flow followed each other."""
 
+from dataclasses import replace
+
 import pytest
 
+from app.db.changesets import Changeset, ChangesetStore
 from app.db.commits import CommitStore
 from app.db.database import Database
 from app.db.outcomes import BAD, GOOD, Outcome, OutcomeStore
+from app.db.pulls import PullStore
+from app.db.records import CommitRecord
+from app.db.revisions import RevisionStore
 from app.db.sql import Write
+from app.ports import PullRequest
 
 KEY = ("main", "shop", "f")
 _COMMIT = (
@@ -40,6 +47,27 @@ async def test_commits_between_two(real: Database) -> None:
     assert [each.sha for each in await store.between("s", "e", "b", limit=1)] == ["e"]
     assert await store.between("s", "b", "unknown") == []
     assert await store.between("other", "b", "e") == []
+
+
+async def test_a_commit_is_told_of_its_pull_request(real: Database) -> None:
+    pulls, sets = PullStore(real), ChangesetStore(real)
+    revisions = RevisionStore(real)
+    pull = PullRequest(7, "T", "ann", "merged", False, "h", "x", "o/r", "b", "main", "o/r")
+    mine = Changeset("c1", "s", "main", "T", "ann", state="ACTIVE", pull_number=9, merged_sha="own")
+    # Some are merged before their commits are processed, and some after.
+    await pulls.save("s", replace(pull, number=6, merged_sha="early"), 1)
+    await pulls.save("other", replace(pull, number=5, merged_sha="plain"), 1)
+    rows = [_record(sha, seq) for seq, sha in enumerate(("early", "late", "own", "plain"))]
+    await revisions.add("s", rows, [], attempted="plain", at=1)
+    await pulls.save("s", replace(pull, merged_sha="late"), 2)
+    await pulls.save("s", replace(pull, number=8, state="open", merged_sha=None), 2)
+    await sets.save(mine)
+    found = await real.fetch_sql("SELECT sha, pull_number FROM git_commit ORDER BY seq")
+    assert [tuple(row) for row in found] == [("early", 6), ("late", 7), ("own", 9), ("plain", None)]
+
+
+def _record(sha: str, seq: int) -> CommitRecord:
+    return CommitRecord("s", sha, seq, None, "Ann", "a@b", 1, "Ann", 1, "Change")
 
 
 async def test_pull_requests_of_commits(real: Database) -> None:

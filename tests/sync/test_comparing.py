@@ -176,3 +176,6 @@ async def test_where_a_flow_has_been(rig: Rig, scratch: Scratch) -> None:
         (path("sub/b"), moved),
     ]
     assert [each.revision for each in await rig.history("a")] == [1]
+    [move] = await rig.store.revisions.file_moves(("main", "shop", "a"))
+    assert (move.old, move.new, move.commit) == (path("a"), path("sub/b"), moved)
+    assert (move.author, move.at > 0) == ((await rig.sync.commits())[0].author_name, True)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app.errors import BadRequest, ConfirmationNeeded, Conflict, HeadwaterError, Invalid, NotFound
+from app.sync.freezing import SuspendedSource
 from app.sync.specs import public_spec, read_spec, with_credentials
 from tests.git.scratch import Scratch
 from tests.git.server import GitServer, serving
@@ -129,6 +130,26 @@ async def test_a_suspended_source_is_not_followed(rig: Rig, scratch: Scratch) ->
     assert (await rig.active())["main/shop/a"] == flow("a", "later")
     entries = await rig.sync.shared.audit.find(target="source/main")
     assert [each.action for each in entries] == ["source.resume", "source.suspend"]
+
+
+async def test_a_suspended_source_takes_no_edits(rig: Rig, scratch: Scratch) -> None:
+    scratch.commit({path("b"): flow("b")})
+    await synced(rig, "main")
+    await rig.sync.source_verbs.suspend("main", ANN)
+    tip, text = scratch.tip(), flow("a", "edited").decode()
+    for edit in (
+        rig.sync.put_flow("main", "shop", "a", text, actor=ANN),
+        rig.sync.delete_flow("main", "shop", "a", ANN),
+        rig.sync.files.write("main", "shop", {"f": b"1"}, reason="test"),
+        rig.sync.reverts.open("main", commits=[tip], actor=ANN, mode="push", reason="x"),
+        rig.sync.reverts.open("main", commits=[tip], actor=ANN, mode="pr", reason="x"),
+    ):
+        with pytest.raises(SuspendedSource, match=r"source main .* headwater git resume main"):
+            await edit
+    assert (scratch.tip(), scratch.git("for-each-ref", "refs/heads/headwater")) == (tip, "")
+    await rig.sync.source_verbs.resume("main", ANN)
+    await rig.sync.put_flow("main", "shop", "a", text, actor=ANN)
+    assert scratch.tip() != tip
 
 
 # -- what a sync would do ------------------------------------------------------------------------

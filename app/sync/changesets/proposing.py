@@ -20,6 +20,7 @@ from app.sync.changesets.branches import push_branch
 from app.sync.changesets.model import Wish
 from app.sync.changesets.names import edit_branch
 from app.sync.changesets.telling import Telling
+from app.sync.freezing import refuse_suspended
 from app.sync.origin import Origin
 from app.sync.passes import Parts
 from app.sync.publishing import Publisher
@@ -52,9 +53,11 @@ class Proposer:
         A wish that an open changeset of the same person fulfils already is that changeset.
 
         Raises:
-            Conflict: when the change makes no sense on the tip; PushRefused, AuthFailed: by the
-                remote. A remote or forge that does not answer is no error: see `error` and `state`.
+            Conflict: when the change makes no sense on the tip, or the source is suspended;
+                PushRefused, AuthFailed: by the remote. A remote or forge that does not answer is
+                no error: see `error` and `state`.
         """
+        await refuse_suspended(self._parts)
         origin = await self._publisher.opened()
         tip, sha = await asyncio.to_thread(_built, origin, wish)
         if sha == tip:
