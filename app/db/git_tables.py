@@ -37,6 +37,11 @@ class SourceRow(SQLModel, table=True):
     last_passed: str | None = None
     """`ref@commit`: the newest commit that the gate let through."""
     suspended_at: int | None = Field(default=None, sa_column=big(nullable=True))
+    lease_holder: str | None = None
+    """The process that makes a run of it now."""
+    lease_until: int | None = Field(default=None, sa_column=big(nullable=True))
+    sync_turn: int | None = Field(default=None, sa_column=big(nullable=True))
+    """How often a run changed what other nodes have to hear of."""
 
 
 class CommitRow(SQLModel, table=True):

@@ -50,6 +50,8 @@ class Source:
     suspended_at: int | None = None
     last_passed: str | None = None
     """`ref@commit`: the newest commit that the gate let through."""
+    turn: int = 0
+    """How often a run, of any node, changed what is known or active of it."""
 
     def condition(self, kind: str) -> Condition | None:
         """Return the condition of a type, None if it was never set."""

@@ -176,10 +176,15 @@ class RevisionStore:
         attempted: str,
         at: int,
         paths: Iterable[PathMove] = (),
+        guard: Sequence[Write] = (),
     ) -> None:
-        """Append commits, revisions and paths and note how far the index is, in one transaction."""
+        """Append commits, revisions and paths and note how far the index is, in one transaction.
+
+        `guard` is written first: what it refuses is not written.
+        """
         added = [_commit_row(each) for each in commits]
         writes = [
+            *guard,
             Write(_ADD_COMMIT, added),
             *([pulls_write(source_id)] if added else ()),
             Write(_ADD_REVISION, [_revision_row(source_id, each, at) for each in revisions]),

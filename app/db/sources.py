@@ -17,6 +17,7 @@ from app.db.drafts import DraftStore
 from app.db.gates import GateStore
 from app.db.health import HealthStore
 from app.db.keeping import KeepingStore
+from app.db.leases import LeaseStore
 from app.db.pins import PinStore
 from app.db.records import Condition, Source, StoredFinding, SyncRun
 from app.db.revisions import RevisionStore
@@ -78,6 +79,7 @@ class SourceStore:
         self.signatures = SignatureStore(database)
 
     async def register(self, source: Source) -> Source:
+        self.leases = LeaseStore(database)
         """Store how a source is set up, keep what is known of it, and return it."""
         row = (
             source.id,
@@ -225,6 +227,7 @@ def _source(row: Row) -> Source:
     )
 
 
+        turn=row.sync_turn or 0,
 def _run(row: Row) -> SyncRun:
     return SyncRun(
         id=row.id,

@@ -44,7 +44,7 @@ async def gate(parts: Parts, now: Pass) -> None:
     if hold is None:
         return
     if now.plan is not None:
-        await parts.sources.activation.activate(_held(now, now.plan))
+        await _write(parts, _held(now, now.plan))
     parts.done = now.seen, now.tip or ""
     raise Settled("HELD", hold.message, hold.code)
 
@@ -59,11 +59,21 @@ async def activate(parts: Parts, now: Pass) -> None:
     let_through = f"{parts.spec.ref}@{now.tip}"
     if now.tip is not None and now.source.last_passed != let_through:
         new.passed = let_through
-    await parts.sources.activation.activate(new)
+    await _write(parts, new)
     note(parts, new.moved)
     await parts.flows.refresh(now.plan.keys)
     parts.done = now.seen, now.tip or ""
     parts.base = now.tip
+
+
+async def _write(parts: Parts, new: Activation) -> None:
+    """Write an activation, unless another node took over meanwhile: then nothing of it."""
+    leader = parts.leader
+    if leader is not None:
+        new.guard = leader.guard(moves=new.is_news)
+    await parts.sources.activation.activate(new)
+    if leader is not None and new.is_news:
+        leader.moved()
 
 
 def _held(now: Pass, plan: Plan) -> Activation:

@@ -51,6 +51,7 @@ class Follower:
         before = await self._parts.sources.spec(self.source.id)
         source = await self._parts.sources.register(self.source)
         self._reconciler.source = source
+        self._reconciler.leader.turn = source.turn
         if source.last_applied is not None and await self._is_unchanged(source, before):
             self._parts.done = source.last_applied, source.last_applied
             self._parts.base = source.last_applied

@@ -25,6 +25,7 @@ from app.sync.flowfiles import (
     tree_entries,
 )
 from app.sync.index import FileChange, FlowFile, FlowIndex, Point
+from app.sync.leading import Leader
 from app.sync.origin import Origin
 
 _CHUNK = 2_000
@@ -53,6 +54,8 @@ class Indexer:
         self._seq = 0
         self._is_exact = False
         """Whether the newest revisions are known to be what the files say."""
+        self.leader: Leader | None = None
+        """The lease under which it writes."""
 
     @property
     def index(self) -> FlowIndex:
@@ -203,15 +206,19 @@ class Indexer:
     ) -> None:
         paths = [each._replace(path=shown(each.path)) for each in self.index.moves]
         self.index.moves.clear()
-        if not self._is_dry:
-            await self._sources.revisions.add(
-                self.source_id,
-                commits,
-                storable(made),
-                attempted=attempted,
-                at=now,
-                paths=paths,
-            )
+        if self._is_dry:
+            return
+        await self._sources.revisions.add(
+            self.source_id,
+            commits,
+            storable(made),
+            attempted=attempted,
+            at=now,
+            paths=paths,
+            guard=self.leader.guard(moves=True) if self.leader else (),
+        )
+        if self.leader is not None:
+            self.leader.moved()
 
     def _left_open(self, origin: Origin, tip: str) -> list[Change]:
         """Return every path in which the tip may differ from the index (blocking)."""

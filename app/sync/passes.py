@@ -26,6 +26,7 @@ from app.sync.contents import Contents
 from app.sync.crossing import Crossing
 from app.sync.findings import Found
 from app.sync.indexing import Indexer
+from app.sync.leading import Leader
 from app.sync.origin import Home, Origin
 from app.sync.ownership import Claims, NamespaceKey, Refusal
 from app.sync.plan import Plan, Tree
@@ -68,6 +69,8 @@ class Parts:
     """Where the files are kept that executions used."""
     forge: Forge | None = None
     """The repository at its forge, if there is one."""
+    leader: Leader | None = None
+    """The lease under which a run writes; None: nobody else does."""
     origin: Origin | None = None
     """The repository; opened by the first run that can."""
     done: tuple[str, str] | None = None
@@ -102,6 +105,11 @@ class Parts:
     """Whether webhook deliveries wait for a run."""
     approved: deque[str] = field(default_factory=lambda: deque(maxlen=1_000))
     """Commits that were made here, by an edit."""
+
+    def forget(self) -> None:
+        """Drop what is in memory of what was seen through: another node has moved on."""
+        self.done = self.base = self.held = self.stopped = None
+        self.indexer.forget()
 
     @property
     def repository(self) -> Origin:

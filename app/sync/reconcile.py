@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from app.db.records import Condition, Source, SyncRun
-from app.errors import HeadwaterError
+from app.errors import Fenced, HeadwaterError
 from app.sync import activating, reading
 from app.sync.conditions import (
     Failure,
@@ -22,6 +22,7 @@ from app.sync.conditions import (
     with_told,
     with_verified,
 )
+from app.sync.leading import Leader
 from app.sync.mending import is_damage
 from app.sync.passes import Parts, Pass, Settled
 from app.sync.reporting import Report
@@ -52,6 +53,8 @@ class Reconciler:
         """`source` as it is registered; the repository is opened by the first run."""
         self.source = source
         self.parts = parts
+        self.leader = Leader(source.id, parts.sources.leases, parts.clock)
+        parts.leader = parts.indexer.leader = self.leader
         self.failure: Failure | None = None
         """Why the last run failed, None when it did not."""
         self._standing: tuple[str, str, str] | None = None
@@ -59,12 +62,40 @@ class Reconciler:
 
     async def run(self, cause: str) -> SyncRun:
         """Make one run and return what became of it: a failure is an outcome, too."""
-        self.source = await self.parts.sources.get(self.source.id)
+        await self._catch_up()
         now = Pass(cause, self.source, self.parts.clock.now())
         self.failure = None
         try:
+            return await self._run(now)
+        finally:
+            self.leader.give()
+
+    async def _catch_up(self) -> bool:
+        """Read the source; when another node changed it, see that here, too, and return True."""
+        self.source = await self.parts.sources.get(self.source.id)
+        known, turn = self.leader.turn, self.source.turn
+        if known not in (None, turn):
+            self._standing = None
+            self.parts.forget()
+            await self.parts.flows.refresh()
+        self.leader.turn = turn
+        return known not in (None, turn)
+
+    async def _lead(self, now: Pass) -> None:
+        """Keep other nodes from the source; what one of them did before is looked at again."""
+        await self.leader.take()
+        if await self._catch_up():
+            now.source = self.source
+            self.parts.again |= now.again
+            await self._timed("RESOLVE", reading.resolve, now)
+
+    async def _run(self, now: Pass) -> SyncRun:
+        try:
             for name, phase in PHASES:
+                self.leader.check()
                 await self._timed(name, phase, now)
+                if name == "RESOLVE":
+                    await self._lead(now)
                 if name == "FETCH":
                     self._tell_progress(now)
             outcome, reason = _outcome(now)
@@ -72,7 +103,8 @@ class Reconciler:
             outcome, reason = settled.outcome, settled.reason
             now.hold = settled.hold
         except Exception as error:  # noqa: BLE001 - whatever it was, the run must tell
-            self.failure = failure_of(error)
+            told = self.leader.lost() if isinstance(error, Fenced) else error
+            self.failure = failure_of(told)
             self.parts.again |= now.again
             if await asyncio.to_thread(is_damage, self.parts, error):
                 self.parts.damaged = True

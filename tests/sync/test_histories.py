@@ -66,12 +66,10 @@ class Step:
 EVENTS = ["again", "restart", "deliver", "tag", "gone", "node"]
 afters = st.sampled_from(["", "sync", "sync", *EVENTS, *PHASES])
 steps = st.builds(Step, edits, afters, st.sampled_from(["plain", "plain", "merge"]))
-# Two nodes that index a rewritten history at once may number its commits in another order: only
-# one of them may follow a source, which nothing enforces yet.
 forced_steps = st.builds(
     Step,
     edits,
-    afters.filter(lambda after: after != "node"),
+    afters,
     st.sampled_from(["plain", "plain", "merge", "foxtrot"]),
     st.sampled_from([0, 0, 0, 1, 2, 5]),
 )
