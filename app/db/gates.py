@@ -70,6 +70,15 @@ class GateStore:
             for row in rows
         ]
 
+    async def left_at(self, source_id: str, commit: str) -> str:
+        """Return the id of the last move of the ref to another commit than this one, "" if none.
+
+        Runs with a greater id were made since.
+        """
+        query = select(_EVENT.c.id).where(_EVENT.c.source_id == source_id, _EVENT.c.new != commit)
+        rows = await self._database.fetch(query.order_by(_EVENT.c.id.desc()).limit(1))
+        return rows[0].id if rows else ""
+
     async def note(self, event: RefEvent) -> None:
         """Note a move of a ref; one that was noted last already is not noted again."""
         last = await self.moves(event.source_id, limit=1)

@@ -6,7 +6,7 @@ may approve a commit, which lets it pass that gate, or reject it: then only a ne
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from app.db.activation import Activation
@@ -75,12 +75,24 @@ async def hold_of(parts: Parts, now: Pass) -> Hold | None:
     decisions = await parts.sources.gates.decisions(now.source.id, now.tip or "")
     if decisions and decisions[0].word == "rejected":
         return _rejected(decisions[0])
-    approved = {each.hold for each in decisions if each.word == "approved"}
+    approved = await _approved(parts, now, decisions)
     for check in (_rewritten, _redacted, _pruning, _window):
         hold = await check(parts, now, approved)
         if hold is not None:
             return hold
     return None
+
+
+async def _approved(parts: Parts, now: Pass, decisions: Sequence[Decision]) -> set[str]:
+    """Return the holds that somebody lifted, since the ref came to this commit last.
+
+    What was approved once may do other harm to what runs now: a branch that is forced back to a
+    commit has to be asked about again.
+    """
+    if not decisions:
+        return set()
+    left = await parts.sources.gates.left_at(now.source.id, now.tip or "")
+    return {each.hold for each in decisions if each.word == "approved" and each.run_id > left}
 
 
 def _rejected(decision: Decision) -> Hold:

@@ -142,3 +142,38 @@ async def test_going_back_ends_the_hold_though_nothing_changes(
     held = rig.sync.main.source.condition("Held")
     assert held is not None
     assert not held.status
+
+
+async def test_a_word_is_spent_when_the_branch_has_moved_on(start: Start, scratch: Scratch) -> None:
+    base = scratch.commit({path("a"): flow("a", "1")})
+    scratch.commit({path("a"): flow("a", "2")})
+    rig = await start(repo=str(scratch.path), production=True)
+    new = scratch.commit({path("a"): flow("a", "3")}, parents=[base])
+    run = await polled(rig)
+    assert (await rig.sync.approvals.approve(run.id, ANN, "meant so")).outcome == "SYNCED"
+    scratch.commit({path("a"): flow("a", "4")})
+    assert (await polled(rig)).outcome == "SYNCED"
+    scratch.git("update-ref", "refs/heads/main", new)  # forced back to what was approved once
+    again = await polled(rig)
+    assert (again.outcome, again.hold) == ("HELD", "FORCE_PUSH")
+    assert (await rig.active())["main/shop/a"] == flow("a", "4")
+    await rig.restart()
+    assert (await polled(rig, "manual")).hold == "FORCE_PUSH"
+    assert (await rig.sync.approvals.approve(again.id, ANN, "once more")).outcome == "SYNCED"
+    assert (await rig.active())["main/shop/a"] == flow("a", "3")
+
+
+async def test_what_was_rejected_stays_so_though_the_branch_has_moved_on(
+    start: Start, scratch: Scratch
+) -> None:
+    base = scratch.commit({path("a"): flow("a", "1")})
+    old = scratch.commit({path("a"): flow("a", "2")})
+    rig = await start(repo=str(scratch.path), production=True)
+    new = scratch.commit({path("a"): flow("a", "3")}, parents=[base])
+    await rig.sync.approvals.reject((await polled(rig)).id, ANN, "never")
+    scratch.git("update-ref", "refs/heads/main", old)
+    await polled(rig)
+    scratch.git("update-ref", "refs/heads/main", new)
+    run = await polled(rig)
+    assert run.outcome == "HELD"
+    assert "Ann rejected it" in run.reason
