@@ -98,13 +98,8 @@ class Activation:
     """Flows that take along what the ones they were had."""
     passed: str | None = None
     """`ref@commit`, where the gate let a commit through that it had not seen before."""
-    guard: Sequence[Write] = ()
-    """What is written first: when it is refused, all of it is."""
-
-    @property
-    def is_news(self) -> bool:
-        """Whether anything of it is another one than before."""
-        return any((self.moved, self.flows, self.findings, self.resolved, self.passed))
+    reason: str = ""
+    """What is told of pins that end by it, where it is no commit that ends them."""
 
 
 class ActivationStore:
@@ -161,7 +156,6 @@ class ActivationStore:
 def _writes(new: Activation) -> Sequence[Write]:
     source, at = new.source_id, new.at
     return [
-        *new.guard,
         Write(_RELEASE, [(source, each.tenant, each.namespace) for each in new.moved]),
         Write(_SAVE_ACTIVE, [_active_row(source, each, at) for each in new.flows]),
         Write(
@@ -180,7 +174,8 @@ def _writes(new: Activation) -> Sequence[Write]:
 
 
 def _end_pins(new: Activation) -> Sequence[Write]:
-    why = f"reconciled by commit {new.applied}", f"commit {new.applied}"
+    commit = new.applied or (new.moved[0].commit if new.moved else "")
+    why = f"reconciled by commit {commit}", new.reason or f"commit {commit}"
     return (
         Write(_END_PINS, [(new.at, *why, new.source_id)]),
         Write(_AUDIT_PINS, [(execution_id(), new.at, *why)]),

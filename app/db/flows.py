@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, or_, select
 
 from app.db.database import Database
 from app.db.flow_rows import (
@@ -165,6 +165,10 @@ class FlowStore:
             found = running  # what runs now is known without asking the database
         else:
             found = await self.find(tenant, namespace, flow_id, revision=revision, commit=commit)
+        if found.kind == "delete":
+            # Its row names what was there before; that is not what it says.
+            message = f"revision {found.revision} of {namespace}.{flow_id} is its deletion"
+            raise Gone(message)
         return self.overrides.laid(await self.load(found))
 
     async def find(
@@ -183,13 +187,12 @@ class FlowStore:
         """
         key = (tenant, namespace, flow_id)
         query = of_flow(revision_query(), REVISION, key)
-        found = None
+        found: Sequence[Row] = ()
         if revision is not None:
             query = query.where(REVISION.c.revision == revision)
         elif commit is not None:
-            found = await self._commit(commit)
-            source = REVISION.c.source_id == found.source_id
-            query = query.where(source, REVISION.c.seq <= found.seq)
+            found = await self._commits(commit)
+            query = query.where(_until(found))
         query = query.order_by(REVISION.c.revision.desc()).limit(1)
         rows = await self._database.fetch(query)
         if not rows:
@@ -198,7 +201,7 @@ class FlowStore:
             raise NotFound(message)
         revision_then = revision_of(rows[0])
         # Its files are those of the commit that was named, not of the one that made the revision.
-        return revision_then if found is None else replace(revision_then, snapshot=found.sha)
+        return replace(revision_then, snapshot=found[0].sha) if found else revision_then
 
     async def at_commit(self, commit: str, flows: Collection[FlowKey]) -> list[FlowRevision]:
         """Return what a commit says of flows; tombstones too, unknown ones are left out.
@@ -206,10 +209,10 @@ class FlowStore:
         Raises:
             NotFound: when the commit is not known here.
         """
-        found = await self._commit(commit)
+        found = await self._commits(commit)
         newest = (
             select(*_NAME, func.max(REVISION.c.revision).label("revision"))
-            .where(REVISION.c.source_id == found.source_id, REVISION.c.seq <= found.seq)
+            .where(_until(found))
             .where(REVISION.c.namespace.in_(sorted({key[1] for key in flows})))
             .group_by(*_NAME)
             .subquery()
@@ -218,23 +221,26 @@ class FlowStore:
         rows = await self._database.fetch(revision_query().join(newest, and_(*same)))
         wanted = set(flows)
         return [
-            replace(revision_of(row), snapshot=found.sha)
+            replace(revision_of(row), snapshot=found[0].sha)
             for row in rows
             if (row.tenant, row.namespace, row.flow_id) in wanted
         ]
 
-    async def _commit(self, commit: str) -> Row:
+    async def _commits(self, commit: str) -> Sequence[Row]:
+        """Return a commit as each source counts it: several may follow one repository."""
         columns = (COMMIT.c.source_id, COMMIT.c.sha, COMMIT.c.seq)
-        rows = await self._database.fetch(
-            select(*columns).where(COMMIT.c.sha.startswith(commit, autoescape=True)).limit(2)
-        )
+        named = COMMIT.c.sha.startswith(commit, autoescape=True)
+        # Two ways to read what begins alike are enough to refuse it, however many have the first.
+        first = select(COMMIT.c.sha).where(named).distinct().limit(2)
+        rows = await self._database.fetch(select(*columns).where(COMMIT.c.sha.in_(first)))
         if not rows:
             message = f"no commit {commit} is known here"
             raise NotFound(message)
         if len({row.sha for row in rows}) > 1:
-            message = f"commit {commit} is ambiguous: {rows[0].sha} and {rows[1].sha}"
+            one, other = sorted({row.sha for row in rows})
+            message = f"commit {commit} is ambiguous: {one} and {other}"
             raise Conflict(message)
-        return rows[0]
+        return rows
 
     async def revisions(self, tenant: str, namespace: str, flow_id: str) -> list[FlowRevision]:
         """Return all revisions of a flow, oldest first."""
@@ -320,6 +326,16 @@ class FlowStore:
                 message = f"the source {each.blob} of {each.flow_id} is not kept here"
                 raise NotFound(message)
         return found
+
+
+def _until(commits: Sequence[Row]) -> Any:
+    """Return the condition for revisions that a commit has, in whichever source it is."""
+    return or_(
+        *(
+            and_(REVISION.c.source_id == each.source_id, REVISION.c.seq <= each.seq)
+            for each in commits
+        )
+    )
 
 
 REDACTED_SOURCE = "# This revision was redacted.\n"

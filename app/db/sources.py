@@ -17,7 +17,6 @@ from app.db.drafts import DraftStore
 from app.db.gates import GateStore
 from app.db.health import HealthStore
 from app.db.keeping import KeepingStore
-from app.db.leases import LeaseStore
 from app.db.pins import PinStore
 from app.db.records import Condition, Source, StoredFinding, SyncRun
 from app.db.revisions import RevisionStore
@@ -36,7 +35,10 @@ _REGISTER = (
     "INSERT INTO source (id, tenant, url, ref, root, layout, edit_mode, atomic, spec, origin,"
     " parent, conditions) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '[]')"
     " ON CONFLICT (id) DO UPDATE SET spec = excluded.spec, origin = excluded.origin,"
-    " parent = excluded.parent, removed_at = NULL, tenant = excluded.tenant,"
+    " parent = excluded.parent, tenant = excluded.tenant,"
+    # One that was removed begins anew: nobody knows any more that it was suspended before.
+    " suspended_at = CASE WHEN source.removed_at IS NULL THEN source.suspended_at END,"
+    " removed_at = NULL,"
     " url = excluded.url, ref = excluded.ref, root = excluded.root,"
     " layout = excluded.layout, edit_mode = excluded.edit_mode, atomic = excluded.atomic"
 )
@@ -79,7 +81,6 @@ class SourceStore:
         self.signatures = SignatureStore(database)
 
     async def register(self, source: Source) -> Source:
-        self.leases = LeaseStore(database)
         """Store how a source is set up, keep what is known of it, and return it."""
         row = (
             source.id,
@@ -227,7 +228,6 @@ def _source(row: Row) -> Source:
     )
 
 
-        turn=row.sync_turn or 0,
 def _run(row: Row) -> SyncRun:
     return SyncRun(
         id=row.id,

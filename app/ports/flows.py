@@ -81,7 +81,8 @@ class FlowSource(Protocol):
 
         Raises:
             NotFound: when there is no such flow or revision.
-            Conflict: when that revision is invalid or redacted.
+            Gone: when that revision is a deletion.
+            Conflict: when it is invalid or redacted.
         """
         ...
 

@@ -23,7 +23,7 @@ async def retire(worker: SourceWorker) -> int:
     if gone:
         revisions = gone.values()
         await parts.sources.revisions.add(source.id, [], revisions, attempted=commit, at=now)
-    activation = Activation(source.id, now)
+    activation = Activation(source.id, now, reason=f"source {source.id} was removed")
     snapshots = await parts.sources.activation.snapshots(source.id)
     activation.moved = [
         Snapshot(*key, each.commit, "", "active") for key, each in snapshots.items() if each.tree

@@ -139,6 +139,32 @@ async def test_a_deleted_flow_ends_its_pin(rig: Rig, scratch: Scratch) -> None:
         await rig.sync.pin(*A, revision=1, reason="", actor=ANN)
 
 
+async def test_what_ended_it_is_told_though_another_namespace_stays(
+    rig: Rig, scratch: Scratch
+) -> None:
+    scratch.commit({path("b", "bad"): flow("b")})
+    await three(rig, scratch)
+    await rig.sync.pin(*A, revision=1, reason="", actor=ANN)
+    tip = scratch.commit({path("a"): flow("a", "4"), path("b", "bad"): BROKEN})
+    assert await rig.outcome() == "PARTIAL"
+    [pin] = await rig.sync.pinning.pins.of_flow(A)
+    assert pin.ended_by == f"commit {tip}"
+
+
+async def test_a_deletion_is_nothing_that_runs(rig: Rig, scratch: Scratch) -> None:
+    await three(rig, scratch)
+    gone = scratch.commit({path("a"): None})
+    await rig.outcome()
+    scratch.commit({path("a"): flow("a", "again")})
+    await rig.outcome()
+    assert (await rig.flows.find(*A, commit=gone)).kind == "delete"
+    with pytest.raises(Gone, match=r"revision 4 of shop\.a is its deletion"):
+        await rig.flows.at(*A, commit=gone)
+    with pytest.raises(Gone):
+        await rig.flows.at(*A, revision=4)
+    assert (await rig.flows.at(*A, revision=3)).source == flow("a", "3").decode()
+
+
 async def test_what_cannot_run_cannot_be_pinned(rig: Rig, scratch: Scratch) -> None:
     commits = [
         scratch.commit({path("a"): flow("a", "1")}),

@@ -106,6 +106,29 @@ async def test_a_source_is_removed_with_its_flows(
     assert other.tip()
 
 
+async def test_a_source_that_was_suspended_when_it_was_removed_comes_back_followed(
+    rig: Rig, server: GitServer, other: Scratch
+) -> None:
+    assert other.tip()
+    await add(rig, server)
+    await rig.sync.source_verbs.suspend("team", ANN)
+    await rig.sync.source_verbs.remove("team", ANN, confirm=True)
+    await add(rig, server)
+    assert (await rig.sync.source("team")).suspended_at is None
+    assert sorted(await rig.active()) == ["main/shop/a", "main/team/b"]
+
+
+async def test_pins_end_with_the_source_and_tell_so(
+    rig: Rig, server: GitServer, other: Scratch
+) -> None:
+    other.commit({path("b", "team"): flow("b", "newer")})
+    await add(rig, server)
+    await rig.sync.pin("main", "team", "b", revision=1, reason="", actor=ANN)
+    await rig.sync.source_verbs.remove("team", ANN, confirm=True)
+    [pin] = await rig.sync.pinning.pins.of_flow(("main", "team", "b"))
+    assert pin.ended_by == "source team was removed"
+
+
 async def test_what_the_configuration_describes_is_changed_there(rig: Rig) -> None:
     verbs = rig.sync.source_verbs
     for verb in (verbs.change("main", {}, ANN), verbs.remove("main", ANN, confirm=True)):

@@ -7,6 +7,7 @@ import pytest
 
 from app.config import SourceSettings
 from app.errors import NotFound
+from app.sync.rollback import Order
 from tests.git.scratch import Scratch
 from tests.sync.conftest import Start
 from tests.sync.rig import ANN, BROKEN, Rig, flow, path
@@ -172,6 +173,31 @@ async def test_one_repository_on_two_branches_is_two_tenants(
     scratch.git("branch", "-f", "prod", "main")
     await synced(rig, "prod")
     assert (await rig.active())["acme/shop/a"] == flow("a", "two")
+
+
+async def test_a_commit_that_two_sources_have_is_each_ones_own(
+    start: Start, scratch: Scratch
+) -> None:
+    first = scratch.commit({path("a"): flow("a", "one")})
+    scratch.commit({path("b", "other"): flow("b")})
+    last = scratch.commit({path("a"): flow("a", "two")})
+    sources = {
+        name: source(scratch, tenants={"main": name}, namespaces=(f"{name}/*",))
+        for name in ("acme", "zoo")
+    }
+    rig = await start(repo=str(scratch.path), tenants={"main": "dev"}, sources=sources)
+    await synced(rig, "main", "acme", "zoo")
+    for tenant in ("dev", "acme", "zoo"):
+        for commit, revision in ((first, 1), (first[:10], 1), (last, 2)):
+            found = await rig.flows.find(tenant, "shop", "a", commit=commit)
+            assert (found.tenant, found.revision, found.snapshot) == (
+                tenant, revision, first if revision == 1 else last,
+            )  # fmt: skip
+    for source_id, tenant in (("main", "dev"), ("acme", "acme"), ("zoo", "zoo")):
+        order = Order(ANN, confirm=True)
+        pins = await rig.sync.scopes.pin_source(source_id, first, order)
+        assert [(each.tenant, each.flow_id, each.revision) for each in pins] == [(tenant, "a", 1)]
+        assert rig.flows.effective(tenant, "shop", "a").revision == 1
 
 
 async def test_a_folder_whose_name_is_another_tenant_is_not_read(
