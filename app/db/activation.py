@@ -98,8 +98,15 @@ class Activation:
     """Flows that take along what the ones they were had."""
     passed: str | None = None
     """`ref@commit`, where the gate let a commit through that it had not seen before."""
+    guard: Sequence[Write] = ()
+    """What is written first: when it is refused, all of it is."""
     reason: str = ""
     """What is told of pins that end by it, where it is no commit that ends them."""
+
+    @property
+    def is_news(self) -> bool:
+        """Whether anything of it is another one than before."""
+        return any((self.moved, self.flows, self.findings, self.resolved, self.passed))
 
 
 class ActivationStore:
@@ -156,6 +163,7 @@ class ActivationStore:
 def _writes(new: Activation) -> Sequence[Write]:
     source, at = new.source_id, new.at
     return [
+        *new.guard,
         Write(_RELEASE, [(source, each.tenant, each.namespace) for each in new.moved]),
         Write(_SAVE_ACTIVE, [_active_row(source, each, at) for each in new.flows]),
         Write(

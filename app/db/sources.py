@@ -17,6 +17,7 @@ from app.db.drafts import DraftStore
 from app.db.gates import GateStore
 from app.db.health import HealthStore
 from app.db.keeping import KeepingStore
+from app.db.leases import LeaseStore
 from app.db.pins import PinStore
 from app.db.records import Condition, Source, StoredFinding, SyncRun
 from app.db.revisions import RevisionStore
@@ -78,6 +79,7 @@ class SourceStore:
         self.drafts = DraftStore(database)
         self.gates = GateStore(database)
         self.keeping = KeepingStore(database)
+        self.leases = LeaseStore(database)
         self.signatures = SignatureStore(database)
 
     async def register(self, source: Source) -> Source:
@@ -225,6 +227,7 @@ def _source(row: Row) -> Source:
         parent=row.parent,
         suspended_at=row.suspended_at,
         last_passed=row.last_passed,
+        turn=row.sync_turn or 0,
     )
 
 
