@@ -84,7 +84,7 @@ async def test_a_poll_that_finds_nothing_takes_no_lease(
 ) -> None:
     scratch.commit({path("a"): flow("a")})
     await rig.outcome()
-    before, taken = await free(rig), []
+    before, taken = await free(rig), list[Leader]()
     monkeypatch.setattr(Leader, "take", taken.append)
     run = await rig.sync.sync(cause="poll")
     assert run is not None
@@ -281,7 +281,7 @@ async def test_two_nodes_never_run_at_once(
                 ours = group.create_task(rig.sync.sync())
                 theirs = group.create_task(node.sync())
             runs = ours.result(), theirs.result()
-            assert sorted(run.outcome for run in runs if run) == ["NOOP", "SYNCED"]
+            assert sorted(f"{run.outcome}" for run in runs if run) == ["NOOP", "SYNCED"]
             assert rig.runs("a").revision == number + 1
             assert flows.effective("main", "shop", "a").revision == number + 1
     assert most == 1
