@@ -53,6 +53,12 @@ _CHECKS = "UPDATE pull_job SET checks = ? WHERE id = ?"
 _CLAIM = "UPDATE pull_job SET state = 'running' WHERE id = ? AND state = 'queued'"
 _RELEASE = "UPDATE pull_job SET state = 'queued' WHERE id = ? AND state = 'running'"
 _AGAIN = "UPDATE pull_job SET state = 'queued' WHERE source_id = ? AND state = 'running'"
+_BEGIN = (
+    "INSERT INTO pull_command (source_id, comment_id, place, begun_at) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (source_id, comment_id, place) DO NOTHING"
+)
+_UNBEGIN = "DELETE FROM pull_command WHERE source_id = ? AND comment_id = ? AND place = ?"
+_FORGET_COMMANDS = "DELETE FROM pull_command WHERE begun_at < ?"
 _FORGET = (
     "DELETE FROM pull_job WHERE created_at < ? AND state NOT IN ('queued', 'running') AND NOT"
     " EXISTS (SELECT 1 FROM pull WHERE pull.source_id = pull_job.source_id"
@@ -213,8 +219,20 @@ class PullStore:
         return [_review(row) for row in await self._database.fetch(query)]
 
     async def forget(self, before: int) -> None:
-        """Delete reviews older than a time (µs) of what is no longer open."""
-        await self._database.submit([Write(_FORGET, [(before,)])])
+        """Delete reviews older than a time (µs) of what is no longer open, and old commands."""
+        writes = [Write(_FORGET, [(before,)]), Write(_FORGET_COMMANDS, [(before,)])]
+        await self._database.submit(writes)
+
+    # -- commands --------------------------------------------------------------------------------
+
+    async def begin_command(self, source_id: str, comment_id: str, place: int, at: int) -> bool:
+        """Note that a command of a comment is being done; return False when it was begun before."""
+        row = (source_id, comment_id, place, at)
+        return sum(await self._database.submit([Write(_BEGIN, [row])])) > 0
+
+    async def release_command(self, source_id: str, comment_id: str, place: int) -> None:
+        """Note that a command could not be done yet."""
+        await self._database.submit([Write(_UNBEGIN, [(source_id, comment_id, place)])])
 
 
 _JSON = frozenset({"findings", "plan", "tests", "checks", "touched"})

@@ -64,6 +64,17 @@ class PullJobRow(SQLModel, table=True):
     """JSON: `tenant/namespace` of what it changes"""
 
 
+class PullCommandRow(SQLModel, table=True):
+    """A command of a comment that was begun: none is done twice."""
+
+    __tablename__ = "pull_command"
+    source_id: str = Field(primary_key=True)
+    comment_id: str = Field(primary_key=True)
+    place: int = Field(primary_key=True)
+    """Of the command in its comment, from 0."""
+    begun_at: int = Field(sa_column=big())
+
+
 class DraftRow(SQLModel, table=True):
     """An edit that is not in Git yet, on the bytes that it began from."""
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import count
 from typing import NamedTuple
 
-from app.errors import Forbidden, HeadwaterError, Invalid, NotFound
+from app.errors import Forbidden, HeadwaterError, Invalid, NotFound, Unsupported
 from app.ports import (
     Annotation,
     Approval,
@@ -73,6 +73,12 @@ class MemoryForge:
         self.token: tuple[str, str] | None = None
         self.failures: list[HeadwaterError] = []
         """Raised by the next calls, one each."""
+        self.broken: dict[str, HeadwaterError] = {}
+        """Raised by every call of a method."""
+        self.edits_all = False
+        """Whether we may change comments of others, as who may write at GitHub can."""
+        self.has_fork_refs = True
+        """Whether heads of forks have a ref here; at Bitbucket they have none."""
         self.calls: list[str] = []
         """The methods that were called, in order."""
         self._ids = count(1)
@@ -167,6 +173,9 @@ class MemoryForge:
             self.change_pull(number, state="closed")
 
     def pull_ref(self, number: int) -> str:
+        if self._pull(number).is_fork and not self.has_fork_refs:
+            message = f"there is no ref of pull request {number}: it is of a fork"
+            raise Unsupported(message)
         return f"refs/pull/{number}/head"
 
     async def approvals(self, number: int) -> list[Approval]:
@@ -198,7 +207,7 @@ class MemoryForge:
         place = self._comment(number, comment_id)
         _check_text(body)
         there = self.threads[number][place]
-        if there.author != BOT:
+        if there.author != BOT and not self.edits_all:
             message = f"comment {comment_id} is of {there.author}"
             raise Forbidden(message)
         self.threads[number][place] = there._replace(body=body)
@@ -261,6 +270,8 @@ class MemoryForge:
         await asyncio.sleep(0)
         if self.failures:
             raise self.failures.pop(0)
+        if name in self.broken:
+            raise self.broken[name]
 
     def _next_number(self) -> int:
         return max(self.pull_requests, default=0) + 1

@@ -6,6 +6,7 @@ from typing import Any
 
 from app.db.pull_records import Review
 from app.db.pulls import PullStore
+from app.db.sql import Write
 from app.errors import Unavailable
 from app.ports import Check, FlowTests, FlowTree, PullRequest, SuiteResult, SuiteSource
 from app.ports.flow_tests import AssertionResult, CaseResult
@@ -17,6 +18,7 @@ from tests.forges.memory import MemoryForge
 from tests.git.scratch import Content, Scratch
 from tests.sync.rig import REGISTRY, Rig, flow, path
 
+HOUR = 3_600_000_000
 VALIDATE, PLAN, TESTS = "headwater/validate", "headwater/plan", "headwater/tests"
 
 
@@ -147,6 +149,11 @@ class Desk(Rig):
         """Return context -> state of everything that was told about a commit."""
         states = {each.context: each.state for each in self.forge.published if each.sha == sha}
         return {name.removeprefix("headwater/"): state for name, state in states.items()}
+
+    async def later(self, table: str, span: int = HOUR) -> None:
+        """Let everything in a table have ended so many µs before."""
+        query = f"UPDATE {table} SET ended_at = ended_at - ?"
+        await self.database.submit([Write(query, [(span,)])])
 
     async def made(self, number: int) -> list[Review]:
         """Return the reviews of a pull request that came to an end, oldest first."""

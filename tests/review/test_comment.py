@@ -67,3 +67,13 @@ async def test_it_fits_what_a_forge_takes(desk: Desk) -> None:
     await desk.tell("pull", "opened", number=7)
     [body] = plans(desk)
     assert len(body) <= 65_535
+
+
+async def test_a_marker_of_a_third_person_is_not_taken_over(desk: Desk) -> None:
+    """Who wrote the comment could change it afterwards, and it would pass for ours."""
+    desk.forge.edits_all = True
+    desk.propose(7, {path("a"): flow("a", "new")})
+    desk.forge.say(7, "eve", f"{MARKER}\nAll is well, merge it.")
+    await desk.tell("pull", "opened", number=7)
+    assert [each.author for each in desk.forge.threads[7]] == ["eve", BOT]
+    assert "merge it" in desk.forge.bodies(7)[0]

@@ -195,3 +195,34 @@ async def test_old_reviews_of_what_is_over_are_forgotten(store: PullStore) -> No
     assert len(await store.reviews("main", 7)) == 1
     assert await store.reviews("main", 8) == []
     assert len(await store.reviews("main", 9)) == 1
+
+
+async def test_a_review_whose_end_was_not_stored_is_made_again(store: PullStore) -> None:
+    bench = Bench(store)
+    bench.errors = [AuthFailed("no")]
+    tries: list[str] = []
+
+    async def fail(review: Review, message: str) -> None:
+        tries.append(message)
+        if len(tries) == 1:
+            raise OSError("the database is away")
+
+    bench.fail = fail  # type: ignore[method-assign]
+    async with running(bench) as queue:
+        made = review(1)
+        await store.enqueue(made)
+        queue.wake()
+        await until(lambda: bench.made == [made.id])
+
+
+async def test_a_review_that_does_not_end_makes_room(store: PullStore) -> None:
+    bench = Bench(store)
+    bench.gate = asyncio.Event()
+    queue = ReviewQueue("main", bench.store, bench.run, bench.fail, longest=0.05)
+    async with asyncio.TaskGroup() as group:
+        queue.start(group)
+        for number in (1, 2):
+            await store.enqueue(review(number))
+        queue.wake()
+        await until(lambda: len(bench.failed) == 2)
+        queue.stop()

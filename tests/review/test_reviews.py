@@ -280,6 +280,7 @@ async def test_what_cannot_be_made_leaves_no_check_waiting(begin: Begin) -> None
     [review] = await desk.made(7)
     assert (review.state, review.error) == ("failed", "ZeroDivisionError: ")
     tests.run = RecordedTests().run  # type: ignore[method-assign]
+    await desk.later("pull_job")
     await desk.reviews.sweep()
     await desk.reviews.settled()
     assert desk.told(pull.head_sha) == ALL_GREEN

@@ -1,7 +1,7 @@
 """What is told about a head under each name: states, titles, annotations. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from app.git.revert import Clash
@@ -35,6 +35,19 @@ class Told:
     annotations: Sequence[Annotation] = ()
     actions: Sequence[tuple[str, str, str]] = ()
 
+    def hidden(self, hide: Callable[[str], str]) -> "Told":
+        """Return it with all its texts as `hide` leaves them."""
+        return replace(
+            self,
+            title=hide(self.title),
+            summary=hide(self.summary),
+            text=hide(self.text),
+            annotations=[
+                each._replace(title=hide(each.title), message=hide(each.message))
+                for each in self.annotations
+            ],
+        )
+
     def about(self, sha: str, context: str, *, url: str = "", known: str | None = None) -> Check:
         """Return it as a check of a commit, within the limits of forges."""
         return Check(
@@ -55,6 +68,12 @@ RUNNING: Final = Told("in_progress", "at work")
 QUEUED: Final = Told("queued", "waits for other reviews")
 SUPERSEDED: Final = Told("cancelled", "superseded by a newer commit")
 NOT_FOLLOWED: Final = Told("success", "no source follows this branch")
+NOT_HERE: Final = Told(
+    "neutral",
+    "not reviewed: a fork's commits are not here",
+    "This forge keeps the commits of forks to themselves. Push the branch to this repository to"
+    " have it reviewed.",
+)
 NO_CHANGES: Final = Told("success", "no flow changes")
 
 

@@ -2,11 +2,12 @@
 
 from app.db.pull_records import Pull
 from app.db.pulls import PullStore
-from app.errors import Forbidden, NotFound
+from app.errors import Forbidden, HeadwaterError, NotFound, Unavailable
 from app.ports import Comment, Forge
 from app.sync.planning.comment import marker
 
 _BOT = "[bot]"
+_WRITERS = frozenset({"write", "admin"})
 
 
 async def write_comment(
@@ -36,15 +37,29 @@ async def write_comment(
 async def _candidates(forge: Forge, pull: Pull, sign: str) -> list[Comment]:
     """Return comments that may be ours, where the id is not known (any more).
 
-    Everybody may write the marker: the author of the pull request never counts, and accounts of
-    apps, whose names nobody else can have, go first.
+    Everybody may write the marker, and a forge may let us change what is not ours: whoever wrote
+    it could change it afterwards. So the author of the pull request never counts, nor does who may
+    not write to the repository; accounts of apps, whose names nobody else can have, go first.
     """
     found = [
         each
         for each in await forge.comments(pull.number)
-        if each.body.startswith(sign) and each.author != pull.author
+        if each.body.startswith(sign)
+        and each.author != pull.author
+        and await _may_be_us(forge, each.author)
     ]
     return sorted(found, key=lambda each: not each.author.endswith(_BOT))
+
+
+async def _may_be_us(forge: Forge, author: str) -> bool:
+    if author.endswith(_BOT):
+        return True
+    try:
+        return await forge.permission(author) in _WRITERS
+    except Unavailable:
+        raise
+    except HeadwaterError:
+        return False
 
 
 async def _edited(forge: Forge, number: int, comment_id: str, text: str) -> bool:

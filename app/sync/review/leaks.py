@@ -7,8 +7,10 @@ the file (security case 61).
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
+
+import orjson
 
 from app.errors import TooLarge
 from app.git.history import Change, changes_between
@@ -47,17 +49,34 @@ HIDDEN: Final = "•" * 6
 _FIX = "take it out, replace it where it was issued, and read it by secret()"
 
 
+_MOST_TEXTS = 2_000
+"""Texts that are looked for one by one; where there are more, whatever may be one is hidden."""
+_LONG = re.compile(r"(?=[A-Za-z+/_=.~-]*[0-9])[A-Za-z0-9+/_=.~-]{20,}")
+_KEY_BODY = re.compile(r"PRIVATE KEY(?: BLOCK)?-----(.{1,20000}?)-----END", re.DOTALL)
+_KEY_LINE = re.compile(r"[A-Za-z0-9+/=]{16,}")
+
+
 class Leaked(NamedTuple):
-    """What a pull request brings in: findings, and the texts that nothing may repeat."""
+    """What a pull request brings in: findings, and the texts that nothing may repeat.
+
+    The texts are also those that it takes out: they are known to whoever reads the history, and
+    should not be told to more people on their way.
+    """
 
     found: tuple[Found, ...] = ()
     texts: frozenset[str] = frozenset()
 
     def hidden(self, text: str) -> str:
         """Return a text without the credentials."""
+        if len(self.texts) > _MOST_TEXTS:
+            return _LONG.sub(HIDDEN, _TOKENS.sub(HIDDEN, text))
         for each in sorted(self.texts, key=len, reverse=True):
             text = text.replace(each, HIDDEN)
         return text
+
+    def hidden_in(self, value: Any) -> Any:
+        """Return a JSON value without the credentials."""
+        return orjson.loads(self.hidden(orjson.dumps(value).decode()))
 
 
 class Leak(NamedTuple):
@@ -88,20 +107,32 @@ def leaks(origin: Origin, result: MergeResult) -> Leaked:
     changes = changes_between(
         mirror.disk.launcher, result.sides.base, result.tree, root=origin.layout.root
     )
-    wanted = [each for each in changes if each.new_blob and origin.layout.place(each.path)]
-    found: list[Found] = []
+    wanted = [each for each in changes if origin.layout.place(each.path)]
+    sure: list[Found] = []
+    suspected: list[Found] = []
     texts: set[str] = set()
     for change in wanted[:_MOST_FILES]:
-        for leak in _new_in(mirror, change):
-            texts.add(leak.text)
-            found.append(_finding(origin, change, leak))
-    return Leaked(tuple(found[:_MOST_FOUND]), frozenset(texts))
+        before, after = _text(mirror, change.old_blob), _text(mirror, change.new_blob)
+        old = {each.text for each in leaks_in(before)}
+        for leak in leaks_in(after):
+            found = sure if leak.is_sure else suspected
+            if leak.text not in old and len(found) < _MOST_FOUND:
+                found.append(_finding(origin, change, leak))
+            _collect(texts, (leak.text,))
+        _collect(texts, (*old, *_key_lines(before), *_key_lines(after)))
+    return Leaked((*sure, *suspected)[:_MOST_FOUND], frozenset(texts))
 
 
-def _new_in(mirror: Mirror, change: Change) -> list[Leak]:
-    after = list(leaks_in(_text(mirror, change.new_blob)))
-    before = {each.text for each in leaks_in(_text(mirror, change.old_blob))} if after else set()
-    return [each for each in after if each.text not in before]
+def _collect(texts: set[str], more: Iterable[str]) -> None:
+    """Add texts; beyond those that are looked for one by one it matters only that there are."""
+    if len(texts) <= _MOST_TEXTS:
+        texts.update(more)
+
+
+def _key_lines(text: str) -> Iterator[str]:
+    """Yield the lines of private keys: the first line alone would hide nothing."""
+    for body in _KEY_BODY.finditer(text):
+        yield from _KEY_LINE.findall(body[1])
 
 
 def _finding(origin: Origin, change: Change, leak: Leak) -> Found:

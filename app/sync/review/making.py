@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
 from app.db.pull_records import Pull, Review
-from app.errors import Forbidden, HeadwaterError, NotFound, Unavailable
+from app.errors import Forbidden, HeadwaterError, Invalid, NotFound, Unavailable, Unsupported
 from app.ports import Forge, PullRequest, SuiteResult
 from app.sync.review import checks
 from app.sync.review.bench import (
@@ -49,6 +47,7 @@ class Target:
 
     base_ref: str
     head_ref: str
+    """The head's ref in the base repository, "" where that has none."""
     scope: str
     pull: Pull | None = None
 
@@ -123,7 +122,10 @@ class Maker:
             await self._follow(worker, pull)
             return None
         base_ref = pull.base_ref.removeprefix("refs/heads/")
-        head_ref = forge.pull_ref(review.number)
+        try:
+            head_ref = forge.pull_ref(review.number)
+        except Unsupported:  # a fork, whose head this forge keeps to itself
+            head_ref = ""
         return Target(base_ref, head_ref, scope_of(pull, known), known)
 
     async def _follow(self, worker: SourceWorker, pull: PullRequest) -> None:
@@ -139,10 +141,20 @@ class Maker:
             await self._enqueue(worker, newer)  # ends the review that is being made
 
     async def _begin(self, worker: SourceWorker, target: Target, teller: Teller) -> None:
-        if target.base_ref == followed_branch(worker):
+        is_followed = target.base_ref == followed_branch(worker)
+        if is_followed and target.head_ref:
             await self._review(worker, target, teller)
-            return
-        await teller.tell_each(dict.fromkeys(CONTEXTS, checks.NOT_FOLLOWED))
+        else:
+            await self._leave(teller, checks.NOT_HERE if is_followed else checks.NOT_FOLLOWED)
+
+    async def _leave(self, teller: Teller, why: Told) -> None:
+        """End a review that nothing can be said in, also where that cannot be told either."""
+        try:
+            await teller.tell_each(dict.fromkeys(CONTEXTS, why))
+        except (NotFound, Invalid, Forbidden) as error:
+            if why is not checks.NOT_HERE:
+                raise
+            _LOG.info("commit of a fork takes no checks", error=error.message)
         await self._finish(teller.review, "neutral")
 
     async def _review(self, worker: SourceWorker, target: Target, teller: Teller) -> None:
@@ -189,16 +201,17 @@ class Maker:
         stored = await worker.parts.sources.findings(worker.id)
         found = judged.plan.findings
         touched = judged.touched
-        await teller.tell(VALIDATE, checks.validated(found, standing(stored, judged), touched))
+        told = checks.validated(found, standing(stored, judged), touched)
+        await teller.tell(VALIDATE, await asyncio.to_thread(told.hidden, judged.leaked.hidden))
         plan = judged.plan
         tests: dict[str, Any] = {}
         if target.scope != DRAFT:
             plan = await self._facts(plan)
             await self._planned(worker, target, judged._replace(plan=plan), teller)
             tests = await self._tested(target, judged, teller)
-        told = orjson.loads(judged.leaked.hidden(orjson.dumps(plan.to_json()).decode()))
+        shown = await asyncio.to_thread(lambda: judged.leaked.hidden_in(plan.to_json()))
         done = replace(
-            teller.review, plan=told, findings=told["findings"], tests=tests, touched=touched
+            teller.review, plan=shown, findings=shown["findings"], tests=tests, touched=touched
         )
         await self._finish(done, teller.outcome)
 
@@ -206,12 +219,11 @@ class Maker:
         self, worker: SourceWorker, target: Target, judged: Judgement, teller: Teller
     ) -> None:
         plan, leaked = judged.plan, judged.leaked
-        await teller.tell(PLAN, plan_told(plan, leaked))
+        await teller.tell(PLAN, await asyncio.to_thread(plan_told, plan, leaked))
         if target.pull is not None:
             number = target.pull.number
-            body = plan_body(
-                plan, leaked, target.pull, self._bench.address(worker.id, number, "/plan")
-            )
+            link = self._bench.address(worker.id, number, "/plan")
+            body = await asyncio.to_thread(plan_body, plan, leaked, target.pull, link)
             await self._commented(worker, target.pull, body, only_update=plan.is_empty)
 
     async def _commented(
@@ -233,8 +245,9 @@ class Maker:
         else:
             results = await run_tests(self._bench.tests, judged)
             told = checks.ran(results)
-        await teller.tell(TESTS, told)
-        return results_json(results)
+        hide = judged.leaked
+        await teller.tell(TESTS, await asyncio.to_thread(told.hidden, hide.hidden))
+        return await asyncio.to_thread(lambda: hide.hidden_in(results_json(results)))
 
     async def _finish(self, review: Review, outcome: str) -> None:
         at = self._bench.clock.now()

@@ -17,7 +17,6 @@ from app.sync.review.commands import HELP, Command, flow_named, read_commands
 from app.sync.worker import SourceWorker
 
 MAY = frozenset({"write", "admin"})
-_REMEMBERED = 10_000
 
 
 class PinVerbs(Protocol):
@@ -81,7 +80,6 @@ class Orders:
         self._bench = bench
         self._pins = pins
         self._again = again
-        self._obeyed: dict[tuple[str, str], None] = {}
         self.handlers: dict[str, Handler] = {
             "plan": self._review,
             "test": self._review,
@@ -100,17 +98,17 @@ class Orders:
         forge = forge_of(worker)
         found = [each for each in await forge.comments(pull.number) if each.id == comment_id]
         commands = read_commands(found[0].body) if found else []
-        if not commands or (worker.id, comment_id) in self._obeyed:
+        if not commands:
             return
         await _acknowledge(forge, pull.number, comment_id)
-        answers = [
-            answer
-            for each in commands
-            if (answer := await self._answer(forge, Order(worker, pull, each, found[0].author)))
-        ]
-        self._remember(worker.id, comment_id)
-        if answers:
-            await forge.comment(pull.number, "\n\n".join(answers))
+        answers: list[str] = []
+        try:
+            for place, each in enumerate(commands):
+                order = Order(worker, pull, each, found[0].author)
+                answers.append(await self._answer_once(forge, order, (comment_id, place)))
+        finally:  # what was done is told, even if the next one has to wait
+            if told := "\n\n".join(filter(None, answers)):
+                await forge.comment(pull.number, told)
 
     async def press(self, worker: SourceWorker, pull: Pull, button: str, by: str, sha: str) -> None:
         """Do what a button of a check stands for; it holds for the commit that the check is of."""
@@ -118,6 +116,21 @@ class Orders:
         answer = await self._answer(forge_of(worker), Order(worker, pull, command, by))
         if answer:
             await forge_of(worker).comment(pull.number, answer)
+
+    async def _answer_once(self, forge: Forge, order: Order, which: tuple[str, int]) -> str:
+        """Do a command unless that was begun before: `which` is its comment and its place there.
+
+        A delivery may be heard twice, by two nodes, or after a crash; a second rollback would go
+        one revision further back. What cannot be done yet counts as not begun.
+        """
+        store, source_id = self._bench.store, order.worker.id
+        if not await store.begin_command(source_id, *which, self._bench.clock.now()):
+            return ""
+        try:
+            return await self._answer(forge, order)
+        except HeadwaterError:
+            await store.release_command(source_id, *which)
+            raise
 
     async def _answer(self, forge: Forge, order: Order) -> str:
         name = order.command.name
@@ -134,12 +147,6 @@ class Orders:
             raise
         except HeadwaterError as error:
             return f"{code(f'/headwater {name}')}: {code(error.message)}"
-
-    def _remember(self, source_id: str, comment_id: str) -> None:
-        """A delivery may be heard twice; what was done is not done again."""
-        self._obeyed[source_id, comment_id] = None
-        if len(self._obeyed) > _REMEMBERED:
-            del self._obeyed[next(iter(self._obeyed))]
 
     # -- what there is to do ---------------------------------------------------------------------
 

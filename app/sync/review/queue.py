@@ -15,6 +15,7 @@ from app.telemetry import get_logger
 
 _LOG = get_logger(__name__)
 _LONGEST_PAUSE = 300.0
+_LONGEST_REVIEW = 1_800.0
 _MOST_TRIES = 12
 """With the pauses between them a forge may be away for half an hour."""
 
@@ -25,8 +26,20 @@ Failed = Callable[[Review, str], Awaitable[None]]
 class ReviewQueue:
     """Makes the reviews of one source, oldest first."""
 
-    def __init__(self, source_id: str, store: PullStore, run: Run, failed: Failed) -> None:
-        """`run` makes a review and stores it; `failed` notes that it could not be made."""
+    def __init__(
+        self,
+        source_id: str,
+        store: PullStore,
+        run: Run,
+        failed: Failed,
+        *,
+        longest: float = _LONGEST_REVIEW,
+    ) -> None:
+        """`run` makes a review and stores it; `failed` notes that it could not be made.
+
+        `longest`: seconds that one may take; it fails then, so that the next one has its turn.
+        """
+        self._longest = longest
         self._source_id = source_id
         self._store = store
         self._run = run
@@ -68,8 +81,8 @@ class ReviewQueue:
         await self._idle.wait()
 
     async def _forever(self, group: asyncio.TaskGroup) -> None:
-        await self._store.take_up(self._source_id)
         pause: float | None = 0.0
+        is_behind = True
         while True:
             if pause != 0.0:
                 with suppress(TimeoutError):
@@ -77,10 +90,13 @@ class ReviewQueue:
                         await self._wake.wait()
             self._wake.clear()
             try:
+                if is_behind:
+                    await self._store.take_up(self._source_id)
+                    is_behind = False
                 pause = await self._drain(group)
             except Exception:  # noqa: BLE001 - the database may be away for a while; go on after it
                 _LOG.exception("reviews not read", source=self._source_id)
-                pause = 1.0
+                pause, is_behind = 1.0, True  # the end of a review may not have been stored
             if not self._wake.is_set():
                 self._idle.set()
 
@@ -107,9 +123,12 @@ class ReviewQueue:
     async def _guarded(self, review: Review) -> HeadwaterError | None:
         """Make a review; return what went wrong: a task that raises would end the whole group."""
         try:
-            await self._run(review)
+            async with asyncio.timeout(self._longest):
+                await self._run(review)
         except HeadwaterError as error:
             return error
+        except TimeoutError:
+            return HeadwaterError(f"the review took more than {self._longest:.0f} s")
         except Exception as error:  # noqa: BLE001 - whatever it was, the next review is made
             _LOG.exception("review failed", source=self._source_id, number=review.number)
             return HeadwaterError(f"{type(error).__name__}: {error}")

@@ -22,7 +22,7 @@ from app.sync.review.intake import Intake
 from app.sync.review.merging import forget_head
 from app.sync.review.orders import Orders
 from app.sync.review.queue import ReviewQueue
-from app.sync.review.staleness import is_stale
+from app.sync.review.staleness import is_due, is_stale
 from app.sync.review.telling import Teller, withdraw
 from app.sync.service import SyncService
 from app.sync.timing import Timing
@@ -90,6 +90,8 @@ class Reviews:
         self._impact = impact
         self._zone = zone
         self._queues: dict[str, ReviewQueue] = {}
+        self._tips: dict[str, str] = {}
+        """The commit of the base that the last run of each source found."""
         self._timing = Timing(_SWEEP_SECONDS)
         self._stack = AsyncExitStack()
         self._group: asyncio.TaskGroup | None = None
@@ -152,15 +154,15 @@ class Reviews:
         for pull in found:
             if not concerns(worker, self._bench.workers, pull.base_ref):
                 continue
-            states = ("queued", "running", "done")
-            if not await store.reviews(
-                worker.id, pull.number, head=pull.head_sha, states=states, limit=1
-            ):
+            known = await store.reviews(worker.id, pull.number, head=pull.head_sha)
+            failed = [each for each in known if each.state == "failed"]
+            is_known = any(each.state in ("queued", "running", "done") for each in known)
+            if not is_known and is_due(failed, self._bench.clock.now()):
                 await self._intake.look(worker, pull.number, "sweep")
         numbers = {each.number for each in found}
-        for known in await store.find(worker.id, state="open"):
-            if known.number not in numbers:
-                await self._intake.look(worker, known.number, "sweep")
+        for earlier in await store.find(worker.id, state="open"):
+            if earlier.number not in numbers:
+                await self._intake.look(worker, earlier.number, "sweep")
 
     async def _base_moved(self, report: Report) -> None:
         """Review anew what touches the namespaces that other commits changed meanwhile."""
@@ -168,6 +170,7 @@ class Reviews:
         worker = self._worker(report.source.id)
         if worker is None or tip is None or worker.parts.forge is None:
             return
+        self._tips[worker.id] = tip
         for pull in await self._bench.store.find(worker.id, state="open"):
             reviews = await self._bench.store.reviews(
                 worker.id, pull.number, head=pull.head_sha, states=("done",), limit=1
@@ -176,6 +179,14 @@ class Reviews:
                 origin = worker.parts.repository
                 if await asyncio.to_thread(is_stale, origin, review, tip):
                     await self._intake.look(worker, pull.number, "base")
+
+    async def _moved_meanwhile(self, review: Review) -> None:
+        """Review anew if the base moved while a review was made, and so went unnoticed."""
+        worker, tip = self._worker(review.source_id), self._tips.get(review.source_id)
+        if worker is None or tip is None or not review.number:
+            return
+        if await asyncio.to_thread(is_stale, worker.parts.repository, review, tip):
+            await self._intake.look(worker, review.number, "base")
 
     async def _again(self, worker: SourceWorker, number: int, cause: str) -> None:
         await self._intake.look(worker, number, cause)
@@ -187,7 +198,11 @@ class Reviews:
         for old in before:
             if old.checks and old.head_sha != review.head_sha:
                 self._spawn(partial(withdraw, forge_of(worker), old), "superseded checks")
-        if queue.is_busy:
+        # What is known of the head stands until it is made anew, if that turns out to be needed.
+        known = await self._bench.store.reviews(
+            worker.id, review.number, head=review.head_sha, states=("done",), limit=1
+        )
+        if queue.is_busy and not known:
             self._spawn(partial(self._tell_queued, worker, review), "queued check")
         queue.wake()
         queue.supersede(before)  # last: it may be the review that found the newer head
@@ -202,6 +217,7 @@ class Reviews:
     def _made(self, review: Review) -> None:
         for listener in self.heard:
             self._spawn(partial(listener, review), "review that was made")
+        self._spawn(partial(self._moved_meanwhile, review), "base of a review")
 
     async def _close(self, worker: SourceWorker, pull: Pull) -> None:
         """Let go of a pull request that is over."""
@@ -212,6 +228,8 @@ class Reviews:
         for review in await store.reviews(worker.id, pull.number, states=states):
             await store.drop(review, at)
             self._queue(worker).supersede([review])
+            if review.checks:
+                self._spawn(partial(withdraw, forge_of(worker), review), "checks of what is closed")
         if worker.parts.origin is not None:
             await asyncio.to_thread(forget_head, worker.parts.origin.mirror, pull.number)
 

@@ -1,11 +1,26 @@
-"""Whether a review still holds after the base has moved (blocking)."""
+"""Whether a review still holds, or is worth another try."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from app.db.pull_records import Review
 from app.git.history import changes_between
 from app.git.mirror import Mirror
 from app.sync.origin import Origin
+
+_FIRST_WAIT = 600_000_000
+_LONGEST_WAIT = 24 * 3_600_000_000
+_MOST_DOUBLINGS = 10
+
+
+def is_due(failed: Sequence[Review], now: int) -> bool:
+    """Return whether a head whose reviews failed (newest first) is worth another one.
+
+    The pauses double from ten minutes to a day: most of what fails does so until somebody helps.
+    """
+    if not failed:
+        return True
+    wait = _FIRST_WAIT << min(len(failed) - 1, _MOST_DOUBLINGS)
+    return now - (failed[0].ended_at or failed[0].created_at) >= min(wait, _LONGEST_WAIT)
 
 
 def is_stale(origin: Origin, review: Review, tip: str) -> bool:

@@ -157,6 +157,14 @@ def _about_reviews() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_pull_job_pull", "pull_job", ["source_id", "number", "id"])
+    op.create_table(
+        "pull_command",
+        sa.Column("source_id", sa.String(), nullable=False),
+        sa.Column("comment_id", sa.String(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("begun_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("source_id", "comment_id", "place"),
+    )
 
 
 def _about_changes() -> None:
