@@ -25,8 +25,10 @@ _END_FLOW = (
     " AND ended_at IS NULL"
 )
 _END = "UPDATE pin SET ended_at = ?, ended_by = ? WHERE id = ? AND ended_at IS NULL"
+# A changeset is there whatever else was noted meanwhile; the rest is about what the pin said then.
 _REVERT = (
-    "UPDATE pin SET revert = ?, changeset_id = COALESCE(CAST(? AS TEXT), changeset_id) WHERE id = ?"
+    "UPDATE pin SET revert = ?, changeset_id = COALESCE(CAST(? AS TEXT), changeset_id)"
+    " WHERE id = ? AND (revert = ? OR CAST(? AS TEXT) IS NOT NULL)"
 )
 
 
@@ -75,8 +77,12 @@ class PinStore:
             await self._database.submit([Write(_END, rows), *further])
 
     async def note_revert(self, pin: Pin, state: str, changeset: str | None = None) -> None:
-        """Note what became of the revert that a rollback asks for."""
-        await self._database.submit([Write(_REVERT, [(state, changeset, pin.id)])])
+        """Note what became of the revert that a rollback asks for.
+
+        Without a changeset nothing changes when something else than `pin.revert` was noted since.
+        """
+        row = (state, changeset, pin.id, pin.revert, changeset)
+        await self._database.submit([Write(_REVERT, [row])])
 
 
 def _of(key: FlowKey) -> list[Any]:

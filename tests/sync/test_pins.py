@@ -373,12 +373,24 @@ async def test_a_manual_pin_ends_when_its_revert_is_active(rig: Rig, scratch: Sc
     pin = await rig.sync.rollback(*A, reason="", actor=ANN, until="manual")
     await rig.store.pins.note_revert(pin, "asked", "changeset")
     scratch.commit({path("a"): flow("a", "4")})
-    await rig.outcome()
+    assert await rig.outcome() == "SYNCED"
     assert rig.runs("a").revision == 2
     scratch.commit({path("a"): flow("a", "2")})
-    await rig.outcome()
+    assert await rig.outcome() == "SYNCED"
     assert await rig.sync.pins() == []
     assert rig.runs("a").revision == 5
+
+
+async def test_what_became_of_a_revert_is_not_taken_back(rig: Rig, scratch: Scratch) -> None:
+    await three(rig, scratch)
+    pin = await rig.sync.rollback(*A, reason="", actor=ANN)
+    await rig.store.pins.note_revert(pin, "asked", "changeset")
+    await rig.store.pins.note_revert(pin, "none")  # by who has read the pin before
+    (noted,) = await rig.sync.pins()
+    assert (noted.revert, noted.changeset_id) == ("asked", "changeset")
+    await rig.store.pins.note_revert(noted, "error: closed")
+    (noted,) = await rig.sync.pins()
+    assert (noted.revert, noted.changeset_id) == ("error: closed", "changeset")
 
 
 async def test_a_commit_is_pinned_with_its_files(rig: Rig, scratch: Scratch) -> None:
