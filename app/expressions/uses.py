@@ -2,7 +2,8 @@
 
 import bisect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from app.errors import ExpressionError
@@ -52,6 +53,8 @@ _HARMLESS: Final = frozenset(
     }
 )  # fmt: skip
 """Filters whose results hold nothing that a shell takes for its own."""
+_REMEMBERED_CHARS: Final = 2_000
+"""Longer templates are looked at each time."""
 
 
 class Use(NamedTuple):
@@ -97,12 +100,20 @@ def uses(text: str) -> list[Use]:
     return [use._replace(guarded=(use.kind, use.name) in tested) for use in found]
 
 
-def check(text: str) -> list[Use] | ExpressionError:
+def check(text: str) -> Sequence[Use] | ExpressionError:
     """Return what a template uses, or what is wrong with its syntax."""
+    return _check(text) if len(text) <= _REMEMBERED_CHARS else _checked(text)
+
+
+def _checked(text: str) -> Sequence[Use] | ExpressionError:
     try:
-        return uses(text)
+        return tuple(uses(text))
     except ExpressionError as error:
         return error
+
+
+# The same few templates stand in many flows, and in every revision of them.
+_check = lru_cache(maxsize=4_096)(_checked)
 
 
 class _Survey:

@@ -26,6 +26,7 @@ from app.sync.planning.memory import Memory
 from app.sync.planning.tree import FlowFile
 
 _SECRETS = "secrets.sops.yaml"
+_MANY = 20
 
 IsActive = Callable[[FlowKey], bool]
 """Whether a flow can be started."""
@@ -57,15 +58,17 @@ class Crossing:
         """Return the flows at the tip that start one of some flows."""
         if not targets:
             return set()
-        oids = {key: self._index.files[path].blob for key, path in self._index.owners.items()}
-        briefs = self._memory.briefs(self._files, oids.values())
-        calling = [key for key, oid in oids.items() if briefs[oid].calls]
-        found = self._references(calling)
         return {
             key
-            for key in calling
-            if any((key[0], *call.target) in targets for call in found[key].calls)
+            for key, found in self._calling().items()
+            if any((key[0], *call.target) in targets for call in found.calls)
         }
+
+    def _calling(self) -> dict[FlowKey, References]:
+        """Return what all flows at the tip refer to that start others."""
+        oids = {key: self._index.files[path].blob for key, path in self._index.owners.items()}
+        briefs = self._memory.briefs(self._files, oids.values())
+        return self._references([key for key, oid in oids.items() if briefs[oid].calls])
 
     def broken_interfaces(self, before: Mapping[FlowKey, str]) -> set[FlowKey]:
         """Return the flows that ask for other inputs than they did; `before`: flow -> old blob."""
@@ -73,6 +76,9 @@ class Crossing:
             oid for oid, info in self._origin.mirror.objects.infos(before.values()) if info
         ]
         keys = [key for key, oid in before.items() if oid in old_blobs and key in self]
+        if len(keys) > _MANY:  # then it pays to leave out those that nobody starts
+            called = {(k[0], *c.target) for k, f in self._calling().items() for c in f.calls}
+            keys = [key for key in keys if key in called]
         old = self._memory.references(self._files, ((before[key], key[1]) for key in keys))
         new = self._references(keys)
         return {

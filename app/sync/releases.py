@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from app.db.audit import AuditEntry, AuditStore
 from app.db.health import HealthStore
-from app.db.records import ActiveFlow, FlowKey
+from app.db.records import ActiveFlow
 from app.db.watches import Watch, WatchStore
 from app.errors import HeadwaterError
 from app.executions import execution_id
@@ -69,23 +69,27 @@ class Releases:
             for each in report.activated
             if (old := before.get(each.key)) is None or old.blob != each.blob
         ]
+        rules = {
+            place: await self._rule(report.source.id, *place)
+            for place in {each.key[:2] for each in changed}
+        }
         watches = [
             watch
             for each in changed
-            if (watch := await self._watch(report, each, before.get(each.key), now)) is not None
+            if (rule := rules[each.key[:2]]) is not None
+            and (watch := self._watch(rule, each, before.get(each.key), now)) is not None
         ]
         await self._stores.watches.add(watches, [each.key for each in changed], now)
         if watches:
             self.errand.wake()
 
-    async def _watch(
-        self, report: Report, new: ActiveFlow, old: ActiveFlow | None, now: int
+    def _watch(
+        self, rule: Release, new: ActiveFlow, old: ActiveFlow | None, now: int
     ) -> Watch | None:
         """Return a release to watch; None for a new flow: there is nothing to go back to."""
         if new.deleted or old is None or old.deleted:
             return None
-        rule = await self._rule(report.source.id, new.key)
-        if rule is None or self._rollback.flows.pinned(*new.key) is not None:
+        if self._rollback.flows.pinned(*new.key) is not None:
             return None
         return Watch(
             execution_id(),
@@ -99,8 +103,8 @@ class Releases:
             now + rule.watch // _MICROSECOND,
         )
 
-    async def _rule(self, source_id: str, key: FlowKey) -> Release | None:
-        own = (await self._namespaces.of(key[0], key[1])).release
+    async def _rule(self, source_id: str, tenant: str, namespace: str) -> Release | None:
+        own = (await self._namespaces.of(tenant, namespace)).release
         spec = self._workers.get(source_id).spec
         if own is not None or not spec.release_watch_minutes:
             return own
