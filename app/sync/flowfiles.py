@@ -41,11 +41,12 @@ def flow_ids(index: FlowIndex) -> KnownFlows:
 
 
 def known_id(known: KnownFlows, entry: Entry, place: Place) -> str | None:
-    """Return the flow that a file is known to be, also where its text does not tell (any more)."""
-    found = known.get((place.tenant, place.namespace, entry.oid))
-    if found is None:
-        return None
-    return found.get(shown(entry.path)) or next(iter(found.values()))
+    """Return the flow that a file is known to be, also where its text does not tell (any more).
+
+    The same text in another file need not be the same flow: that one has to be read.
+    """
+    found = known.get((place.tenant, place.namespace, entry.oid), {})
+    return found.get(shown(entry.path))
 
 
 def is_flow(place: Place | None) -> bool:

@@ -194,6 +194,21 @@ async def test_an_id_that_only_a_parser_can_read(rig: Rig, scratch: Scratch) -> 
     assert [each.revision for each in await rig.history("odd")] == [1]
 
 
+async def test_a_copy_of_what_cannot_be_read_is_no_flow(rig: Rig, scratch: Scratch) -> None:
+    """A file that cannot be read goes on being its flow; another one of the same bytes never was.
+
+    Also not after a start, when only the database tells what a file was.
+    """
+    scratch.commit({path("b"): flow("b")})
+    await rig.outcome()
+    scratch.commit({path("b"): b"1\n\t: [", path("copy"): b"1\n\t: ["})
+    await rig.outcome()
+    await rig.restart()
+    scratch.commit({path("b"): None})
+    await rig.outcome()
+    assert [kind for _, kind, _ in await rig.states("b")] == ["commit", "commit", "delete"]
+
+
 async def test_odd_names_of_files(rig: Rig, scratch: Scratch) -> None:
     odd = b"tenants/main/namespaces/shop/flows/\xff.yaml".decode("utf-8", "surrogateescape")
     scratch.commit({odd: flow("a"), path('sp ace "quoted" ünï'): flow("b")})
