@@ -4,6 +4,7 @@ Opt-in: by `release:` of a `namespace.yaml`, or by the settings of the source. T
 what is watched, so a restart forgets nothing, and of several nodes one acts.
 """
 
+import asyncio
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -55,6 +56,7 @@ class Releases:
         self._workers = workers
         self._clock: Clock = rollback.clock
         self.errand = Errand("releases", self.judge)
+        self._judging = asyncio.Lock()
         self.timing: Timing | None = None
         """Rings for the next look; without it nobody looks by himself."""
 
@@ -117,9 +119,9 @@ class Releases:
 
     async def judge(self) -> bool:
         """Look at every release that is watched; return that it is done."""
-        watched = await self._stores.watches.open()
-        for each in watched:
-            await self._judge(each)
+        async with self._judging:  # or two would act on one release
+            for each in await self._stores.watches.open():
+                await self._judge(each)
         if self.timing is not None and await self._stores.watches.open():
             self.timing.after(_LOOK, "releases", self._look)
         return True
