@@ -252,6 +252,11 @@ class SourceSettings(Section):
         description="Whether a local path may be a remote (`headwater dev` allows it).",
     )
     fetch_timeout_seconds: float = Field(120.0, gt=0, description="Longest run of one fetch.")
+    lfs: bool = Field(
+        False,
+        description="Whether namespace files that are Git LFS pointers are fetched from the "
+        "repository's LFS server, by https and with the credentials that read it.",
+    )
     max_flow_bytes: int = Field(1 * MIB, gt=0, description="Largest flow file, in bytes.")
     max_file_bytes: int = Field(50 * MIB, gt=0, description="Largest namespace file, in bytes.")
 

@@ -1,5 +1,6 @@
 """Reading the files of namespaces: out of what is kept for executions, else of the repository."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -9,7 +10,9 @@ from app.errors import NotFound, ObjectMissing, RefNotFound
 from app.git.history import EXECUTABLE, REGULAR
 from app.git.layout import NAMESPACE_NAME, TENANT_NAME
 from app.git.names import is_oid
-from app.git.trees import ls_tree, tree_of
+from app.git.survey import LfsPointer, lfs_pointer
+from app.git.trees import Entry, ls_tree, tree_of
+from app.sync.large_files import LargeFiles
 from app.sync.mending import mended
 from app.sync.origin import Origin
 from app.sync.passes import Parts
@@ -21,8 +24,11 @@ _LISTINGS = 256
 class FileReads:
     """The files of one source by commit; what names its commit is kept in internal storage."""
 
-    def __init__(self, parts: Parts, sync: Callable[[str], Awaitable[SyncRun]]) -> None:
-        """Read by `parts`; `sync` makes a run."""
+    def __init__(
+        self, parts: Parts, sync: Callable[[str], Awaitable[SyncRun]], large: LargeFiles
+    ) -> None:
+        """Read by `parts`, what is in Git LFS by `large`; `sync` makes a run."""
+        self._large = large
         self._parts = parts
         self._sync = sync
         self._listings: OrderedDict[tuple[str, str, str], Listing] = OrderedDict()
@@ -44,19 +50,46 @@ class FileReads:
                     self._listings.popitem(last=False)
         return known
 
-    async def content(self, oid: str, *, keep: bool) -> bytes:
-        """Return a blob; `keep`: an execution uses it. Raises `NotFound`, `TooLarge`."""
+    async def content(self, entry: Entry, *, keep: bool) -> bytes:
+        """Return a file; `keep`: an execution uses it.
+
+        A Git LFS pointer is returned as it is where the source does not fetch what it stands for.
+
+        Raises:
+            NotFound, TooLarge; and for files in Git LFS what `LargeFiles.content` raises.
+        """
         vault = self._parts.vault
-        data = await vault.blob(oid) if keep else None
-        if data is not None:
-            return data
+        kept = await vault.blob(entry.oid) if keep else None
+        data = await self._raw(entry) if kept is None else kept
+        pointer = self._pointer(data)
+        if pointer is not None:
+            data = await self._large.content(pointer, entry.path, self._opened)
+        if keep and (kept is None or pointer is not None):
+            await vault.keep_blob(entry.oid, data, anew=pointer is not None)
+        return data
+
+    async def _raw(self, entry: Entry) -> bytes:
+        """Return what the commit has."""
         try:
-            data = await mended(self._parts, self._sync, partial(self._read, oid))
+            return await mended(self._parts, self._sync, partial(self._read, entry.oid))
         except ObjectMissing as error:
             raise NotFound(error.message) from error
-        if keep:
-            await vault.keep_blob(oid, data)
-        return data
+
+    def _pointer(self, data: bytes) -> LfsPointer | None:
+        return lfs_pointer(data) if self._parts.spec.lfs else None
+
+    async def _whole(self, entry: Entry) -> bytes:
+        """Return what is kept of a file that an execution may come to use."""
+        data = await asyncio.to_thread(self._read, entry.oid)
+        pointer = self._pointer(data)
+        if pointer is None:
+            return data
+        return await self._large.content(pointer, entry.path, self._opened)
+
+    async def _opened(self) -> Origin:
+        if self._parts.origin is None:
+            await self._sync("write")  # the first run opens it
+        return self._parts.repository
 
     async def _kept(self, place: Place) -> Listing:
         vault = self._parts.vault
@@ -64,12 +97,11 @@ class FileReads:
         if known is None:
             known = await self._listed(place)
             if known:
-                await vault.keep(place, known, self._read)
+                await vault.keep(place, known, self._whole)
         return known
 
     async def _listed(self, place: Place) -> Listing:
-        if self._parts.origin is None:
-            await self._sync("write")  # the first run opens it
+        await self._opened()
         return await mended(self._parts, self._sync, lambda: _list(self._parts.repository, place))
 
     def _read(self, oid: str) -> bytes:

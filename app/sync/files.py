@@ -15,6 +15,7 @@ from app.git.survey import lfs_pointer
 from app.git.trees import tree_of
 from app.ports import NamespaceFile
 from app.sync.file_reads import FileReads, folder_of
+from app.sync.large_files import LargeFiles
 from app.sync.model import Actor
 from app.sync.origin import Origin
 from app.sync.passes import Parts
@@ -30,11 +31,11 @@ _EXECUTIONS = Actor("Headwater", "executions@headwater.invalid")
 class SourceFiles:
     """Implements `ports.NamespaceFiles` on the repository of the flows."""
 
-    def __init__(self, parts: Parts, publisher: Publisher) -> None:
-        """Read by `parts`, write by `publisher`."""
+    def __init__(self, parts: Parts, publisher: Publisher, large: LargeFiles) -> None:
+        """Read by `parts`, what is in Git LFS by `large`; write by `publisher`."""
         self._parts = parts
         self._publisher = publisher
-        self._reads = FileReads(parts, publisher.sync)
+        self._reads = FileReads(parts, publisher.sync, large)
 
     async def entries(
         self, tenant: str, namespace: str, commit: str | None = None
@@ -53,14 +54,15 @@ class SourceFiles:
 
         Raises:
             NotFound: when there is no such file, or no such commit.
-            Conflict: when the commit holds only a Git LFS pointer to it.
+            Conflict: when the commit holds only a Git LFS pointer to it, and it is not fetched.
+            GitError, TooLarge: when it is to be fetched and cannot be (see `LargeFiles`).
         """
         listing = await self._listing(tenant, namespace, commit)
         entry = listing.get(path.lstrip("/"))
         if entry is None:
             message = f"there is no file {path} in namespace {namespace}"
             raise NotFound(message)
-        data = await self._reads.content(entry.oid, keep=commit is not None)
+        data = await self._reads.content(entry, keep=commit is not None)
         if lfs_pointer(data) is not None:
             message = f"{path} is kept in Git LFS, which is not fetched; commit the file itself"
             raise Conflict(message)

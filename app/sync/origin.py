@@ -131,10 +131,12 @@ class Origin:
         self.standing: Callable[[str, str], Refusal | None] = lambda *_: None
         """Why a namespace is not the source's; set by each run that has several to choose from."""
         self.limits = SizeLimits(spec.max_flow_bytes, spec.max_file_bytes)
+        self.read_credentials = lambda: _credentials(known) or _lent(self.site.location, lend)
+        """Gives what the remote is shown to read; may ask the forge (blocking)."""
         self.mirror = Mirror(
             self.site.mirror,
             self.site.location,
-            credentials=lambda: _credentials(known) or _lent(self.site.location, lend),
+            credentials=self.read_credentials,
             ssh_key=_ssh_key(known),
             push=Access(_push_credentials(known), _push_key(known)),
             limits=Limits(network_seconds=spec.fetch_timeout_seconds),

@@ -25,6 +25,7 @@ from app.sync.hooks.deliveries import Deliveries
 from app.sync.hooks.redelivery import Redelivery
 from app.sync.hooks.renaming import Renaming
 from app.sync.inbox import Inbox
+from app.sync.large_files import LargeFiles
 from app.sync.model import Actor, Delivery, FlowWrite
 from app.sync.namespace_settings import NamespaceReader
 from app.sync.origin import Home
@@ -72,6 +73,7 @@ class SyncService:
         self._clock = clock
         self.flows = flows
         self.reporter = Reporter()
+        vault = Vault(storage)
         self.shared = Shared(
             home=Home(
                 settings.data_dir / "git",
@@ -85,7 +87,8 @@ class SyncService:
             clock=clock,
             reporter=self.reporter,
             forge_of=forge_of,
-            vault=Vault(storage),
+            vault=vault,
+            large=LargeFiles(vault, settings.http),
         )
         self.workers = SourceSet({MAIN: settings.git, **settings.sources}, self.shared)
         self.source_verbs = SourceVerbs(self.workers)
@@ -160,6 +163,7 @@ class SyncService:
         self.comparer.stop()
         self.shared.vault.stop()
         await self._stack.aclose()
+        await self.shared.large.close()
 
     def _announce(self, pin: Pin) -> None:
         if pin.until_at is not None:

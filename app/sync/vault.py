@@ -3,11 +3,13 @@
 Files are kept by the object id of their blob, so that each content is kept once, and lists of
 files by commit and namespace. The first use of a commit keeps its list and the file that is read;
 the other files of the namespace follow, so that a replay that goes another way finds them, too.
+Of a file in Git LFS, what the pointer stands for is kept; it is kept by its own id besides, so that
+it is fetched once however many commits point to it.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -26,7 +28,7 @@ _MOST_FILES = 5_000
 """Files of a namespace that are kept unasked; a larger one keeps those that are read."""
 
 Listing = Mapping[str, Entry]
-ReadBlob = Callable[[str], bytes]
+ReadEntry = Callable[[Entry], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,10 @@ def _blob(oid: str) -> str:
     return f"{_ROOT}/blobs/{oid[:2]}/{oid}"
 
 
+def _large(oid: str) -> str:
+    return f"{_ROOT}/lfs/{oid[:2]}/{oid}"
+
+
 class Vault:
     """Keeps files; without a storage it keeps none."""
 
@@ -54,7 +60,7 @@ class Vault:
         """Keep in `storage`."""
         self._storage = storage
         self._known: OrderedDict[str, None] = OrderedDict()
-        self._waiting: asyncio.Queue[tuple[Listing, ReadBlob]] = asyncio.Queue(_WAITING)
+        self._waiting: asyncio.Queue[tuple[Listing, ReadEntry]] = asyncio.Queue(_WAITING)
         self._task: asyncio.Task[None] | None = None
 
     def start(self, group: asyncio.TaskGroup) -> None:
@@ -78,8 +84,8 @@ class Vault:
         rows = orjson.loads(data)
         return {path: Entry(path, mode, "blob", oid, size) for path, mode, oid, size in rows}
 
-    async def keep(self, place: Place, listing: Listing, read: ReadBlob) -> None:
-        """Keep a list of files now, and the files soon; `read` returns a blob (blocking)."""
+    async def keep(self, place: Place, listing: Listing, read: ReadEntry) -> None:
+        """Keep a list of files now, and the files soon; `read` returns the bytes of one."""
         rows = [(path, each.mode, each.oid, each.size) for path, each in listing.items()]
         await self._write(place.uri, orjson.dumps(rows))
         if self._storage is not None and self._task is not None and len(listing) <= _MOST_FILES:
@@ -90,11 +96,19 @@ class Vault:
         """Return a file's bytes, None if they are not kept."""
         return await self._read(_blob(oid))
 
-    async def keep_blob(self, oid: str, data: bytes) -> None:
-        """Keep a file, unless it is kept already."""
-        if oid not in self._known and not await self._is_there(oid):
+    async def keep_blob(self, oid: str, data: bytes, *, anew: bool = False) -> None:
+        """Keep a file, unless it is kept already; `anew`: in place of what is."""
+        if anew or (oid not in self._known and not await self._is_there(oid)):
             await self._write(_blob(oid), data)
         self._remember(oid)
+
+    async def large(self, oid: str) -> bytes | None:
+        """Return a file of Git LFS by its SHA-256, None if it is not kept."""
+        return await self._read(_large(oid))
+
+    async def keep_large(self, oid: str, data: bytes) -> None:
+        """Keep a file of Git LFS by its SHA-256."""
+        await self._write(_large(oid), data)
 
     async def forget(self, oid: str) -> bool:
         """Remove a file; return whether it was kept."""
@@ -106,18 +120,25 @@ class Vault:
     async def _forever(self) -> None:
         while True:
             listing, read = await self._waiting.get()
-            try:
-                await self._keep_all(listing, read)
-            except HeadwaterError as error:  # they are kept when they are read
-                _LOG.warning("namespace files are not kept", reason=error.message)
+            failures = [
+                error
+                for entry in listing.values()
+                if (error := await self._keep_one(entry, read)) is not None
+            ]
+            if failures:  # they are kept when they are read
+                reason = failures[0].message
+                _LOG.warning("namespace files are not kept", count=len(failures), reason=reason)
             self._waiting.task_done()
 
-    async def _keep_all(self, listing: Listing, read: ReadBlob) -> None:
-        for entry in listing.values():
+    async def _keep_one(self, entry: Entry, read: ReadEntry) -> HeadwaterError | None:
+        """Keep a file; return why it is not."""
+        try:
             if entry.oid not in self._known and not await self._is_there(entry.oid):
-                data = await asyncio.to_thread(read, entry.oid)
-                await self._write(_blob(entry.oid), data)
-            self._remember(entry.oid)
+                await self._write(_blob(entry.oid), await read(entry))
+        except HeadwaterError as error:
+            return error
+        self._remember(entry.oid)
+        return None
 
     async def _is_there(self, oid: str) -> bool:
         if self._storage is None:

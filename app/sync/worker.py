@@ -19,6 +19,7 @@ from app.sync.contents import Contents
 from app.sync.files import SourceFiles
 from app.sync.follower import Follower
 from app.sync.indexing import Indexer
+from app.sync.large_files import LargeFiles
 from app.sync.origin import Home
 from app.sync.ownership import Claims, Ownership
 from app.sync.passes import Parts
@@ -47,6 +48,7 @@ class Shared:
     forge_of: ForgeOf
     claims: Claims = field(default_factory=Claims)
     vault: Vault = field(default_factory=lambda: Vault(None))
+    large: LargeFiles = field(default_factory=lambda: LargeFiles(Vault(None)))
     telling: Telling = field(default_factory=Telling)
 
 
@@ -85,7 +87,7 @@ class SourceWorker:
         self.publisher.proposes = self.proposer.propose
         self.progress = Progress(self.parts, self.publisher, self.proposer)
         self.writes = Writes(self.parts, self.publisher)
-        self.files = SourceFiles(self.parts, self.publisher)
+        self.files = SourceFiles(self.parts, self.publisher, shared.large)
 
     @property
     def id(self) -> str:

@@ -14,13 +14,16 @@ import zlib
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import uvicorn
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+
+Served = TypeVar("Served", bound="GitServer")
 
 
 @dataclass
@@ -189,9 +192,9 @@ async def _feed(process: asyncio.subprocess.Process, receive: Receive) -> None:
 
 
 @contextlib.contextmanager
-def serving(root: Path) -> Iterator[GitServer]:
+def serving(root: Path, kind: Callable[[Path], Served] = GitServer) -> Iterator[Served]:  # type: ignore[assignment]
     """Serve the repositories below `root` from a thread, on a free loopback port."""
-    app = GitServer(root)
+    app = kind(root)
     config = uvicorn.Config(
         app, host="127.0.0.1", port=0, log_level="critical", lifespan="off", ws="none",
         timeout_graceful_shutdown=1,

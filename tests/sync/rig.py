@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from app.config import GitSettings, ServerSettings, Settings, SourceSettings
+from app.config import GitSettings, HttpSettings, ServerSettings, Settings, SourceSettings
 from app.db.audit import AuditStore
 from app.db.database import Database
 from app.db.flows import FlowStore
@@ -52,6 +52,7 @@ class Rig:
         self.folder = folder
         self.url = url
         self.mode = git.pop("mode", "production")
+        self.http = HttpSettings(**git.pop("http", {}))
         self.sources: dict[str, SourceSettings] = git.pop("sources", {})
         git.setdefault("poll_seconds", 3600.0)
         git.setdefault("allow_file_protocol", True)
@@ -69,6 +70,7 @@ class Rig:
             data_dir=self.folder,
             git=GitSettings(**self.git),
             sources=self.sources,
+            http=self.http,
             server=ServerSettings(mode=self.mode),
         )
 
