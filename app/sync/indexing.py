@@ -54,8 +54,7 @@ class Indexer:
         self._seq = 0
         self._is_exact = False
         """Whether the newest revisions are known to be what the files say."""
-        self.leader: Leader | None = None
-        """The lease under which it writes."""
+        self.leader: Leader | None = None  # the lease under which it writes
 
     @property
     def index(self) -> FlowIndex:

@@ -18,6 +18,7 @@ from app.sync import leading, reconcile
 from app.sync.leading import Leader, is_gone
 from app.sync.service import SyncService
 from tests.git.scratch import Scratch
+from tests.sync.conftest import Start
 from tests.sync.rig import REGISTRY, Rig, flow, path, until
 
 SECOND = 1_000_000
@@ -176,22 +177,38 @@ async def test_a_lost_lease_is_noticed(rig: Rig) -> None:
 
 
 async def test_nothing_is_written_without_the_lease(rig: Rig, scratch: Scratch) -> None:
+    await writes(rig, scratch)
+
+
+@pytest.mark.postgres
+async def test_nor_on_postgresql(start: Start, scratch: Scratch, postgres_database: str) -> None:
+    rig = await start(url=postgres_database, repo=str(scratch.path))
+    await writes(rig, scratch)
+    async with second_node(rig) as (node, flows):
+        scratch.commit({path("a"): flow("a", "2")})
+        async with asyncio.TaskGroup() as group:
+            group.create_task(rig.sync.sync())
+            group.create_task(node.sync())
+        assert rig.runs("a").revision == flows.effective("main", "shop", "a").revision == 2
+
+
+async def writes(rig: Rig, scratch: Scratch) -> None:
     scratch.commit({path("a"): flow("a")})
     await rig.outcome()
-    before, ours = await free(rig), leader(rig)
-    writes = Activation("main", 1, applied="f" * 40, guard=ours.guard(moves=True))
+    before, ours, other = await free(rig), leader(rig), "f" * 40
+    new = Activation("main", 1, passed=f"main@{other}", guard=ours.guard(moves=True))
     with pytest.raises(Fenced):
-        await rig.store.activation.activate(writes)
+        await rig.store.activation.activate(new)
     with pytest.raises(Fenced):
-        await rig.store.revisions.add(
-            "main", [], [], attempted="f" * 40, at=1, guard=ours.guard(moves=True)
-        )
+        await rig.store.revisions.add("main", [], [], attempted=other, at=1, guard=new.guard)
     source = await rig.store.get("main")
-    assert "f" * 40 not in (source.last_applied, source.last_attempted)
+    assert other not in f"{source.last_passed} {source.last_attempted}"
     assert await row(rig) == before
     await ours.take()
-    await rig.store.activation.activate(writes)
-    assert (await rig.store.get("main")).last_applied == "f" * 40
+    await rig.store.activation.activate(new)
+    assert (await rig.store.get("main")).last_passed == f"main@{other}"
+    new.passed = f"main@{scratch.tip()}"
+    await rig.store.activation.activate(new)
     ours.give()
 
 
