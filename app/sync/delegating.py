@@ -46,8 +46,14 @@ class Delegating:
             if parent_id is None:
                 continue
             parent = self._sources.get(parent_id) if parent_id in self._sources else None
+            if parent is None and await self._is_orphan(parent_id):
+                continue  # what it delegated goes on as its own flows do
             if parent is None or not parent.spec.delegates:
                 await self._verbs.forget(child, _actor(parent_id), "it is not delegated any more")
+
+    async def _is_orphan(self, source_id: str) -> bool:
+        """Return whether a source is not followed, though nobody removed it."""
+        return await self._sources.shared.sources.spec(source_id) is not None
 
     async def _follow(self, parent: SourceWorker, found: list[Declared], tip: str) -> None:
         wanted = {each.id: each for each in found}

@@ -43,6 +43,8 @@ class FlowIndex:
         """Begin with no files; `heads` are the newest revisions so far."""
         self.files: dict[str, FlowFile] = {}
         self.heads: dict[FlowKey, Head] = {}
+        self.adopted: set[FlowKey] = set()
+        """Flows of other sources, which are not here: theirs is the word on whether they run."""
         self._names: dict[tuple[str, str], list[FlowKey]] = {}
         for key, head in (heads or {}).items():
             self._set_head(key, head)
@@ -57,6 +59,7 @@ class FlowIndex:
             mine = self.heads.get(key)
             if mine is None or mine.revision < head.revision:
                 self._set_head(key, head._replace(deleted=True))
+                self.adopted.add(key)
 
     def load(self, files: Mapping[str, FlowFile], preferred: Mapping[FlowKey, str]) -> None:
         """Take files as they are, without making revisions; `preferred` owns what it can."""
@@ -119,6 +122,7 @@ class FlowIndex:
         if key not in self.heads:
             self._names.setdefault(key[:2], []).append(key)
         self.heads[key] = head
+        self.adopted.discard(key)
 
     def _place(self, path: str, before: FlowFile | None, file: FlowFile | None) -> None:
         if before is not None and before.key is not None:

@@ -123,6 +123,8 @@ def _move(plan: Plan, basis: Basis, tree: Tree, bad_paths: Iterable[str]) -> Non
     plan.activation.moved.append(Snapshot(*tree.key, basis.tip, tree.oid, state))
     for key in basis.index.of_namespace(*tree.key):
         head, active = basis.index.heads[key], basis.active.get(key)
+        if active is None and key in basis.index.adopted:
+            continue
         if not head.deleted and _is_bad(basis, key, bad_paths):
             if active is None or active.revision != head.revision:
                 _mark(plan, basis, key, "invalid")

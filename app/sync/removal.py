@@ -1,30 +1,29 @@
 """A source that is taken away: its flows are gone, its revisions stay readable."""
 
 from app.db.activation import Activation
-from app.db.records import ActiveFlow, Head, NewRevision, Snapshot
-from app.sync.worker import SourceWorker
+from app.db.records import ActiveFlow, Head, NewRevision, Snapshot, Source
+from app.sync.worker import Shared
 
 
-async def live_flows(worker: SourceWorker) -> list[ActiveFlow]:
+async def live_flows(shared: Shared, source_id: str) -> list[ActiveFlow]:
     """Return what is active of a source, without tombstones."""
-    found = await worker.parts.sources.activation.flows(worker.id)
+    found = await shared.sources.activation.flows(source_id)
     return [each for each in found.values() if not each.deleted]
 
 
-async def retire(worker: SourceWorker) -> int:
+async def retire(shared: Shared, source: Source) -> int:
     """Delete the flows of a source, each with a revision that says so; return how many."""
-    parts, source = worker.parts, worker.source
-    flows = await live_flows(worker)
-    now = parts.clock.now()
-    heads = await parts.sources.revisions.heads(source.id)
-    seq = await parts.sources.revisions.last_seq(source.id) + 1
+    flows = await live_flows(shared, source.id)
+    now = shared.clock.now()
+    heads = await shared.sources.revisions.heads(source.id)
+    seq = await shared.sources.revisions.last_seq(source.id) + 1
     commit = source.last_attempted or source.last_applied or ""
     gone = {each.key: _deletion(each, heads[each.key], commit, seq) for each in flows}
     if gone:
         revisions = gone.values()
-        await parts.sources.revisions.add(source.id, [], revisions, attempted=commit, at=now)
+        await shared.sources.revisions.add(source.id, [], revisions, attempted=commit, at=now)
     activation = Activation(source.id, now, reason=f"source {source.id} was removed")
-    snapshots = await parts.sources.activation.snapshots(source.id)
+    snapshots = await shared.sources.activation.snapshots(source.id)
     activation.moved = [
         Snapshot(*key, each.commit, "", "active") for key, each in snapshots.items() if each.tree
     ]
@@ -34,10 +33,10 @@ async def retire(worker: SourceWorker) -> int:
     for each in flows:
         activation.states.append((each.key, each.revision, "superseded"))
         activation.states.append((each.key, gone[each.key].revision, "active"))
-    found = await parts.sources.findings(source.id)
+    found = await shared.sources.findings(source.id)
     activation.resolved = [each.id for each in found]
-    await parts.sources.activation.activate(activation)
-    await parts.flows.refresh(set(gone))
+    await shared.sources.activation.activate(activation)
+    await shared.flows.refresh(set(gone))
     return len(flows)
 
 

@@ -92,6 +92,7 @@ class SyncService:
         )
         self.workers = SourceSet({MAIN: settings.git, **settings.sources}, self.shared)
         self.source_verbs = SourceVerbs(self.workers)
+        self.orphans = self.source_verbs.orphans
         self.delegating = Delegating(self.workers, self.source_verbs)
         self.reporter.heard.append(self.delegating.heard)
         self.comparer = Comparer(sources.comparisons, types, self._is_syncing)
@@ -145,6 +146,7 @@ class SyncService:
         await self.comparer.start(group)
         self.shared.vault.start(group)
         await self.workers.start()
+        await self.orphans.tell()
         await self.delegating.tidy()
         await self.changesets.start()
         await self.inbox.start(group)
@@ -183,16 +185,17 @@ class SyncService:
         return self.workers.get(MAIN)
 
     async def sources(self) -> list[Source]:
-        """Return all sources that are followed."""
-        return [each for each in await self._sources.all() if each.id in self.workers]
+        """Return all sources that are followed, then those that nobody describes any more."""
+        followed = [each for each in await self._sources.all() if each.id in self.workers]
+        return followed + await self.orphans.all()
 
     async def source(self, source_id: str) -> Source:
         """Return a source; raises `NotFound`."""
-        return await self._sources.get(self.workers.get(source_id).id)
+        return await self.orphans.known(source_id)
 
     async def runs(self, source_id: str = MAIN, limit: int = 50) -> list[SyncRun]:
         """Return the newest runs of a source, newest first; raises `NotFound`."""
-        return await self._sources.runs(self.workers.get(source_id).id, limit)
+        return await self._sources.runs((await self.orphans.known(source_id)).id, limit)
 
     async def run(self, run_id: str) -> SyncRun:
         """Return a run; raises `NotFound`."""
@@ -200,7 +203,8 @@ class SyncService:
 
     async def findings(self, source_id: str = MAIN, open_only: bool = True) -> list[StoredFinding]:
         """Return what is wrong in a source's commits, by path and line; raises `NotFound`."""
-        return await self._sources.findings(self.workers.get(source_id).id, open_only=open_only)
+        known = await self.orphans.known(source_id)
+        return await self._sources.findings(known.id, open_only=open_only)
 
     async def commits(
         self,
@@ -215,9 +219,8 @@ class SyncService:
             NotFound: when there is no such source.
         """
         revisions = self._sources.revisions
-        return await revisions.commits(
-            self.workers.get(source_id).id, path=path, flow=flow, limit=limit
-        )
+        known = await self.orphans.known(source_id)
+        return await revisions.commits(known.id, path=path, flow=flow, limit=limit)
 
     async def diff(self, tenant: str, namespace: str, flow_id: str, old: str, new: str) -> str:
         """Return the unified diff of two revisions, each named by number or commit.

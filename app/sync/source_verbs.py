@@ -12,6 +12,7 @@ from app.db.audit import AuditEntry
 from app.db.records import Source
 from app.errors import BadRequest, ConfirmationNeeded, Conflict
 from app.sync.model import Actor
+from app.sync.orphans import Orphans
 from app.sync.removal import live_flows, retire
 from app.sync.sources import SourceSet
 from app.sync.specs import checked_spec
@@ -31,6 +32,7 @@ class SourceVerbs:
         """Act on `sources`."""
         self._sources = sources
         self._shared = sources.shared
+        self.orphans = Orphans(sources)
         self._turn = asyncio.Lock()
 
     async def add(
@@ -75,19 +77,24 @@ class SourceVerbs:
     ) -> int:
         """Remove a source that was added here, its flows with it; return how many these were.
 
+        So is one that the configuration described once, and does not any more.
+
         Raises:
             NotFound: when there is no such source. Conflict: when it is described elsewhere.
             ConfirmationNeeded: without `confirm`, when flows of it are active.
         """
         async with self._turn:
-            worker = self._own(source_id)
-            flows = await live_flows(worker)
+            orphan = await self.orphans.find(source_id)
+            worker = None if orphan else self._own(source_id)
+            flows = await live_flows(self._shared, source_id)
             if flows and not confirm:
                 raise ConfirmationNeeded(
                     f"{len(flows)} flows of source {source_id} are deleted with it; repeat with"
                     " confirm=true, or let another source take them over first"
                 )
-            return await self.forget(worker, actor, reason)
+            if worker is not None:
+                return await self.forget(worker, actor, reason)
+            return await self._remove(orphan, actor, reason) if orphan else 0
 
     async def suspend(self, source_id: str, actor: Actor, reason: str = "") -> Source:
         """Stop following a source: what is active stays; raises `NotFound`."""
@@ -120,10 +127,14 @@ class SourceVerbs:
     async def forget(self, worker: SourceWorker, actor: Actor, reason: str) -> int:
         """Remove a source and its flows; return how many these were."""
         await worker.stop()
-        count = await retire(worker)
-        entry = self._entry(worker, "source.delete", actor, reason, {"flows": count})
-        await self._shared.sources.remove(worker.id, self._shared.clock.now(), entry)
+        count = await self._remove(worker.source, actor, reason)
         self._sources.drop(worker.id)
+        return count
+
+    async def _remove(self, source: Source, actor: Actor, reason: str) -> int:
+        count = await retire(self._shared, source)
+        entry = self._entry(source, "source.delete", actor, reason, {"flows": count})
+        await self._shared.sources.remove(source.id, self._shared.clock.now(), entry)
         return count
 
     def _own(self, source_id: str) -> SourceWorker:
@@ -141,28 +152,28 @@ class SourceVerbs:
         known = await store.get(worker.id)
         if (known.suspended_at is None) != (at is None):
             verb = "source.resume" if at is None else "source.suspend"
-            await store.suspend(source_id, at, self._entry(worker, verb, actor, reason))
+            await store.suspend(source_id, at, self._entry(worker.source, verb, actor, reason))
             worker.parts.done = worker.parts.done if at else None
             worker.follower.wake("manual")
         return await store.get(source_id)
 
     def _entry(
         self,
-        worker: SourceWorker,
+        source: Source,
         verb: str,
         actor: Actor,
         reason: str,
         detail: dict[str, Any] | None = None,
     ) -> AuditEntry:
         return AuditEntry(
-            tenant=worker.source.tenant,
+            tenant=source.tenant,
             at=self._shared.clock.now(),
             actor=actor.name,
             action=verb,
-            target=f"source/{worker.id}",
+            target=f"source/{source.id}",
             reason=reason,
-            detail=detail or orjson.loads(worker.source.spec),
+            detail=detail or orjson.loads(source.spec),
         )
 
     async def _audit(self, worker: SourceWorker, verb: str, actor: Actor, reason: str) -> None:
-        await self._shared.audit.add(self._entry(worker, verb, actor, reason))
+        await self._shared.audit.add(self._entry(worker.source, verb, actor, reason))

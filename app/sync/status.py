@@ -12,6 +12,7 @@ from app.db.sources import SourceStore
 from app.db.standing import Ahead, StandingStore
 from app.errors import Gone, NotFound
 from app.ports import Clock, FlowRevision
+from app.sync.orphans import Orphans
 from app.sync.sources import SourceSet
 from app.sync.standing import FlowStanding, Rollup, Sync, health_of, rolled_up
 
@@ -112,8 +113,10 @@ class Status:
 
     async def source(self, source_id: str) -> SourceStatus:
         """Return how a source and its namespaces stand; raises `NotFound`."""
-        worker = self._workers.get(source_id)
-        source = await self._stores.sources.get(worker.id)
+        source = await Orphans(self._workers).known(source_id)
+        has_hook = (
+            source_id in self._workers and self._workers.get(source_id).spec.hook_key is not None
+        )
         places = await self._stores.standing.places(source_id)
         of_place: dict[tuple[str, str], list[FlowStanding]] = {}
         for each in await self.all():
@@ -135,7 +138,7 @@ class Status:
             rolled_up(flows, [place.state for place in places]),
             tuple(shown),
             await self.lag(source),
-            await self._webhook(source_id, wanted=worker.spec.hook_key is not None),
+            await self._webhook(source_id, wanted=has_hook),
             tuple(_distinct(await self._stores.sources.runs(source_id, 500))),
             await self._findings(source_id),
         )
