@@ -9,12 +9,12 @@ from app.cli.check_formats import Finding
 from app.flows.flow import Flow
 from app.flows.parse import parse_flow
 from app.flows.problems import Problem
-from app.flows.references import References, references_of, subflow_cycles
+from app.flows.references import References, is_endless, references_of, subflow_cycles
 from app.flows.topology import Name
 from app.flows.typenames import Types
 from app.flows.unit_test_documents import parse_suite
 from app.git.layout import NAMESPACE_NAME
-from app.sync.planning.consequences import circles_of
+from app.sync.planning.consequences import circles_of, circular
 from app.sync.planning.memory import ANALYSER
 
 _CASES = re.compile(rb"^testCases\s*:", re.MULTILINE)
@@ -50,11 +50,8 @@ class Loose:
         for file, source in self._suites:
             yield from self._of_suite(file, source)
         for name, trail in circles_of(subflow_cycles(self._flows)):
-            shown = " → ".join(f"{each.namespace}.{each.id}" for each in trail)
-            message = f"Flows start each other in a circle: {shown}"
-            yield Finding(
-                self._owners[name], "CYCLE", "error", message, "take one of the calls out"
-            )
+            severity, message, fix = circular(trail, endless=is_endless(self._flows, trail))
+            yield Finding(self._owners[name], "CYCLE", severity, message, fix)
 
     def _of_file(self, file: Path) -> Iterator[Finding]:
         try:

@@ -6,6 +6,7 @@ of them are read in seconds. Everything here is pure: which flows there are, the
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 from app.flows.cycles import cycle
@@ -15,6 +16,7 @@ from app.flows.interfaces import interface_of
 from app.flows.nodes import Node, walk
 from app.flows.parse import parse_document
 from app.flows.places import place_of
+from app.flows.problems import Path
 from app.flows.referring import NONE, Call, References
 from app.flows.rules import SUBFLOWS
 from app.flows.tasks import Task
@@ -46,6 +48,9 @@ _OUTPUT: Final = re.compile(rf"""\boutputs{_STEP}(?:\.outputs\b|\[['"]outputs['"
 _TRIGGERED: Final = re.compile(r"\btrigger\.outputs\.(\w+)")
 _KINDS: Final = ("secrets", "kv", "files")
 _MOST_CYCLES: Final = 100
+_ALWAYS: Final = frozenset({"tasks", "task"})
+"""Keys below which tasks run in any case."""
+_LOOP: Final = re.compile(r"\.(?:ForEach|ForEachItem|EachSequential|EachParallel|Loop|LoopUntil)\Z")
 
 
 def references_of(
@@ -80,7 +85,7 @@ def of_document(
     texts = list(_templates(merged))
     used = _looked_up(texts, analyser)
     return References(
-        calls=tuple(_calls(nodes, namespace, texts)),
+        calls=tuple(_calls(merged, nodes, namespace, texts)),
         listens=tuple(_listens(nodes, types)),
         triggered=frozenset(name for text in texts for name in _TRIGGERED.findall(text)),
         secrets=frozenset(used["secrets"]),
@@ -91,7 +96,9 @@ def of_document(
     )
 
 
-def _calls(nodes: Iterable[Node], namespace: str, texts: list[str]) -> Iterator[Call]:
+def _calls(
+    document: Any, nodes: Iterable[Node], namespace: str, texts: list[str]
+) -> Iterator[Call]:
     outputs: dict[str, set[str]] | None = None
     for node in nodes:
         if not (issubclass(node.model, Task) and _starts(node.model)):
@@ -110,7 +117,22 @@ def _calls(nodes: Iterable[Node], namespace: str, texts: list[str]) -> Iterator[
             revision if isinstance(revision, int) else None,
             _given(node.raw.get("inputs")),
             frozenset(outputs.get(task, ())),
+            _is_certain(document, node.path),
         )
+
+
+def _is_certain(document: Any, path: Path) -> bool:
+    """Whether nothing on the way to a task decides if it runs: no branch, no loop, no `runIf`."""
+    value = document
+    for step in path:
+        value = value[step]
+        if isinstance(step, str) and step not in _ALWAYS:
+            return False
+        if isinstance(value, dict) and (value.get("runIf") or value.get("disabled")):
+            return False
+        if isinstance(value, dict) and _LOOP.search(str(value.get("type", ""))):
+            return False
+    return True
 
 
 def _starts(model: type[Task]) -> bool:
@@ -210,6 +232,14 @@ def subflow_cycles(
         found.append([Name(*key.split("/", 1)) for key in circle])
         graph[circle[-2]].remove(circle[-1])
     return found
+
+
+def is_endless(flows: Mapping[Name, References], ring: Sequence[Name]) -> bool:
+    """Return whether nothing ends a circle: every call of it is made in any case."""
+    return all(
+        any(call.certain and call.target == called for call in flows[name].calls)
+        for name, called in pairwise(ring)
+    )
 
 
 def _graph(flows: Mapping[Name, References], start: Iterable[Name]) -> dict[str, list[str]]:

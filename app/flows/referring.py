@@ -22,6 +22,8 @@ class Call(NamedTuple):
     """The ids that are given; None: only the execution knows."""
     outputs: frozenset[str] = frozenset()
     """The outputs of the other flow that this one names."""
+    certain: bool = True
+    """Whether every execution makes the call, unless a task fails before it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from functools import cached_property
 from app.db.records import FlowKey, Snapshot
 from app.flows.interfaces import breaking_changes
 from app.flows.keyvalues import lineage
-from app.flows.references import NONE, References, subflow_cycles
+from app.flows.references import NONE, References, is_endless, subflow_cycles
 from app.flows.secret_files import read_secret_file
 from app.flows.topology import Name
 from app.git.layout import Place
@@ -157,7 +157,8 @@ class Crossing:
                     continue
                 calls = graph[name].calls
                 call = next((each for each in calls if each.target == ring[1]), None)
-                yield consequences.circle(*self._file((tenant, *name)), ring, call)
+                endless = is_endless(graph, ring)
+                yield consequences.circle(*self._file((tenant, *name)), ring, call, endless=endless)
 
     # -- what is read ----------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from app.flows.references import (
     Call,
     References,
     callers_of,
+    is_endless,
     missing_calls,
     place_of,
     references_of,
@@ -148,3 +150,29 @@ def _reaches(graph: dict[str, list[str]], start: str) -> bool:
             seen.add(name)
             rest += graph[name]
     return False
+
+
+@pytest.mark.parametrize(
+    ("tasks", "certain"),
+    [
+        ("[{CALL}]", True),
+        ("[{id: s, type: io.kestra.plugin.core.flow.Sequential, tasks: [{CALL}]}]", True),
+        ("[{CALL, runIf: '{{ inputs.n > 0 }}'}]", False),
+        ("[{CALL, disabled: true}]", False),
+        ("[{id: i, type: io.kestra.plugin.core.flow.If, condition: x, then: [{CALL}]}]", False),
+        ("[{id: l, type: io.kestra.plugin.core.flow.ForEach, values: x, tasks: [{CALL}]}]", False),
+        (
+            "[{id: s, type: io.kestra.plugin.core.flow.Sequential, runIf: x, tasks: [{CALL}]}]",
+            False,
+        ),
+    ],
+)
+def test_calls_that_are_made_in_any_case(tasks: str, certain: bool) -> None:
+    call = "id: c, type: io.kestra.plugin.core.flow.Subflow, namespace: n, flowId: a"
+    source = f"id: a\nnamespace: n\ntasks: {tasks.replace('CALL', call)}\n"
+    references = references_of(source, types=TYPES, namespace="n")
+    (found,) = references.calls
+    assert found.certain is certain
+    flows = {Name("n", "a"): references}
+    (ring,) = subflow_cycles(flows)
+    assert is_endless(flows, ring) is certain

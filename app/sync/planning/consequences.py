@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from app.flows.interfaces import Break
+from app.flows.problems import Severity
 from app.flows.references import Call, place_of
 from app.flows.suggestions import did_you_mean
 from app.flows.topology import Name
@@ -20,12 +21,22 @@ def missing(file: FlowFile, source: bytes, call: Call, known: Sequence[Name] = (
     return _found(file, source, "SUBFLOW_MISSING", "warning", message, fix, (*call.path, "flowId"))
 
 
-def circle(file: FlowFile, source: bytes, trail: Sequence[Name], call: Call | None) -> Found:
-    """Return the error about flows that start each other without end."""
+def circle(
+    file: FlowFile, source: bytes, trail: Sequence[Name], call: Call | None, *, endless: bool
+) -> Found:
+    """Return what is wrong with flows that start each other: an error, if nothing ends it."""
+    severity, message, fix = circular(trail, endless=endless)
+    path = (*call.path, "flowId") if call else ()
+    return _found(file, source, "CYCLE", severity, message, fix, path)
+
+
+def circular(trail: Sequence[Name], *, endless: bool) -> tuple[Severity, str, str]:
+    """Return severity, message and way out of a circle."""
     shown_trail = " → ".join(f"{each.namespace}.{each.id}" for each in trail)
     message = f"Flows start each other in a circle: {shown_trail}"
-    path = (*call.path, "flowId") if call else ()
-    return _found(file, source, "CYCLE", "error", message, "take one of the calls out", path)
+    if endless:
+        return "error", message, "take one of the calls out"
+    return "warning", message, "see that a condition ends it before the limit of depth does"
 
 
 def unknown_secret(file: FlowFile, source: bytes, name: str, known: Sequence[str]) -> Found:

@@ -4,7 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
 
 from app.flows.interfaces import breaking_changes
-from app.flows.references import NONE, Call, References, missing_calls, subflow_cycles
+from app.flows.references import (
+    NONE,
+    Call,
+    References,
+    is_endless,
+    missing_calls,
+    subflow_cycles,
+)
 from app.flows.topology import Name
 from app.git.survey import Finding, lfs_finding
 from app.sync.findings import Found, of_layout, of_problem, of_rival
@@ -118,7 +125,9 @@ class _Judging:
                 if file.path in self._compared.after:
                     calls = flows[name].calls
                     call = next((each for each in calls if each.target == trail[1]), None)
-                    yield consequences.circle(file, self._source(file), trail, call)
+                    endless = is_endless(flows, trail)
+                    source = self._source(file)
+                    yield consequences.circle(file, source, trail, call, endless=endless)
 
     def _of_secrets(self) -> Iterator[Found]:
         for file, name, known in unknown_secrets(self._base, self._head, self._compared):
