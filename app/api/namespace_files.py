@@ -154,7 +154,7 @@ async def move(
     names = {each.path: new + each.path.removeprefix(old) for each in inside}
     changes: dict[str, bytes | None] = dict.fromkeys(names)
     for path, moved in names.items():
-        changes[moved] = await files.read(tenant, namespace, path)
+        changes[moved] = await files.stored(tenant, namespace, path)
     await files.put(
         tenant,
         namespace,

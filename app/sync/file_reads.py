@@ -60,7 +60,7 @@ class FileReads:
         """
         vault = self._parts.vault
         kept = await vault.blob(entry.oid) if keep else None
-        data = await self._raw(entry) if kept is None else kept
+        data = await self.stored(entry) if kept is None else kept
         pointer = self._pointer(data)
         if pointer is not None:
             data = await self._large.content(pointer, entry.path, self._opened)
@@ -68,8 +68,12 @@ class FileReads:
             await vault.keep_blob(entry.oid, data, anew=pointer is not None)
         return data
 
-    async def _raw(self, entry: Entry) -> bytes:
-        """Return what the commit has."""
+    async def stored(self, entry: Entry) -> bytes:
+        """Return what the commit has: of a file in Git LFS the pointer.
+
+        Raises:
+            NotFound, TooLarge.
+        """
         try:
             return await mended(self._parts, self._sync, partial(self._read, entry.oid))
         except ObjectMissing as error:

@@ -12,7 +12,7 @@ from app.git.history import EXECUTABLE
 from app.git.layout import NAMESPACE_NAME, TENANT_NAME
 from app.git.names import check_path
 from app.git.survey import lfs_pointer
-from app.git.trees import tree_of
+from app.git.trees import Entry, tree_of
 from app.ports import NamespaceFile
 from app.sync.file_reads import FileReads, folder_of
 from app.sync.large_files import LargeFiles
@@ -57,16 +57,20 @@ class SourceFiles:
             Conflict: when the commit holds only a Git LFS pointer to it, and it is not fetched.
             GitError, TooLarge: when it is to be fetched and cannot be (see `LargeFiles`).
         """
-        listing = await self._listing(tenant, namespace, commit)
-        entry = listing.get(path.lstrip("/"))
-        if entry is None:
-            message = f"there is no file {path} in namespace {namespace}"
-            raise NotFound(message)
+        entry = await self._entry(tenant, namespace, path, commit)
         data = await self._reads.content(entry, keep=commit is not None)
         if lfs_pointer(data) is not None:
             message = f"{path} is kept in Git LFS, which is not fetched; commit the file itself"
             raise Conflict(message)
         return data
+
+    async def stored(self, tenant: str, namespace: str, path: str) -> bytes:
+        """Return a file as the active commit has it: of a file in Git LFS the pointer.
+
+        Raises:
+            NotFound: when there is no such file.
+        """
+        return await self._reads.stored(await self._entry(tenant, namespace, path, None))
 
     async def write(
         self, tenant: str, namespace: str, changes: Mapping[str, bytes | None], *, reason: str
@@ -131,6 +135,14 @@ class SourceFiles:
         return await asyncio.to_thread(commits_of, origin.mirror, commit, full)
 
     # -- private ---------------------------------------------------------------------------------
+
+    async def _entry(self, tenant: str, namespace: str, path: str, commit: str | None) -> Entry:
+        listing = await self._listing(tenant, namespace, commit)
+        entry = listing.get(path.lstrip("/"))
+        if entry is None:
+            message = f"there is no file {path} in namespace {namespace}"
+            raise NotFound(message)
+        return entry
 
     async def _listing(self, tenant: str, namespace: str, commit: str | None) -> Listing:
         at = commit or await self.active(tenant, namespace)

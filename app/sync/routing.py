@@ -31,6 +31,10 @@ class RoutedFiles:
         """Return a file's bytes (see `SourceFiles.read`)."""
         return await (await self._of(tenant, namespace)).read(tenant, namespace, path, commit)
 
+    async def stored(self, tenant: str, namespace: str, path: str) -> bytes:
+        """Return a file as the active commit has it (see `SourceFiles.stored`)."""
+        return await (await self._of(tenant, namespace)).stored(tenant, namespace, path)
+
     async def write(
         self, tenant: str, namespace: str, changes: Mapping[str, bytes | None], *, reason: str
     ) -> str:

@@ -91,6 +91,16 @@ async def test_moving(api: Api, ns: str) -> None:
     assert await api.get(place(ns, "/search?q=")) == ["/c"]
 
 
+async def test_a_pointer_of_git_lfs_is_moved_as_it_is(api: Api, ns: str) -> None:
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 9\n" % (b"a" * 64)
+    await put(api, ns, "big", pointer)
+    await api.ask("PUT", place(ns, "?from=/big&to=/bigger"), 200)
+    [found] = await api.get(place(ns, "/directory?path=/"))
+    assert (found["fileName"], found["size"]) == ("bigger", len(pointer))
+    refused = await api.answer("GET", place(ns, "?path=bigger"))
+    assert (refused.status_code, "Git LFS" in refused.text) == (409, True)
+
+
 async def test_an_archive_is_unpacked_and_exported(api: Api, ns: str) -> None:
     flow = f"id: zipped\nnamespace: {ns}\n{RETURN}".encode()
     files = {"a/run.sh": b"#!/bin/sh\n", "b.txt": b"b", "_flows/zipped.yaml": flow, "e/": b""}

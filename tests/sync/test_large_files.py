@@ -15,6 +15,7 @@ from app.errors import (
     Conflict,
     GitError,
     HeadwaterError,
+    NotFound,
     ObjectMissing,
     RemoteUnreachable,
     TooLarge,
@@ -135,6 +136,13 @@ async def test_one_that_is_missing_keeps_no_other_back(
     assert await rig.sync.files.read(*SHOP, "z", commit) == b"small"
     with pytest.raises(ObjectMissing, match="a is kept in Git LFS"):
         await rig.sync.files.read(*SHOP, "a", commit)
+
+
+async def test_what_the_commit_has_is_the_pointer(rig: Rig, server: LfsServer) -> None:
+    assert await rig.sync.files.stored(*SHOP, "big.bin") == pointer(OID, len(DATA))
+    with pytest.raises(NotFound, match="no file other"):
+        await rig.sync.files.stored(*SHOP, "other")
+    assert server.asked == []
 
 
 # -- other hosts ---------------------------------------------------------------------------------
