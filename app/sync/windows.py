@@ -111,7 +111,9 @@ class Windows:
         """Return the first time (µs) after which one of these namespaces may move."""
         wanted, at = list(keys), _moment(after)
         for _ in range(_STEPS):
-            turns = [turn for window in self._windows for turn in window.turns(at)]
+            # Until one of the windows in the way turns, what the others do does not matter.
+            blocking = {window for key in wanted for window in self._in_the_way(key, at)}
+            turns = [turn for window in blocking for turn in window.turns(at)]
             if not turns:
                 return None
             at = min(turns)
@@ -120,14 +122,16 @@ class Windows:
         return None
 
     def _closed(self, key: NamespaceKey, at: datetime) -> Closed | None:
+        blocking = self._in_the_way(key, at)
+        return _because(blocking) if blocking else None
+
+    def _in_the_way(self, key: NamespaceKey, at: datetime) -> list[Window]:
         concerned = [each for each in self._windows if each.concerns(key)]
         denying = [each for each in concerned if not each.allows and each.is_open(at)]
-        if denying:
-            return _because(denying)
         allowing = [each for each in concerned if each.allows]
-        if allowing and not any(each.is_open(at) for each in allowing):
-            return _because(allowing)
-        return None
+        if denying or any(each.is_open(at) for each in allowing):
+            return denying
+        return allowing
 
 
 def _because(windows: Sequence[Window]) -> Closed:

@@ -88,6 +88,22 @@ def test_every_window_in_the_way_has_to_let_a_hand_pass() -> None:
         ([OFFICE], "2026-03-06 18:00", "2026-03-09 09:00"),  # over the weekend
         ([OFFICE, window("deny", "0 8 * * *", "PT2H")], "2026-03-02 08:30", "2026-03-02 10:00"),
         ([window("allow", "0 0 29 2 *", "PT1H")], "2026-03-02 00:00", "2028-02-29 00:00"),
+        (
+            [window("allow", "0 0 1 1 *", "PT1H"), window("deny", "*/5 * * * *", "PT1M")],
+            "2026-03-02 12:00",
+            "2027-01-01 00:01",
+        ),
+        (
+            [NIGHT, window("deny", "* * * * *", "PT1M", namespaces=("other",))],
+            "2026-03-02 23:00",
+            "2026-03-03 06:00",
+        ),
+        # A window's schedule is told by its own clock, its duration by any: Berlin, in March 2026.
+        (
+            [window("deny", "0 0 29 3 *", "PT4H", timezone="Europe/Berlin")],
+            "2026-03-28 23:30",
+            "2026-03-29 03:00",
+        ),
     ],
 )
 def test_when_it_opens(windows: Sequence[WindowSettings], time: str, opens: str) -> None:
