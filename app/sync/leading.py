@@ -32,6 +32,7 @@ class Leader:
         self._leases = leases
         self._clock = clock
         self._beat: asyncio.Task[None] | None = None
+        self._is_asked = False
         self.holder = f"{_place()}/{os.getpid()}/{_PROCESS}/{secrets.token_hex(4)}"
         self.turn: int | None = None
         """The last change of the source that this node made, or knows; None before it looked."""
@@ -45,6 +46,7 @@ class Leader:
             Unavailable: when another node goes on having it.
         """
         deadline, delay = time.monotonic() + PATIENCE_SECONDS, _FIRST_WAIT
+        self._is_asked = True
         while not await self._try():
             if time.monotonic() > deadline:
                 message = f"another node syncs source {self._source_id}, and has not come to an end"
@@ -86,10 +88,12 @@ class Leader:
         return Unavailable(f"another node has taken over the syncs of source {self._source_id}")
 
     def give(self) -> None:
-        """Give the lease back, if it is held."""
+        """Give the lease back, if it is held, or may be: `take` can be cancelled at any point."""
         if self._beat is not None:
             self._beat.cancel()
             self._beat = None
+        if self._is_asked:
+            self._is_asked = False
             self._leases.give(self._source_id, self.holder)
 
     def guard(self, *, moves: bool) -> list[Write]:

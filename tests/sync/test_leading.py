@@ -103,6 +103,16 @@ async def test_one_holder_at_a_time(rig: Rig) -> None:
     other.give()
 
 
+async def test_who_is_cancelled_while_it_takes_it_holds_nothing_up(rig: Rig) -> None:
+    ours = leader(rig)
+    taking = asyncio.create_task(ours.take())
+    await asyncio.sleep(0)  # what takes it is on its way
+    taking.cancel()
+    await asyncio.gather(taking, return_exceptions=True)
+    ours.give()
+    await free(rig)
+
+
 async def test_who_waits_gets_it_when_it_is_given_back(rig: Rig) -> None:
     one, other = leader(rig), leader(rig)
     await one.take()
