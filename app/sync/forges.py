@@ -96,8 +96,8 @@ def _sha256(header: str) -> tuple[str, ...]:
     return (digest,) if digest and digest != header else ()
 
 
-def check_signature(call: Call, body: bytes, secrets: Sequence[str]) -> None:
-    """Refuse a body that none of the secrets signed; nothing of it has been parsed by then.
+def check_signature(call: Call, body: bytes, secrets: Sequence[str]) -> frozenset[str]:
+    """Return which secrets signed a body; refuse one that none did. Nothing is parsed by then.
 
     Raises:
         Unauthorized: when the signature is missing or wrong. SHA-1 alone counts as missing.
@@ -105,13 +105,15 @@ def check_signature(call: Call, body: bytes, secrets: Sequence[str]) -> None:
     if not (call.signatures or call.token):
         message = "the delivery has no SHA-256 signature: set a secret for the webhook at the forge"
         raise Unauthorized(message)
-    good = False
+    good = set[str]()
     for secret in filter(None, secrets):
         for wanted, given in _pairs(call, body, secret):
-            good |= hmac.compare_digest(wanted.encode(), given.encode("utf-8", "replace"))
+            if hmac.compare_digest(wanted.encode(), given.encode("utf-8", "replace")):
+                good.add(secret)
     if not good:
         message = "the signature of the delivery is wrong: compare the secrets on both sides"
         raise Unauthorized(message)
+    return frozenset(good)
 
 
 def _pairs(call: Call, body: bytes, secret: str) -> Iterator[tuple[str, str]]:
@@ -145,8 +147,7 @@ def read_payload(call: Call, body: bytes) -> dict[str, Any]:
     """
     text = body
     if "x-www-form-urlencoded" in call.content_type:
-        fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
-        text = fields.get("payload", [""])[0].encode()
+        text = _field(body)
     try:
         payload = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -155,6 +156,14 @@ def read_payload(call: Call, body: bytes) -> dict[str, Any]:
         message = "the payload is no JSON object"
         raise BadRequest(message)
     return payload
+
+
+def _field(body: bytes) -> bytes:
+    try:
+        fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+    except ValueError:  # too many
+        return b""
+    return fields.get("payload", [""])[0].encode()
 
 
 def concern(hint: Hint, event: str, spec: SourceSettings) -> str | None:

@@ -67,10 +67,11 @@ class Webhook:
             return await self._take_token(workers, token)
         call = read_headers(headers)
         try:
-            check_signature(call, body, _secrets(workers))
+            good = check_signature(call, body, _secrets(workers))
         except Unauthorized:
             METRICS.git_webhook.labels(call.forge, "refused").inc()
             raise
+        workers = _signed(workers, good)
         payload = read_payload(call, body)
         if call.event == "ping":
             return self._answer_ping(workers, call, payload)
@@ -179,6 +180,15 @@ class Webhook:
         """Delete deliveries that are older than they are remembered."""
         kept = int(self._settings.remember_days * 24 * _HOUR)
         await self._deliveries.forget(self._clock.now() - kept)
+
+
+def _signed(workers: list[SourceWorker], good: frozenset[str]) -> list[SourceWorker]:
+    """Return the sources that a delivery may speak for: those of the repositories it is signed for.
+
+    Several repositories may share a key: who knows the secret of one is nobody to the others.
+    """
+    signed = {each.spec.repo for each in workers if good.intersection(each.spec.accepted_secrets)}
+    return [each for each in workers if each.spec.repo in signed]
 
 
 def _secrets(workers: list[SourceWorker]) -> tuple[str, ...]:

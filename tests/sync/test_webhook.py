@@ -242,3 +242,26 @@ def test_whatever_comes_is_answered_with_an_error_of_ours(
         check_signature(call, body, ["s"])
         hint = read_hint(call.forge, call.event, read_payload(call, body))
         concern(hint, call.event, GitSettings(repo="https://x.org/a/b"))
+
+
+async def test_a_secret_speaks_for_its_own_source_only(start: Start, scratch: Scratch) -> None:
+    """Two sources may share a key; whoever knows the secret of one is nobody to the other."""
+    scratch.commit({path("a"): flow("a")})
+    other = {
+        "repo": "https://forge.example/acme/other.git",
+        "hook_key": KEY,
+        "hook_secret": "the secret of the other one",
+    }
+    rig = await start(repo=str(scratch.path), **HOOK, sources={"other": other})
+    payload = {"ref": "refs/heads/main", "repository": {"full_name": "acme/flows"}}
+    signed = delivery("the secret of the other one", payload=payload)
+    answer = await rig.sync.deliver(KEY, *signed)
+    assert answer.body.get("ignored"), "it is signed, but not for main"
+    [stored] = await rig.sync.deliveries.find()
+    assert stored.source_id == "other"
+
+
+def test_a_form_of_many_fields_is_no_payload() -> None:
+    call = Call("github", "push", "1", (), "application/x-www-form-urlencoded")
+    with pytest.raises(BadRequest):
+        read_payload(call, b"&".join(b"a=%d" % number for number in range(50)))
