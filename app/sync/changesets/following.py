@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from app.db.changesets import Changeset
-from app.errors import Conflict, GitError, HeadwaterError
+from app.errors import Conflict, GitError, HeadwaterError, NotFound
 from app.git.history import changes_between
 from app.git.revert import merge
 from app.git.trees import tree_of
@@ -51,8 +51,8 @@ class Progress:
     async def _looked_at(self, changeset: Changeset) -> Changeset:
         try:
             now = await self._proposer.bring(changeset)
-            pull = await self._pull(now)
-            now = await self._judged(now, pull)
+            pull, is_gone = await self._pull(now)
+            now = await self._judged(now, pull, is_gone=is_gone)
             if now.state in ("MERGED", "ACTIVE", "CLOSED"):
                 now = await self._tidied(now, pull)
         except HeadwaterError as error:
@@ -60,12 +60,23 @@ class Progress:
             return await self._store.get(changeset.id)
         return now
 
-    async def _pull(self, changeset: Changeset) -> PullRequest | None:
-        if changeset.pull_number is None or self._parts.forge is None:
-            return None
-        return await self._parts.forge.pull(changeset.pull_number)
+    async def _pull(self, changeset: Changeset) -> tuple[PullRequest | None, bool]:
+        """Return the pull request, and whether there was one that is gone.
 
-    async def _judged(self, changeset: Changeset, pull: PullRequest | None) -> Changeset:
+        A forge hides a whole repository from a token that lost its rights: nothing is gone then.
+        """
+        forge, number = self._parts.forge, changeset.pull_number
+        if number is None or forge is None:
+            return None, False
+        try:
+            return await forge.pull(number), False
+        except NotFound:
+            await forge.current_name()
+            return None, True
+
+    async def _judged(
+        self, changeset: Changeset, pull: PullRequest | None, *, is_gone: bool
+    ) -> Changeset:
         """Return the changeset in the state that forge, branch and activation put it in."""
         origin = await self._publisher.opened()
         merged = changeset.merged_sha or (pull.merged_sha if pull else None)
@@ -76,6 +87,8 @@ class Progress:
             return await self._in_state(now, "ACTIVE" if active else "MERGED")
         if pull is not None and pull.state in _ENDED:
             return await self._in_state(now, _ENDED[pull.state])
+        if is_gone:
+            return await self._in_state(now, "CLOSED", f"pull request {now.pull_number} is gone")
         if await self._lost_its_branch(origin, now):
             return await self._in_state(now, "CLOSED", f"the branch {now.branch} was deleted")
         return await self._open(origin, now, pull)

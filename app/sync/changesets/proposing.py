@@ -154,7 +154,7 @@ class Proposer:
         try:
             pull = await forge.open_pull(new)
         except Invalid:
-            found = await _existing(forge, changeset)
+            found = await _existing(forge, changeset, origin.ref)
             if found is None:
                 raise
             pull = found
@@ -226,9 +226,13 @@ def _reviewers(origin: Origin, changeset: Changeset) -> tuple[str, ...]:
     return owners.of_all([change.path for change in changes], but=changeset.owner)
 
 
-async def _existing(forge: Forge, changeset: Changeset) -> PullRequest | None:
-    """Return the open pull request of a changeset's branch."""
+async def _existing(forge: Forge, changeset: Changeset, base: str) -> PullRequest | None:
+    """Return the open pull request of a changeset's branch.
+
+    A fork may have a branch of the same name: what it proposes is not ours.
+    """
     for each in await forge.pulls():
-        if each.head_ref == changeset.branch:
+        is_here = not each.is_fork and each.base_ref.removeprefix("refs/heads/") == base
+        if is_here and each.head_ref == changeset.branch:
             return each
     return None
