@@ -18,7 +18,10 @@ from app.flows.cron_dates import next_date, previous_date
 from app.flows.zones import zone_named
 from app.sync.ownership import NamespaceKey
 
-_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?\Z")
+# So many digits that the end of a window is a date that there is.
+_DURATION = re.compile(
+    r"P(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?\Z", re.ASCII
+)
 _STEPS = 1_000
 """Openings and closings that are looked at for the next time that lets commits through."""
 _MICROSECOND = timedelta(microseconds=1)
@@ -146,7 +149,7 @@ def _moment(at: int) -> datetime:
 def _duration(text: str) -> timedelta:
     match = _DURATION.match(text)
     if match is None:
-        message = f"{text!r} is no ISO 8601 duration, such as PT8H"
+        message = f"{text!r} is no ISO 8601 duration, such as PT8H, or too long a one"
         raise BadRequest(message)
     days, hours, minutes, seconds = (int(each or 0) for each in match.groups())
     return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)

@@ -123,6 +123,8 @@ def test_one_that_never_opens() -> None:
         {"schedule": "nonsense!"},
         {"timezone": "Middle/Earth"},
         {"duration": "PT0S"},
+        {"duration": "P9999999D"},
+        {"duration": "PT99999999999999999999S"},
     ],
 )
 def test_what_is_no_window_is_refused(more: dict[str, str]) -> None:
