@@ -87,6 +87,22 @@ async def test_what_runs_now_is_not_redacted(rig: Rig, scratch: Scratch) -> None
         await redact(rig, 9)
 
 
+async def test_what_another_flow_runs_is_not_redacted(rig: Rig, scratch: Scratch) -> None:
+    await leaked(rig, scratch)
+    scratch.commit({path("a", "sales"): flow("a", SECRET)})  # just what was forced away
+    await rig.outcome()
+    with pytest.raises(Conflict, match=r"runs now as sales\.a"):
+        await redact(rig, 2)
+    scratch.commit({path("a", "sales"): None, path("b", "sales"): flow("b")})
+    await rig.outcome()
+    done = await redact(rig, 2)
+    assert done.revisions == ["main/sales.a@1", "main/sales.a@2", "main/shop.a@2"]
+    assert await rig.states("a", "sales") == [(1, "commit", "redacted"), (2, "delete", "redacted")]
+    assert done.held_by != []  # the branch itself: told, for it is not ours to rewrite
+    scratch.commit({path("b", "sales"): flow("b", "2")})
+    assert await rig.outcome() == "SYNCED"
+
+
 async def test_it_does_not_come_back(rig: Rig, scratch: Scratch) -> None:
     _, blob = await leaked(rig, scratch)
     await redact(rig, 2)
