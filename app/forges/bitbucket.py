@@ -133,7 +133,8 @@ class Bitbucket(NoDeliveryLog, NoDeployments, NoNetworks, NoTokens):
         state = _PULL_STATES.get(data["state"], "closed")
         merge = data.get("merge_commit")
         number = int(data["id"])
-        if ((source.get("repository") or {}).get("full_name")) == self.repository:
+        theirs = (source.get("repository") or {}).get("full_name", "")
+        if theirs.casefold() == target["repository"]["full_name"].casefold():
             self._heads[number] = f"refs/heads/{source['branch']['name']}"
         return PullRequest(
             number=number,
@@ -143,7 +144,7 @@ class Bitbucket(NoDeliveryLog, NoDeployments, NoNetworks, NoTokens):
             draft=bool(data.get("draft")),
             head_sha=await self._whole(source["commit"]),
             head_ref=source["branch"]["name"],
-            head_repo=(source.get("repository") or {}).get("full_name", ""),
+            head_repo=theirs,
             base_sha=await self._whole(target["commit"]),
             base_ref=target["branch"]["name"],
             base_repo=target["repository"]["full_name"],

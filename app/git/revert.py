@@ -21,6 +21,12 @@ from app.git.writer import Writer
 _BOT = Person("Headwater", "headwater@localhost")
 _MARKERS = ("<<<<<<<", "=======", ">>>>>>>")
 _SHOWN_LINES = 200
+_SHOWN_CHARACTERS = 10_000
+"""Of one side of a hunk: whoever proposes a change says how long its lines are."""
+_MOST_HUNKS = 50
+"""Of one file."""
+_DETAILED = 100
+"""Files whose hunks are read; of the others it is told only that they clash."""
 
 
 class Hunk(NamedTuple):
@@ -147,8 +153,12 @@ def _clashes(mirror: Mirror, tree: str, rest: Sequence[str]) -> tuple[Clash, ...
     paths = dict.fromkeys(record.partition("\t")[2] for record in rest[:end])
     messages = _messages(rest[end + 1 :])
     return tuple(
-        Clash(shown(path), messages.get(path, "conflict"), _hunks(mirror, tree, path))
-        for path in paths
+        Clash(
+            shown(path),
+            messages.get(path, "conflict"),
+            _hunks(mirror, tree, path) if number < _DETAILED else (),
+        )
+        for number, path in enumerate(paths)
     )
 
 
@@ -180,8 +190,14 @@ def _hunks(mirror: Mirror, tree: str, path: str) -> tuple[Hunk, ...]:
         elif line.startswith(_MARKERS[1]) and side == 0:
             side = 1
         elif line.startswith(_MARKERS[2]) and side == 1:
-            hunks.append(Hunk(start, *("\n".join(part[:_SHOWN_LINES]) for part in sides)))
+            hunks.append(Hunk(start, *map(_side, sides)))
             side = -1
+            if len(hunks) == _MOST_HUNKS:
+                break
         elif side >= 0:
             sides[side].append(line)
     return tuple(hunks)
+
+
+def _side(lines: Sequence[str]) -> str:
+    return "\n".join(lines[:_SHOWN_LINES])[:_SHOWN_CHARACTERS]

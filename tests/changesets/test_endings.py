@@ -40,7 +40,7 @@ class Squatter(PickyForge):
     fork = {"head_repo": "stranger/flows", "author": "eve"}  # noqa: RUF012 - a test's constant
 
     async def open_pull(self, new: NewPull) -> PullRequest:
-        self.add_pull(head_ref=new.head, **self.fork)
+        self.add_pull(None, head_ref=new.head, **self.fork)
         raise Invalid("the forge does not take it")
 
 

@@ -212,3 +212,12 @@ async def test_a_commit_that_bitbucket_does_not_have(
     ]
     found = await client(forges, "bitbucket", bitbucket).pull(1)
     assert (found.head_sha, found.base_sha) == ("", "d" * 12)
+
+
+async def test_a_branch_of_bitbucket_is_no_fork_for_the_case_of_its_address(
+    forges: Forges, bitbucket: FakeBitbucket
+) -> None:
+    bitbucket.world.add_pull(7, head_repo="Acme/Flows", base_repo="Acme/Flows")
+    there = client(forges, "bitbucket", bitbucket)
+    assert not (await there.pull(7)).is_fork
+    assert there.pull_ref(7) == "refs/heads/change-7"

@@ -8,6 +8,7 @@ import pytest
 from app.errors import RefNotFound
 from app.git.location import local
 from app.git.mirror import Mirror
+from app.sync.review import checks
 from app.sync.review.merging import Sides, fetch_sides, forget_head, merged
 from tests.git.scratch import Scratch
 from tests.sync.rig import flow, path
@@ -95,3 +96,36 @@ def test_a_head_is_let_go(mirror: Mirror, scratch: Scratch) -> None:
     forget_head(mirror, 7)
     forget_head(mirror, 7)
     assert not [name for name in mirror.kept() if "head/7" in name]
+
+
+def test_very_many_clashes_take_no_memory(mirror: Mirror, scratch: Scratch) -> None:
+    """A fork that begins at an old commit clashes wherever the base went on, in long lines."""
+    old = scratch.tip()
+    names = [f"f{number}.txt" for number in range(120)]
+    scratch.commit(dict.fromkeys(names, b"ours\n"))
+    long = b"x" * 200_000
+    head = scratch.commit(dict.fromkeys(names, long), branch="topic", parents=[old])
+    scratch.git("update-ref", "refs/pull/7/head", head)
+    result = merged(mirror, fetch_sides(mirror, "main", "refs/pull/7/head", 7))
+    assert len(result.clashes) == 120
+    kept = sum(len(hunk.ours) + len(hunk.theirs) for each in result.clashes for hunk in each.hunks)
+    assert 0 < kept < 2_000_000
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a\nb", "tab\there", 'quo"te', "-n", ":(glob)x", "CONFLICT (x)", "7", "ümläut", "\x1b[2J"],
+)
+def test_hostile_paths_clash_under_their_names(mirror: Mirror, scratch: Scratch, name: str) -> None:
+    old = scratch.tip()
+    scratch.commit({name: b"ours\n", "other": b"ours\n"})
+    head = scratch.commit({name: b"a\n", "other": b"b\n"}, branch="topic", parents=[old])
+    scratch.git("update-ref", "refs/pull/7/head", head)
+    result = merged(mirror, fetch_sides(mirror, "main", "refs/pull/7/head", 7))
+    told = {each.path: each.message for each in result.clashes}
+    assert len(told) == 2
+    assert "other" in told
+    summary = checks.conflicting(result.clashes, "main").summary
+    assert sum(line.startswith("|") for line in summary.splitlines()) == 2 + len(told)
+    assert "\x1b" not in summary
+    assert all(message.startswith("CONFLICT (add/add)") for message in told.values())
