@@ -143,18 +143,18 @@ class Releases:
             await self._stores.watches.end(watch, "passed", now)
 
     async def _act(self, watch: Watch, share: float, count: int, now: int) -> None:
-        """Roll back, or tell; of several nodes one does."""
+        """Roll back, or tell; of several nodes one tells."""
         reason = (
             f"{share:.0%} of {count} executions of revision {watch.revision} failed, more than"
             f" {watch.max_failure_rate:.0%}"
         )
-        state = "rolled-back" if watch.action == "pin" else "alerted"
-        if not await self._stores.watches.end(watch, state, now):
-            return
-        METRICS.releases_failed.labels(watch.action).inc()
+        # Pinned first: a crash in between leaves a release that is watched, never one that is not.
         if watch.action == "pin" and await self._pin(watch, reason):
-            return
-        await self._alert(watch, reason, now)
+            await self._stores.watches.end(watch, "rolled-back", now)
+            METRICS.releases_failed.labels("pin").inc()
+        elif await self._stores.watches.end(watch, "alerted", now):
+            METRICS.releases_failed.labels("alert").inc()
+            await self._alert(watch, reason, now)
 
     async def _pin(self, watch: Watch, reason: str) -> bool:
         """Roll a flow back to what it ran before; what does not fit the present was opted for."""
