@@ -2,7 +2,7 @@
 
 Of each new revision: whether its document is another one than before, or only its text
 (`semantic`); of those that never were at a tip: whether they are valid. A person who looks for a
-revision to go back to has to know both. It takes a tenth of one core at most and rests while
+revision to go back to has to know both. It takes a twentieth of one core at most and rests while
 anything is synced; and of a long history only the newest part is looked at.
 """
 
@@ -19,8 +19,8 @@ from app.sync.validation import parse
 from app.telemetry import get_logger
 
 _LOG = get_logger(__name__)
-_BATCH = 20
-_REST = 9
+_BATCH = 5
+_REST = 19
 """How many times as long as a batch took nothing is done."""
 _BUSY_SECONDS = 0.5
 _MOST = 5_000

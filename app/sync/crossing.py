@@ -16,7 +16,6 @@ from app.flows.secret_files import read_secret_file
 from app.flows.topology import Name
 from app.git.layout import Place
 from app.sync.findings import Found
-from app.sync.flowfiles import namespaces_at
 from app.sync.index import FlowIndex
 from app.sync.origin import Origin
 from app.sync.ownership import NamespaceKey
@@ -189,12 +188,14 @@ class Crossing:
 
     @cached_property
     def _secrets(self) -> dict[NamespaceKey, str]:
-        """Namespace -> the blob of its file of secrets, where it has one."""
+        """Namespace of a flow, or above one -> the blob of its file of secrets, if it has one."""
         layout = self._origin.layout
+        used = {key[:2] for key in self._index.owners}
         asked = {
-            f"{self._tip}:{layout.namespace_folder(*key)}/{_SECRETS}": key
-            for key in namespaces_at(self._origin, self._tip)
-            if layout.reads(key[0])
+            f"{self._tip}:{layout.namespace_folder(tenant, each)}/{_SECRETS}": (tenant, each)
+            for tenant, namespace in used
+            for each in lineage(namespace)
+            if layout.reads(tenant)
         }
         infos = self._origin.mirror.objects.infos(asked)
         return {asked[text]: info.oid for text, info in infos if info and info.kind == "blob"}
