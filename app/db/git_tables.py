@@ -82,6 +82,8 @@ class FlowRevisionRow(SQLModel, table=True):
     __table_args__: ClassVar = (
         Index("ix_flow_revision_commit", "source_id", "commit_sha"),
         Index("ix_flow_revision_unseen", "source_id", "seq", info={PARTIAL: "semantic is null"}),
+        # Without it a fresh SQLite, which knows nothing of sizes yet, walks all of a source.
+        Index("ix_flow_revision_held", "tenant", "namespace", info={PARTIAL: "state = 'held'"}),
     )
     tenant: str = Field(primary_key=True)
     namespace: str = Field(primary_key=True)

@@ -47,6 +47,11 @@ _DISABLED_TRIGGERS = (
     " 'disabled before reasons were kept', updated_at FROM trigger_state WHERE disabled = 1"
 )
 
+_REVISION_INDEXES = (
+    ("ix_flow_revision_unseen", ["source_id", "seq"], "semantic is null"),
+    ("ix_flow_revision_held", ["tenant", "namespace"], "state = 'held'"),
+)
+
 
 def upgrade() -> None:
     """Make the tables and columns."""
@@ -54,14 +59,9 @@ def upgrade() -> None:
         op.add_column(table, column)
     op.create_index("ix_webhook_delivery_unheard", "webhook_delivery", ["processed_at"])
     op.create_index("ix_webhook_delivery_state", "webhook_delivery", ["state", "received_at"])
-    where = sa.text("semantic is null")
-    op.create_index(
-        "ix_flow_revision_unseen",
-        "flow_revision",
-        ["source_id", "seq"],
-        sqlite_where=where,
-        postgresql_where=where,
-    )
+    for name, columns, condition in _REVISION_INDEXES:
+        where = sa.text(condition)
+        op.create_index(name, "flow_revision", columns, sqlite_where=where, postgresql_where=where)
     _about_git()
     _about_reviews()
     _about_changes()
