@@ -173,7 +173,8 @@ class MemoryForge:
             self.change_pull(number, state="closed")
 
     def pull_ref(self, number: int) -> str:
-        if self._pull(number).is_fork and not self.has_fork_refs:
+        pull = self.pull_requests.get(number)
+        if pull is not None and pull.is_fork and not self.has_fork_refs:
             message = f"there is no ref of pull request {number}: it is of a fork"
             raise Unsupported(message)
         return f"refs/pull/{number}/head"
