@@ -1,6 +1,7 @@
 """Any history, however it is cut into syncs, crashed and repeated, ends at what its tip says."""
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -290,6 +291,9 @@ def any_rewritten(history: list[Step]) -> None:
     run(history, is_forced=True)
 
 
+MANY = int(os.environ.get("HISTORIES", "60"))
+"""Histories of each of the two slow tests; `HISTORIES=300` is what a release is held to."""
+
 LINEAR = st.lists(steps, min_size=1, max_size=8)
 REWRITTEN = st.lists(forced_steps, min_size=2, max_size=8)
 
@@ -310,7 +314,7 @@ def test_any_rewritten_history(history: list[Step]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@settings(max_examples=250, phases=_NO_SHRINKING, database=None)
+@settings(max_examples=MANY, phases=_NO_SHRINKING, database=None)
 @given(LINEAR)
 def test_many_linear_histories(history: list[Step]) -> None:
     any_linear(history)
@@ -318,7 +322,7 @@ def test_many_linear_histories(history: list[Step]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@settings(max_examples=270, phases=_NO_SHRINKING, database=None)
+@settings(max_examples=MANY, phases=_NO_SHRINKING, database=None)
 @given(REWRITTEN)
 def test_many_rewritten_histories(history: list[Step]) -> None:
     any_rewritten(history)
