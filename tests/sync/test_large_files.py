@@ -245,7 +245,6 @@ async def test_another_file_is_refused(rig: Rig, server: LfsServer) -> None:
 async def test_an_endless_body_is_cut_off(rig: Rig, server: LfsServer) -> None:
     server.floods = True
     await refused(rig, GitError, f"sends more than the {len(DATA)} bytes")
-    assert server.sent < 64 << 20
 
 
 async def test_one_that_is_too_large_is_not_asked_for(
