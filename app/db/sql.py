@@ -11,8 +11,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.sql.cache_key import CacheKey
+from sqlalchemy.util import LRUCache
 
 SQLITE: Dialect = sqlite_dialect(paramstyle="qmark")
+
+_SHAPES: LRUCache[Any, Any] = LRUCache(400)
+"""Compiled statements by dialect and shape, without their values: compiling costs 0.3 ms."""
 
 Row = Any
 """A row: a named tuple with the columns' names."""
@@ -38,11 +43,29 @@ class Query(NamedTuple):
 
 
 def compiled(statement: ClauseElement, dialect: Dialect) -> Query:
-    """Compile a statement with its values for a dialect."""
-    built = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-    parameters = built.params
-    order = built.positiontup or ()  # type: ignore[attr-defined]  # SQLCompiler has it, Compiled does not say so
-    return Query(str(built), tuple(parameters[name] for name in order))
+    """Compile a statement with its values for a dialect; each shape of statement once."""
+    key = statement._generate_cache_key()  # noqa: SLF001 - what SQLAlchemy's own cache asks for
+    if key is None:
+        return _filled(statement.compile(dialect=dialect), {})
+    shape = (dialect.name, key.key)
+    built = _SHAPES.get(shape)
+    if built is None:
+        built = _SHAPES[shape] = statement.compile(dialect=dialect, cache_key=key)
+    return _filled(built, _values(built.cache_key or key, key))
+
+
+def _values(shape: CacheKey, wanted: CacheKey) -> dict[str, Any]:
+    """Return the values of `wanted` by the names that they have in the compiled shape."""
+    pairs = zip(shape.bindparams, wanted.bindparams, strict=True)
+    return {old.key: new.effective_value for old, new in pairs}
+
+
+def _filled(built: Any, values: dict[str, Any]) -> Query:
+    if built.post_compile_params or built.literal_execute_params:
+        state = built.construct_expanded_state(values, escape_names=False)
+        return Query(state.statement, tuple(state.positional_parameters))
+    found = built.construct_params(values, escape_names=False)
+    return Query(built.string, tuple(found[name] for name in built.positiontup or ()))
 
 
 def numbered(sql: str) -> str:

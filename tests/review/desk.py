@@ -92,6 +92,7 @@ class Desk(Rig):
     async def start(self) -> None:
         await super().start()
         await self.reviews.start()
+        await self.reviews.settled()  # or the first sweep finds what a test has just begun
 
     async def stop(self) -> None:
         await self.reviews.stop()
