@@ -1,19 +1,21 @@
-"""Routes whose parameters are read when they are first asked for.
+"""Routes that are found at a glance, and whose parameters are read when they are first asked for.
 
 FastAPI reads the parameters and answers of each route when it is declared, and again for each
 router that it is included in. For some two hundred routes that is a third of a second and 8 MB, and
 an instance is asked for few of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from re import Pattern
-from typing import Any
+from typing import Any, NamedTuple, Self, cast
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
+from starlette._utils import get_route_path
 from starlette.convertors import Convertor
-from starlette.routing import compile_path
+from starlette.routing import Match, compile_path
+from starlette.types import Scope
 
 
 class LateRoute(APIRoute):
@@ -23,6 +25,7 @@ class LateRoute(APIRoute):
         """Remember the options of the route."""
         self._options: dict[str, Any] | None = options
         self.path = path
+        self.shape = Shape.of(path)
         self.endpoint = endpoint
         self.name = options["name"] or endpoint.__name__
         self.methods = {method.upper() for method in options["methods"] or ["GET"]}
@@ -31,6 +34,12 @@ class LateRoute(APIRoute):
     @cached_property
     def _compiled(self) -> tuple[Pattern[str], str, dict[str, Convertor[Any]]]:
         return compile_path(self.path)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Tell whether a request is for this route; that most are not is seen at a glance."""
+        if scope["type"] == "http" and not self.shape.fits(_segments(scope)):
+            return Match.NONE, {}
+        return super().matches(scope)
 
     def __getattr__(self, name: str) -> Any:
         """Return what is not known yet."""
@@ -42,6 +51,38 @@ class LateRoute(APIRoute):
         super().__init__(self.path, self.endpoint, **options)
         self._options = None  # last: another thread may ask at the same time
         return getattr(self, name)
+
+
+class Shape(NamedTuple):
+    """How many segments the paths of a route have, and which of them are always the same."""
+
+    length: int | None
+    """None: any number, the last parameter takes the rest."""
+    words: tuple[tuple[int, str], ...]
+
+    @classmethod
+    def of(cls, path: str) -> Self:
+        """Return the shape of a route's path."""
+        head, rest, _ = path.partition(":path}")
+        segments = head.split("/")
+        words = [(at, word) for at, word in enumerate(segments) if "{" not in word]
+        return cls(None if rest else len(segments), tuple(words))
+
+    def fits(self, segments: Sequence[str]) -> bool:
+        """Whether a path with these segments may be one of the route's."""
+        count = len(segments)
+        if self.length is not None and self.length != count:
+            return False
+        return all(at < count and segments[at] == word for at, word in self.words)
+
+
+def _segments(scope: Scope) -> list[str]:
+    """Return the segments of a request's path, split once for all routes."""
+    path = get_route_path(scope)
+    known = scope.get("headwater.segments")
+    if known is None or known[0] != path:
+        known = scope["headwater.segments"] = (path, path.split("/"))
+    return cast("list[str]", known[1])
 
 
 _PATH = {"path_regex": 0, "path_format": 1, "param_convertors": 2}

@@ -90,9 +90,9 @@ class Database:
         writes = [Write(*_one(compiled(each, self.dialect))) for each in statements]
         return await self.submit(writes)
 
-    async def fetch(self, statement: ClauseElement) -> list[Row]:
-        """Run a Core query and return its rows."""
-        return await self._driver.fetch(compiled(statement, self.dialect))
+    async def fetch(self, statement: ClauseElement, **values: Any) -> list[Row]:
+        """Run a Core query and return its rows; `values` are of the parameters that it names."""
+        return await self._driver.fetch(compiled(statement, self.dialect, values))
 
     async def fetch_sql(self, sql: str, *parameters: Any) -> list[Row]:
         """Run a query given as text with `?` placeholders: for hot paths."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
 
 from app.db.database import Database
 from app.db.flow_rows import (
@@ -38,6 +38,15 @@ _BLOB: Any = BlobRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 
 FlowKey = tuple[str, str, str]
 """Tenant, namespace, flow id."""
+
+_NEWEST = (
+    revision_query()
+    .where(*(REVISION.c[name] == bindparam(name) for name in ("tenant", "namespace", "flow_id")))
+    .order_by(REVISION.c.revision.desc())
+    .limit(1)
+)
+_ONE_REVISION = _NEWEST.where(REVISION.c.revision == bindparam("revision"))
+_SOURCE = select(_BLOB.c.data).where(_BLOB.c.oid == bindparam("oid"))
 
 _PARSED = 512
 
@@ -185,16 +194,15 @@ class FlowStore:
         Raises:
             NotFound: when there is none.
         """
-        key = (tenant, namespace, flow_id)
-        query = of_flow(revision_query(), REVISION, key)
+        key = {"tenant": tenant, "namespace": namespace, "flow_id": flow_id}
         found: Sequence[Row] = ()
         if revision is not None:
-            query = query.where(REVISION.c.revision == revision)
+            rows = await self._database.fetch(_ONE_REVISION, **key, revision=revision)
         elif commit is not None:
             found = await self._commits(commit)
-            query = query.where(_until(found))
-        query = query.order_by(REVISION.c.revision.desc()).limit(1)
-        rows = await self._database.fetch(query)
+            rows = await self._database.fetch(_NEWEST.where(_until(found)), **key)
+        else:
+            rows = await self._database.fetch(_NEWEST, **key)
         if not rows:
             wanted = f"revision {revision}" if commit is None else f"commit {commit}"
             message = f"flow {namespace}.{flow_id} has no {wanted}"
@@ -298,7 +306,7 @@ class FlowStore:
         """
         if revision.state == "redacted":
             raise _redacted(revision)
-        rows = await self._database.fetch(select(_BLOB.c.data).where(_BLOB.c.oid == revision.blob))
+        rows = await self._database.fetch(_SOURCE, oid=revision.blob)
         if not rows:
             message = f"the source {revision.blob} is not kept here"
             raise NotFound(message)

@@ -5,7 +5,8 @@ through an ORM session. SQLAlchemy builds the statements, so both databases get 
 """
 
 from collections import namedtuple
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import ClauseElement
@@ -15,6 +16,8 @@ from sqlalchemy.sql.cache_key import CacheKey
 from sqlalchemy.util import LRUCache
 
 SQLITE: Dialect = sqlite_dialect(paramstyle="qmark")
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 _SHAPES: LRUCache[Any, Any] = LRUCache(400)
 """Compiled statements by dialect and shape, without their values: compiling costs 0.3 ms."""
@@ -42,16 +45,19 @@ class Query(NamedTuple):
     parameters: tuple[Any, ...]
 
 
-def compiled(statement: ClauseElement, dialect: Dialect) -> Query:
-    """Compile a statement with its values for a dialect; each shape of statement once."""
+def compiled(statement: ClauseElement, dialect: Dialect, given: Mapping[str, Any] = EMPTY) -> Query:
+    """Compile a statement with its values for a dialect; each shape of statement once.
+
+    `given` are values of parameters that the statement names itself (`bindparam`).
+    """
     key = statement._generate_cache_key()  # noqa: SLF001 - what SQLAlchemy's own cache asks for
     if key is None:
-        return _filled(statement.compile(dialect=dialect), {})
+        return _filled(statement.compile(dialect=dialect), dict(given))
     shape = (dialect.name, key.key)
     built = _SHAPES.get(shape)
     if built is None:
         built = _SHAPES[shape] = statement.compile(dialect=dialect, cache_key=key)
-    return _filled(built, _values(built.cache_key or key, key))
+    return _filled(built, {**_values(built.cache_key or key, key), **given})
 
 
 def _values(shape: CacheKey, wanted: CacheKey) -> dict[str, Any]:

@@ -5,12 +5,13 @@ what is watched, so a restart forgets nothing, and of several nodes one acts.
 """
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
 from app.db.audit import AuditEntry, AuditStore
 from app.db.health import HealthStore
-from app.db.records import ActiveFlow
+from app.db.records import ActiveFlow, FlowKey
 from app.db.watches import Watch, WatchStore
 from app.errors import HeadwaterError
 from app.executions import execution_id
@@ -71,28 +72,35 @@ class Releases:
             for each in report.activated
             if (old := before.get(each.key)) is None or old.blob != each.blob
         ]
-        rules = {
-            place: await self._rule(report.source.id, *place)
-            for place in {each.key[:2] for each in changed}
-        }
-        watches = [
-            watch
-            for each in changed
-            if (rule := rules[each.key[:2]]) is not None
-            and (watch := self._watch(rule, each, before.get(each.key), now)) is not None
-        ]
+        watches = await self._watches(report.source.id, changed, before, now)
         await self._stores.watches.add(watches, [each.key for each in changed], now)
         if watches:
             self.errand.wake()
 
-    def _watch(
-        self, rule: Release, new: ActiveFlow, old: ActiveFlow | None, now: int
-    ) -> Watch | None:
-        """Return a release to watch; None for a new flow: there is nothing to go back to."""
-        if new.deleted or old is None or old.deleted:
-            return None
-        if self._rollback.flows.pinned(*new.key) is not None:
-            return None
+    async def _watches(
+        self,
+        source_id: str,
+        changed: Sequence[ActiveFlow],
+        before: Mapping[FlowKey, ActiveFlow],
+        now: int,
+    ) -> list[Watch]:
+        """Return the releases to watch; rules are read for those only that can go back."""
+        pairs = [
+            (new, old)
+            for new in changed
+            if not new.deleted and (old := before.get(new.key)) is not None and not old.deleted
+        ]
+        places = {new.key[:2] for new, _ in pairs}
+        rules = {place: await self._rule(source_id, *place) for place in places}
+        return [
+            self._watch(rule, new, old, now)
+            for new, old in pairs
+            if (rule := rules[new.key[:2]]) is not None
+            and self._rollback.flows.pinned(*new.key) is None
+        ]
+
+    @staticmethod
+    def _watch(rule: Release, new: ActiveFlow, old: ActiveFlow, now: int) -> Watch:
         return Watch(
             execution_id(),
             new.key,
