@@ -6,6 +6,8 @@ from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import nothing
 from app.api.documents import EXECUTION, form_of_inputs, problems_of
 from app.api.execution_files import files_of
@@ -30,6 +32,7 @@ Cascade = Annotated[
 
 
 @router.delete("/{execution_id}/kill", status_code=202, summary="Kill an execution")
+@needs(Permission.EXECUTION_KILL)
 async def kill(
     tenant: Tenant, execution_id: ExecutionId, node: Node, cascade: Cascade = True
 ) -> Response:
@@ -40,6 +43,7 @@ async def kill(
 
 
 @router.post("/{execution_id}/pause", status_code=204, summary="Pause an execution")
+@needs(Permission.EXECUTION_KILL)
 async def pause(tenant: Tenant, execution_id: ExecutionId, node: Node) -> Response:
     """Pause a running execution: what runs goes on, nothing new starts."""
     await owned(node, tenant, execution_id)
@@ -53,6 +57,7 @@ async def pause(tenant: Tenant, execution_id: ExecutionId, node: Node) -> Respon
     summary="Resume an execution",
     openapi_extra=form_of_inputs("The inputs of the pause (`onResume`)."),
 )
+@needs(Permission.EXECUTION_RESUME)
 async def resume(
     request: Request, tenant: Tenant, execution_id: ExecutionId, node: Node
 ) -> Response:
@@ -72,6 +77,7 @@ async def _resume(request: Request, node: Services, tenant: str, execution_id: s
 
 
 @router.delete("/{execution_id}/actions/kill", summary="Kill an execution", responses=EXECUTION)
+@needs(Permission.EXECUTION_KILL)
 async def kill_and_tell(
     request: Request,
     tenant: Tenant,
@@ -86,6 +92,7 @@ async def kill_and_tell(
 
 
 @router.post("/{execution_id}/actions/pause", summary="Pause an execution", responses=EXECUTION)
+@needs(Permission.EXECUTION_KILL)
 async def pause_and_tell(
     request: Request, tenant: Tenant, execution_id: ExecutionId, node: Node
 ) -> Response:
@@ -101,6 +108,7 @@ async def pause_and_tell(
     responses=EXECUTION,
     openapi_extra=form_of_inputs("The inputs of the pause (`onResume`)."),
 )
+@needs(Permission.EXECUTION_RESUME)
 async def resume_and_tell(
     request: Request, tenant: Tenant, execution_id: ExecutionId, node: Node
 ) -> Response:

@@ -64,6 +64,7 @@ from app.api import (
     validation,
     webhooks,
 )
+from app.api.access import caller_of
 from app.api.dependencies import Dependencies
 from app.api.documents import components
 from app.api.entrance import Entrance
@@ -72,7 +73,7 @@ from app.api.hot import find
 from app.api.origins import Origins
 from app.api.problems import on_error
 from app.api.services import Services
-from app.errors import HeadwaterError
+from app.errors import HeadwaterError, Unauthorized
 
 _DESCRIPTION = """\
 Flows start at HEAD: a Git-native orchestrator that speaks Kestra's flow language and API.
@@ -153,6 +154,7 @@ class Application(FastAPI):
             description=_DESCRIPTION,
             lifespan=lifespan,
             redirect_slashes=False,
+            openapi_url=None,  # a route of `reference`: it asks for a login as others do
             docs_url=None,  # FastAPI's page loads scripts from elsewhere; see `reference`
             redoc_url=None,
         )
@@ -191,9 +193,17 @@ def make_application(
     application.state.schemas = {}
     for handled in (HeadwaterError, HTTPException, RequestValidationError, Exception):
         application.add_exception_handler(handled, on_error)
+    application.router.default = _nowhere
     for router in _ROUTERS:
         application.router.routes += router.routes  # as they are: including would read each again
     return application
+
+
+async def _nowhere(scope: Scope, _: Receive, __: Send) -> None:
+    """Answer where no route is: who is not known does not learn that."""
+    if not caller_of(scope).known:
+        raise Unauthorized
+    raise HTTPException(404)
 
 
 def description() -> dict[str, Any]:

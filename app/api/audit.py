@@ -6,6 +6,8 @@ from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json
 from app.api.documents import problems_of
 from app.api.paths import NAME_RULE, PREFIX, Tenant
@@ -28,6 +30,7 @@ _Time = Annotated[str | None, Query(max_length=64)]
 
 
 @router.get("", summary="Who did what, and why")
+@needs(Permission.AUDIT_READ)
 async def listed(  # noqa: PLR0913 - the filters of a list
     request: Request,
     tenant: Tenant,

@@ -9,7 +9,9 @@ from pydantic.alias_generators import to_camel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
 from app.api import verbs
+from app.api.access import needs
 from app.api.answers import Json
 from app.api.changes import NewLabels, checked_labels
 from app.api.documents import answers_with, problems_of
@@ -97,6 +99,7 @@ def _verb(verb: Verb, chosen: Any) -> Verb:
 def _add(verb: Verb, method: str, options: Sequence[Callable[..., Any]], path: str = "") -> None:
     """Add both routes of a verb; `options` read what the caller chooses: by ids, by query."""
 
+    @needs(verb.permission)
     async def by_ids(
         tenant: Tenant, ids: Ids, node: Node, chosen: Annotated[Any, Depends(options[0])]
     ) -> Response:
@@ -105,6 +108,7 @@ def _add(verb: Verb, method: str, options: Sequence[Callable[..., Any]], path: s
         return Json({"count": count})
 
     @takes_filters
+    @needs(verb.permission)
     async def by_query(
         request: Request, tenant: Tenant, node: Node, chosen: Annotated[Any, Depends(options[-1])]
     ) -> Response:
@@ -153,6 +157,7 @@ class LabelsOfSeveral(BaseModel):
 
 
 @router.post("/labels/by-ids", summary="Labels: several executions")
+@needs(Permission.EXECUTION_LABEL)
 async def label_several(tenant: Tenant, body: LabelsOfSeveral, node: Node) -> Response:
     """Set labels of each of these executions; answer how many there are."""
     labels = checked_labels(body.execution_labels)
@@ -166,6 +171,7 @@ async def label_several(tenant: Tenant, body: LabelsOfSeveral, node: Node) -> Re
     dependencies=list(PLAIN_FILTERS),
 )
 @takes_filters
+@needs(Permission.EXECUTION_LABEL)
 async def label_found(request: Request, tenant: Tenant, labels: NewLabels, node: Node) -> Response:
     """Set labels of each execution that the filters find; answer how many there are."""
     found = await found_by(request, node, tenant)

@@ -14,6 +14,8 @@ from pydantic.alias_generators import to_camel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json, nothing
 from app.api.documents import EXECUTION, form_of_inputs, problems_of
 from app.api.execution_files import files_of
@@ -102,6 +104,7 @@ def checked_labels(labels: Sequence[NewLabel]) -> list[tuple[str, str]]:
 
 
 @_posts("restart", "Restart an execution")
+@needs(Permission.EXECUTION_RESTART)
 async def restart(
     request: Request,
     tenant: Tenant,
@@ -122,6 +125,7 @@ async def restart(
     "Replay an execution with other inputs",
     openapi_extra=form_of_inputs("Inputs instead of its own."),
 )
+@needs(Permission.EXECUTION_RESTART)
 async def replay(
     request: Request,
     tenant: Tenant,
@@ -156,6 +160,7 @@ async def replay(
 
 
 @_posts("state", "Set the state of a task run")
+@needs(Permission.EXECUTION_RESTART)
 async def state(
     request: Request, tenant: Tenant, execution_id: ExecutionId, body: NewState, node: Node
 ) -> Response:
@@ -166,6 +171,7 @@ async def state(
 
 
 @_posts("change-status", "Set the state of an ended execution")
+@needs(Permission.EXECUTION_RESTART)
 async def change_status(
     request: Request,
     tenant: Tenant,
@@ -181,6 +187,7 @@ async def change_status(
 
 
 @_posts("unqueue", "Run a queued execution")
+@needs(Permission.EXECUTION_RESUME)
 async def unqueue(
     request: Request,
     tenant: Tenant,
@@ -196,6 +203,7 @@ async def unqueue(
 
 
 @_posts("force-run", "Run an execution that waits")
+@needs(Permission.EXECUTION_RESUME)
 async def force_run(
     request: Request, tenant: Tenant, execution_id: ExecutionId, node: Node
 ) -> Response:
@@ -207,6 +215,7 @@ async def force_run(
 
 
 @_posts("labels", "Label an ended execution")
+@needs(Permission.EXECUTION_LABEL)
 async def labels(
     request: Request, tenant: Tenant, execution_id: ExecutionId, given: NewLabels, node: Node
 ) -> Response:
@@ -218,6 +227,7 @@ async def labels(
 
 
 @_posts("resume-from-breakpoint", "Not possible")
+@needs(Permission.EXECUTION_RESUME)
 async def resume_from_breakpoint(
     tenant: Tenant, execution_id: ExecutionId, node: Node, breakpoints: Breakpoints = None
 ) -> Response:
@@ -229,6 +239,7 @@ async def resume_from_breakpoint(
 
 
 @router.delete("/{execution_id}", status_code=204, summary="Delete an execution")
+@needs(Permission.EXECUTION_DELETE)
 async def remove(
     tenant: Tenant,
     execution_id: ExecutionId,

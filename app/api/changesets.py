@@ -6,6 +6,8 @@ from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.actors import ACTOR
 from app.api.answers import Json
 from app.api.documents import problems_of
@@ -71,6 +73,7 @@ class Farewell(BaseModel):
 
 
 @router.get("", summary="Changesets")
+@needs(Permission.FLOW_READ)
 async def listed(
     tenant: Tenant,
     node: Node,
@@ -92,6 +95,7 @@ async def listed(
 
 
 @router.post("", summary="Make a changeset", responses=PROPOSED)
+@needs(Permission.FLOW_WRITE)
 async def create(tenant: Tenant, wanted: NewChangeset, node: Node) -> Response:
     """Put drafts and edits of one source together; with `submit`, make their one commit."""
     submissions = node.sync.changesets.submissions
@@ -109,6 +113,7 @@ async def create(tenant: Tenant, wanted: NewChangeset, node: Node) -> Response:
 
 
 @router.get("/{changeset_id}", summary="A changeset")
+@needs(Permission.FLOW_READ)
 async def get(tenant: Tenant, changeset_id: ChangesetId, node: Node) -> Response:
     """Answer with a changeset as it stands now, and the drafts that it has still."""
     changesets = node.sync.changesets
@@ -118,6 +123,7 @@ async def get(tenant: Tenant, changeset_id: ChangesetId, node: Node) -> Response
 
 
 @router.post("/{changeset_id}/submit", summary="Submit a changeset", responses=PROPOSED)
+@needs(Permission.FLOW_WRITE)
 async def submit(
     tenant: Tenant, changeset_id: ChangesetId, node: Node, wish: Submission | None = None
 ) -> Response:
@@ -131,6 +137,7 @@ async def submit(
 
 
 @router.post("/{changeset_id}/abandon", summary="Give a changeset up")
+@needs(Permission.FLOW_WRITE)
 async def abandon(
     tenant: Tenant, changeset_id: ChangesetId, node: Node, farewell: Farewell | None = None
 ) -> Response:

@@ -7,6 +7,8 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json
 from app.api.execution_files import files_of
 from app.api.execution_json import created_json, execution_json
@@ -61,6 +63,7 @@ _Names = tuple[str, str, str]
 """Tenant, namespace, flow id."""
 
 
+@needs(Permission.EXECUTION_CREATE)
 async def create(request: Request) -> Response:
     """Start an execution of a flow with the inputs that the form holds.
 

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.actors import ACTOR
 from app.api.answers import Json, entity_tag, nothing
 from app.api.documents import parameter, problems_of
@@ -73,6 +75,7 @@ class TextDocument(BaseModel):
 
 
 @router.get("", summary="My drafts")
+@needs(Permission.FLOW_WRITE)
 async def listed(tenant: Tenant, node: Node) -> Response:
     """List the drafts of the caller that are in no changeset, newest first."""
     found = await node.sync.changesets.drafts.of(tenant, ACTOR)
@@ -80,6 +83,7 @@ async def listed(tenant: Tenant, node: Node) -> Response:
 
 
 @router.post("", summary="Save a draft", openapi_extra=_IF_MATCH)
+@needs(Permission.FLOW_WRITE)
 async def save(request: Request, tenant: Tenant, edit: EditDocument, node: Node) -> Response:
     """Save an edit as the caller's draft of that thing; with `If-Match` only if it is still that.
 
@@ -92,12 +96,14 @@ async def save(request: Request, tenant: Tenant, edit: EditDocument, node: Node)
 
 
 @router.get("/{draft_id}", summary="A draft")
+@needs(Permission.FLOW_WRITE)
 async def get(tenant: Tenant, draft_id: ChangesetId, node: Node) -> Response:
     """Answer with a draft, what is wrong with it, and whether it is behind."""
     return _answer(await node.sync.changesets.drafts.get(tenant, draft_id, ACTOR))
 
 
 @router.put("/{draft_id}", summary="Save a draft again", openapi_extra=_IF_MATCH)
+@needs(Permission.FLOW_WRITE)
 async def again(
     request: Request, tenant: Tenant, draft_id: ChangesetId, text: TextDocument, node: Node
 ) -> Response:
@@ -112,6 +118,7 @@ async def again(
 
 
 @router.delete("/{draft_id}", status_code=204, summary="Discard a draft")
+@needs(Permission.FLOW_WRITE)
 async def discard(tenant: Tenant, draft_id: ChangesetId, node: Node) -> Response:
     """Delete a draft that is in no changeset."""
     await node.sync.changesets.drafts.discard(tenant, draft_id, ACTOR)

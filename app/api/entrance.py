@@ -16,6 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.access import admit
+from app.api.authentication import identify
 from app.api.paths import with_tenant
 from app.api.problems import answer
 from app.errors import BadRequest, Forbidden, TooLarge, UnsupportedMedia
@@ -60,10 +62,12 @@ class Entrance:
 
     async def _serve(self, scope: Scope, exchange: "_Exchange") -> None:
         scope["path"] = with_tenant(_checked(scope["path"]))
+        scope["headwater.caller"] = await identify(scope)
         handler = self._hot(scope)
         if handler is None:
             await self._app(scope, exchange.receive, exchange.send)
             return
+        admit(handler, scope)
         response = await handler(Request(scope, exchange.receive, exchange.send))
         await response(scope, exchange.receive, exchange.send)
 

@@ -7,6 +7,8 @@ from fastapi import Depends, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json
 from app.api.documents import answers_with, problems_of
 from app.api.execution_flows import loaded_for
@@ -41,6 +43,7 @@ _SUMMARY = "Evaluate an expression"
 
 @router.post("/{execution_id}/eval", summary=_SUMMARY, openapi_extra=_BODY)
 @router.post("/{execution_id}/actions/eval", summary=_SUMMARY, openapi_extra=_BODY)
+@needs(Permission.OUTPUT_READ)
 async def of_execution(
     request: Request, tenant: Tenant, execution_id: ExecutionId, node: Node
 ) -> Response:
@@ -50,6 +53,7 @@ async def of_execution(
 
 @router.post("/{execution_id}/eval/{task_run_id}", summary=_SUMMARY, openapi_extra=_BODY)
 @router.post("/{execution_id}/actions/eval/{task_run_id}", summary=_SUMMARY, openapi_extra=_BODY)
+@needs(Permission.OUTPUT_READ)
 async def of_task_run(
     request: Request,
     tenant: Tenant,

@@ -6,6 +6,8 @@ from typing import Any
 from fastapi import Depends
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json
 from app.api.documents import answers_with, problems_of
 from app.api.flow_json import flow_json
@@ -45,6 +47,7 @@ async def loaded_for(node: Services, execution: Execution) -> LoadedFlow:
     summary="The graph of an execution",
     responses=answers_with(GraphDocument),
 )
+@needs(Permission.EXECUTION_READ)
 async def graph(
     tenant: Tenant,
     execution_id: ExecutionId,
@@ -58,6 +61,7 @@ async def graph(
 
 
 @router.get("/{execution_id}/flow", summary="The flow of an execution, as forms need it")
+@needs(Permission.EXECUTION_READ)
 async def flow_of(tenant: Tenant, execution_id: ExecutionId, node: Node) -> Response:
     """Answer with what an execution ran."""
     execution = await owned(node, tenant, execution_id)
@@ -65,6 +69,7 @@ async def flow_of(tenant: Tenant, execution_id: ExecutionId, node: Node) -> Resp
 
 
 @router.get("/flows/{namespace}/{flow_id}", summary="A flow, as forms need it")
+@needs(Permission.EXECUTION_CREATE)
 async def flow(
     tenant: Tenant, namespace: Namespace, flow_id: FlowId, node: Node, revision: int | None = None
 ) -> Response:
@@ -77,12 +82,14 @@ async def flow(
 
 
 @router.get("/namespaces", summary="Namespaces with flows to execute")
+@needs(Permission.EXECUTION_CREATE)
 async def namespaces(tenant: Tenant, node: Node) -> Response:
     """List the namespaces that have flows, in order."""
     return Json(sorted({each.namespace for each in node.flows.active(tenant)}))
 
 
 @router.get("/namespaces/{namespace}/flows", summary="Flows of a namespace to execute")
+@needs(Permission.EXECUTION_CREATE)
 async def executable(tenant: Tenant, namespace: Namespace, node: Node) -> Response:
     """List the flows of one namespace that can be executed, as forms need them."""
     found = [each for each in node.flows.active(tenant) if each.namespace == namespace]

@@ -6,6 +6,8 @@ from fastapi import Body, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json
 from app.api.documents import problems_of, text_answer
 from app.api.execution_filters import wanted
@@ -36,6 +38,7 @@ _NAMES = {"NAMESPACE": "namespace", "FLOW_ID": "flowId", "STATE": "state"}
 
 
 @router.post("/latest", summary="The newest executions of flows")
+@needs(Permission.EXECUTION_READ)
 async def latest(
     tenant: Tenant, flows: Annotated[list[FlowFilter], Body(max_length=1_000)], node: Node
 ) -> Response:
@@ -60,6 +63,7 @@ async def latest(
     "/distinct-field-values", summary="The values of a field", dependencies=list(PLAIN_FILTERS)
 )
 @takes_filters
+@needs(Permission.EXECUTION_READ)
 async def distinct(
     request: Request,
     tenant: Tenant,
@@ -79,6 +83,7 @@ async def distinct(
     dependencies=list(PLAIN_FILTERS),
 )
 @takes_filters
+@needs(Permission.EXECUTION_READ)
 async def export(request: Request, tenant: Tenant, node: Node) -> Response:
     """Send a line about each of the newest executions that the filters find."""
     asked = wanted(tenant, request.query_params, node.clock.now())

@@ -6,6 +6,8 @@ from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json, page
 from app.api.creation import create
 from app.api.documents import (
@@ -56,6 +58,7 @@ hot = Router(prefix=_PATH, tags=["Executions"])
     dependencies=PLAIN_FILTERS,
 )
 @takes_filters
+@needs(Permission.EXECUTION_READ)
 async def search(
     request: Request,
     tenant: Tenant,
@@ -70,6 +73,7 @@ async def search(
 
 
 @router.get("", summary="List executions of a flow", responses=answers_with(ExecutionPage))
+@needs(Permission.EXECUTION_READ)
 async def of_flow(
     request: Request,
     tenant: Tenant,
@@ -107,6 +111,7 @@ FilePath = Annotated[
     summary="Download a file of an execution",
     responses=text_answer("The file", "application/octet-stream"),
 )
+@needs(Permission.OUTPUT_READ)
 async def file(tenant: Tenant, execution_id: ExecutionId, uri: FilePath, node: Node) -> Response:
     """Send a file that belongs to the execution."""
     readable_uri = readable(await owned(node, tenant, execution_id), uri)
@@ -120,6 +125,7 @@ async def file(tenant: Tenant, execution_id: ExecutionId, uri: FilePath, node: N
 
 
 @router.get("/{execution_id}/file/metas", summary="The size of a file of an execution")
+@needs(Permission.OUTPUT_READ)
 async def metas(tenant: Tenant, execution_id: ExecutionId, uri: FilePath, node: Node) -> Response:
     """Tell the size of a file in bytes."""
     readable_uri = readable(await owned(node, tenant, execution_id), uri)

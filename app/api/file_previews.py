@@ -9,6 +9,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Query
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json
 from app.api.documents import answers_with, problems_of
 from app.api.execution_files import readable
@@ -38,6 +40,7 @@ router = Router(
 
 
 @router.get("/{execution_id}/file/preview", summary="The beginning of a file of an execution")
+@needs(Permission.OUTPUT_READ)
 async def preview(
     tenant: Tenant,
     execution_id: ExecutionId,

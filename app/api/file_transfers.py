@@ -6,6 +6,8 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.actors import ACTOR, Message
 from app.api.answers import Json
 from app.api.documents import problems_of
@@ -33,6 +35,7 @@ FLOWS = "_flows/"
 
 
 @router.get("/export", summary="All files as an archive")
+@needs(Permission.FILE_READ)
 async def export(tenant: Tenant, namespace: Namespace, node: Node) -> Response:
     """Answer with a zip archive of all files, and of the flows below `_flows`."""
     packing = Packing()
@@ -65,6 +68,7 @@ _UPLOAD = {
 
 
 @router.post("", summary="Write a file", openapi_extra=_UPLOAD, responses=PROPOSED)
+@needs(Permission.FILE_WRITE)
 async def upload(
     request: Request,
     tenant: Tenant,

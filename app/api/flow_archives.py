@@ -11,6 +11,8 @@ from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.actors import ACTOR, Message
 from app.api.answers import Json
 from app.api.documents import problems_of, text_answer
@@ -51,6 +53,7 @@ _COLUMNS = ("namespace", "id", "revision", "disabled", "commit", "path", "author
 
 
 @router.post("/export/by-ids", summary="Export several flows", responses=_ZIP)
+@needs(Permission.FLOW_READ)
 async def export_several(tenant: Tenant, names: Names, node: Node) -> Response:
     """Send the sources of these flows as a zip."""
     return await _zipped(node, [_one(node, tenant, each) for each in names])
@@ -60,6 +63,7 @@ async def export_several(tenant: Tenant, names: Names, node: Node) -> Response:
     "/export/by-query", summary="Export all flows found", responses=_ZIP, dependencies=_FOUND
 )
 @takes_filters
+@needs(Permission.FLOW_READ)
 async def export_found(request: Request, tenant: Tenant, node: Node) -> Response:
     """Send the sources of the flows that the filters find as a zip."""
     return await _zipped(node, await find(node, tenant, request.query_params))
@@ -72,6 +76,7 @@ async def export_found(request: Request, tenant: Tenant, node: Node) -> Response
     dependencies=_FOUND,
 )
 @takes_filters
+@needs(Permission.FLOW_READ)
 async def export_table(request: Request, tenant: Tenant, node: Node) -> Response:
     """Send a line about each flow that the filters find."""
     flows = await find(node, tenant, request.query_params)
@@ -104,6 +109,7 @@ async def export_table(request: Request, tenant: Tenant, node: Node) -> Response
         }
     },
 )
+@needs(Permission.FLOW_WRITE)
 async def import_(
     request: Request,
     tenant: Tenant,

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.actors import ACTOR, Message
 from app.api.answers import Json
 from app.api.documents import FlowDocument, answers_with, problems_of, yaml_body
@@ -48,6 +50,7 @@ class FlowName(BaseModel):
     responses=_SEVERAL,
     openapi_extra=yaml_body("Flows, divided by `---`."),
 )
+@needs(Permission.FLOW_WRITE)
 async def bulk(
     request: Request,
     tenant: Tenant,
@@ -75,6 +78,7 @@ async def bulk(
     responses=_SEVERAL,
     openapi_extra=yaml_body("Flows, divided by `---`."),
 )
+@needs(Permission.FLOW_WRITE)
 async def update_namespace(
     request: Request,
     tenant: Tenant,
@@ -94,6 +98,7 @@ async def update_namespace(
 
 
 @router.delete("/delete/by-ids", summary="Delete several flows", responses=PROPOSED)
+@needs(Permission.FLOW_WRITE)
 async def delete_several(
     tenant: Tenant, names: Annotated[list[FlowName], Body(max_length=1_000)], node: Node
 ) -> Response:

@@ -7,6 +7,8 @@ from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json
 from app.api.dependencies import Dependencies
 from app.api.documents import answers_with, problems_of, yaml_body
@@ -47,6 +49,7 @@ ExpandAll = Annotated[
     responses=_GRAPH,
     openapi_extra=yaml_body("The flow."),
 )
+@needs(Permission.FLOW_VALIDATE)
 async def of_source(
     request: Request,
     tenant: Tenant,
@@ -63,6 +66,7 @@ async def of_source(
 
 
 @router.get("/flows/{namespace}/{flow_id}/graph", summary="The graph of a flow", responses=_GRAPH)
+@needs(Permission.FLOW_READ)
 async def of_flow(
     tenant: Tenant,
     namespace: Namespace,
@@ -85,6 +89,7 @@ async def of_flow(
     summary="What depends on a flow, and it on what",
     responses=_DEPENDENCIES,
 )
+@needs(Permission.FLOW_READ)
 async def of_one(
     request: Request,
     tenant: Tenant,
@@ -109,6 +114,7 @@ async def of_one(
     summary="How the flows of a namespace depend on others",
     responses=_DEPENDENCIES,
 )
+@needs(Permission.FLOW_READ)
 async def of_namespace(
     request: Request,
     tenant: Tenant,

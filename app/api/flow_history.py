@@ -5,6 +5,8 @@ from typing import Any
 from fastapi import Depends
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json
 from app.api.documents import problems_of
 from app.api.flow_json import revision_json
@@ -29,6 +31,7 @@ router = Router(
 
 
 @router.get("/{namespace}/{flow_id}/history", summary="The story of a flow")
+@needs(Permission.REVISION_READ)
 async def history(tenant: Tenant, namespace: Namespace, flow_id: FlowId, node: Node) -> Response:
     """List revisions with counts of their executions, moves of the file, and what was done.
 

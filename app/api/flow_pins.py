@@ -6,6 +6,8 @@ from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.actors import ACTOR
 from app.api.answers import Json, nothing
 from app.api.documents import problems_of
@@ -82,6 +84,7 @@ class Rollback(Wish):
 
 
 @router.post("/{namespace}/{flow_id}/pin", summary="Pin a flow to a revision")
+@needs(Permission.REVISION_ROLLBACK)
 async def pin(
     tenant: Tenant, namespace: Namespace, flow_id: FlowId, wanted: NewPin, node: Node
 ) -> Response:
@@ -94,6 +97,7 @@ async def pin(
 
 
 @router.delete("/{namespace}/{flow_id}/pin", status_code=204, summary="End the pin of a flow")
+@needs(Permission.REVISION_ROLLBACK)
 async def unpin(
     tenant: Tenant, namespace: Namespace, flow_id: FlowId, node: Node, reason: Why = ""
 ) -> Response:
@@ -103,6 +107,7 @@ async def unpin(
 
 
 @router.post("/{namespace}/{flow_id}/rollback", summary="Roll a flow back")
+@needs(Permission.REVISION_ROLLBACK)
 async def rollback(
     tenant: Tenant,
     namespace: Namespace,
@@ -125,6 +130,7 @@ async def rollback(
 
 
 @router.get("/{namespace}/{flow_id}/pins", summary="Pins that a flow has or had")
+@needs(Permission.REVISION_READ)
 async def of_flow(tenant: Tenant, namespace: Namespace, flow_id: FlowId, node: Node) -> Response:
     """List every pin of a flow, oldest first, and what ended it."""
     found = await node.sync.pinning.pins.of_flow((tenant, namespace, flow_id))
@@ -140,6 +146,7 @@ pins = Router(
 
 
 @pins.get("", summary="Pins of a tenant")
+@needs(Permission.REVISION_READ)
 async def listed(tenant: Tenant, node: Node) -> Response:
     """List the pins that hold."""
     return Json([record_json(each) for each in await node.sync.pins(tenant)])
@@ -154,6 +161,7 @@ scopes = Router(
 
 
 @scopes.post("/{tenant}/namespaces/{namespace}/pin", summary="Pin a namespace to a commit")
+@needs(Permission.REVISION_ROLLBACK)
 async def pin_namespace(
     tenant: Tenant, namespace: Namespace, wanted: ScopePin, node: Node
 ) -> Response:
@@ -169,6 +177,7 @@ async def pin_namespace(
 @scopes.delete(
     "/{tenant}/namespaces/{namespace}/pin", status_code=204, summary="End the pin of a namespace"
 )
+@needs(Permission.REVISION_ROLLBACK)
 async def unpin_namespace(
     tenant: Tenant, namespace: Namespace, node: Node, reason: Why = ""
 ) -> Response:
@@ -178,6 +187,7 @@ async def unpin_namespace(
 
 
 @scopes.post("/sources/{source_id}/pin", summary="Pin a source to a commit")
+@needs(Permission.REVISION_ROLLBACK)
 async def pin_source(source_id: SourceId, wanted: ScopePin, node: Node) -> Response:
     """Let new executions of all flows of a source run what one commit says."""
     node.sync.workers.get(source_id)
@@ -189,6 +199,7 @@ async def pin_source(source_id: SourceId, wanted: ScopePin, node: Node) -> Respo
 
 
 @scopes.delete("/sources/{source_id}/pin", status_code=204, summary="End the pin of a source")
+@needs(Permission.REVISION_ROLLBACK)
 async def unpin_source(source_id: SourceId, node: Node, reason: Why = "") -> Response:
     """Let new executions run again what Git says; pins of flows and namespaces stay."""
     node.sync.workers.get(source_id)

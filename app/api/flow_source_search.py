@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Query
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import page
 from app.api.documents import answers_with, problems_of
 from app.api.flow_json import revision_json
@@ -64,6 +66,7 @@ async def _wanted(
 
 
 @router.get("/source", summary="Search the sources of flows", responses=answers_with(SourceHitPage))
+@needs(Permission.FLOW_READ)
 async def search(
     tenant: Tenant,
     node: Node,

@@ -7,6 +7,8 @@ from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json, page
 from app.api.documents import answers_with, problems_of
 from app.api.flow_test_documents import (
@@ -64,6 +66,7 @@ class QueryWish(BaseModel):
 
 
 @router.get("/results/search", summary="Results of tests", responses=answers_with(SuiteRunPage))
+@needs(Permission.FLOW_READ)
 async def results(
     tenant: Tenant,
     node: Node,
@@ -95,6 +98,7 @@ def _sorted_by(sort: Sequence[str]) -> list[tuple[str, bool]]:
 @router.post(
     "/results/search/last", summary="Last results", responses=answers_with(SuiteRunsDocument)
 )
+@needs(Permission.FLOW_READ)
 async def last_results(tenant: Tenant, node: Node, wish: LastWish | None = None) -> Response:
     """Answer with the newest result of each of some tests."""
     asked = wish.suites if wish else None
@@ -108,6 +112,7 @@ async def last_results(tenant: Tenant, node: Node, wish: LastWish | None = None)
 
 
 @router.get("/results/{run_id}", summary="A result", responses=answers_with(SuiteRunDocument))
+@needs(Permission.FLOW_READ)
 async def result(
     tenant: Tenant,
     run_id: RunId,
@@ -131,6 +136,7 @@ async def result(
 
 
 @router.post("/run", summary="Run several tests")
+@needs(Permission.FLOW_VALIDATE)
 async def run_several(tenant: Tenant, wish: QueryWish, node: Node) -> Response:
     """Run the tests of a namespace or of a flow, in memory; answer with all results."""
     found = await node.suites.files.all(tenant)
@@ -150,6 +156,7 @@ async def run_several(tenant: Tenant, wish: QueryWish, node: Node) -> Response:
 @router.post(
     "/{namespace}/{suite_id}/run", summary="Run tests", responses=answers_with(SuiteRunDocument)
 )
+@needs(Permission.FLOW_VALIDATE)
 async def run(
     tenant: Tenant,
     namespace: Namespace,

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.actors import ACTOR
 from app.api.answers import Json, page
 from app.api.documents import answers_with, problems_of, yaml_body
@@ -65,6 +67,7 @@ class SuiteNames(BaseModel):
 
 
 @router.get("/search", summary="Tests", responses=answers_with(SuitePage))
+@needs(Permission.FLOW_READ)
 async def search(
     tenant: Tenant,
     node: Node,
@@ -99,6 +102,7 @@ def _ordered(found: list[SuiteFile], sort: Sequence[str]) -> list[SuiteFile]:
     responses=answers_with(SuiteVerdictDocument),
     openapi_extra=_YAML,
 )
+@needs(Permission.FLOW_VALIDATE)
 async def validate(request: Request, tenant: Tenant, node: Node) -> Response:
     """Tell what is wrong with tests: with the document, and with how it fits its flow."""
     source = text_of(await request.body())
@@ -115,6 +119,7 @@ async def validate(request: Request, tenant: Tenant, node: Node) -> Response:
 
 
 @router.post("", summary="Create tests", responses=_CHANGED, openapi_extra=_YAML)
+@needs(Permission.FLOW_WRITE)
 async def create(request: Request, tenant: Tenant, node: Node) -> Response:
     """Create tests from YAML, as a commit; ones that exist are refused."""
     source = text_of(await request.body())
@@ -122,6 +127,7 @@ async def create(request: Request, tenant: Tenant, node: Node) -> Response:
 
 
 @router.delete("/by-ids", summary="Delete several tests", responses=PROPOSED)
+@needs(Permission.FLOW_WRITE)
 async def delete_several(
     tenant: Tenant, wish: Annotated[SuiteNames, Body()], node: Node
 ) -> Response:
@@ -132,6 +138,7 @@ async def delete_several(
 
 
 @router.post("/enable/by-ids", summary="Enable several tests", responses=PROPOSED)
+@needs(Permission.FLOW_WRITE)
 async def enable_several(
     tenant: Tenant, wish: Annotated[SuiteNames, Body()], node: Node
 ) -> Response:
@@ -140,6 +147,7 @@ async def enable_several(
 
 
 @router.post("/disable/by-ids", summary="Disable several tests", responses=PROPOSED)
+@needs(Permission.FLOW_WRITE)
 async def disable_several(
     tenant: Tenant, wish: Annotated[SuiteNames, Body()], node: Node
 ) -> Response:
@@ -167,6 +175,7 @@ async def _named(node: Services, tenant: str, wish: SuiteNames) -> list[SuiteFil
 
 
 @router.get("/{namespace}/{suite_id}", summary="Tests of an id", responses=_ONE)
+@needs(Permission.FLOW_READ)
 async def get(tenant: Tenant, namespace: Namespace, suite_id: SuiteId, node: Node) -> Response:
     """Answer with tests and their source."""
     return Json(suite_document(await node.suites.files.get(tenant, namespace, suite_id)))
@@ -175,6 +184,7 @@ async def get(tenant: Tenant, namespace: Namespace, suite_id: SuiteId, node: Nod
 @router.put(
     "/{namespace}/{suite_id}", summary="Update tests", responses=_CHANGED, openapi_extra=_YAML
 )
+@needs(Permission.FLOW_WRITE)
 async def update(
     request: Request, tenant: Tenant, namespace: Namespace, suite_id: SuiteId, node: Node
 ) -> Response:
@@ -185,6 +195,7 @@ async def update(
 
 
 @router.delete("/{namespace}/{suite_id}", summary="Delete tests", responses=_CHANGED)
+@needs(Permission.FLOW_WRITE)
 async def delete(tenant: Tenant, namespace: Namespace, suite_id: SuiteId, node: Node) -> Response:
     """Delete tests, as a commit; answer with what they were."""
     file = await node.suites.files.get(tenant, namespace, suite_id)

@@ -7,6 +7,8 @@ from fastapi import Body, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.actors import ACTOR, Message
 from app.api.answers import Json
 from app.api.documents import FlowDocument, answers_with, problems_of, yaml_body
@@ -44,6 +46,7 @@ _FOUND = [Depends(plain_filters)]
 
 
 @router.post("/disable/by-ids", summary="Disable several flows", responses=_COUNT)
+@needs(Permission.REVISION_ACTIVATE)
 async def disable_several(tenant: Tenant, names: Names, node: Node, reason: Why = "") -> Response:
     """Disable each of these flows by an overlay: Git stays as it is."""
     word = Word(ACTOR, reason)
@@ -51,6 +54,7 @@ async def disable_several(tenant: Tenant, names: Names, node: Node, reason: Why 
 
 
 @router.post("/enable/by-ids", summary="Enable several flows", responses=_COUNT)
+@needs(Permission.REVISION_ACTIVATE)
 async def enable_several(tenant: Tenant, names: Names, node: Node, reason: Why = "") -> Response:
     """Enable each of these flows by an overlay: Git stays as it is."""
     word = Word(ACTOR, reason)
@@ -61,6 +65,7 @@ async def enable_several(tenant: Tenant, names: Names, node: Node, reason: Why =
     "/disable/by-query", summary="Disable all flows found", responses=_COUNT, dependencies=_FOUND
 )
 @takes_filters
+@needs(Permission.REVISION_ACTIVATE)
 async def disable_found(request: Request, tenant: Tenant, node: Node, reason: Why = "") -> Response:
     """Disable each flow that the filters find by an overlay: Git stays as it is."""
     found = await found_by(request, node, tenant)
@@ -71,6 +76,7 @@ async def disable_found(request: Request, tenant: Tenant, node: Node, reason: Wh
     "/enable/by-query", summary="Enable all flows found", responses=_COUNT, dependencies=_FOUND
 )
 @takes_filters
+@needs(Permission.REVISION_ACTIVATE)
 async def enable_found(request: Request, tenant: Tenant, node: Node, reason: Why = "") -> Response:
     """Enable each flow that the filters find by an overlay: Git stays as it is."""
     found = await found_by(request, node, tenant)
@@ -81,6 +87,7 @@ async def enable_found(request: Request, tenant: Tenant, node: Node, reason: Why
     "/delete/by-query", summary="Delete all flows found", responses=_COUNT, dependencies=_FOUND
 )
 @takes_filters
+@needs(Permission.FLOW_WRITE)
 async def delete_found(request: Request, tenant: Tenant, node: Node) -> Response:
     """Delete each flow that the filters find, in one commit."""
     found = await found_by(request, node, tenant)
@@ -96,6 +103,7 @@ async def delete_found(request: Request, tenant: Tenant, node: Node) -> Response
     responses=answers_with(FlowDocument),
     openapi_extra=yaml_body("The task, as YAML or JSON."),
 )
+@needs(Permission.FLOW_WRITE)
 async def patch_task(
     request: Request,
     tenant: Tenant,

@@ -6,6 +6,8 @@ from fastapi import Body, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json
 from app.api.documents import answers_with, problems_of
 from app.api.flow_lookup import Key, Which, revision_of
@@ -76,6 +78,7 @@ class BisectWish(BaseModel):
     summary="Who wrote each part of a flow",
     responses=answers_with(BlameDocument),
 )
+@needs(Permission.FLOW_READ)
 async def blame(
     tenant: Tenant, namespace: Namespace, flow_id: FlowId, which: Which, node: Node
 ) -> Response:
@@ -92,6 +95,7 @@ async def blame(
     summary="Which commit broke a flow",
     responses=answers_with(BreakageDocument),
 )
+@needs(Permission.FLOW_READ)
 async def broken_by(
     tenant: Tenant,
     namespace: Namespace,
@@ -119,6 +123,7 @@ async def broken_by(
     summary="Find the revision that broke the tests of a flow",
     responses=answers_with(BisectionDocument),
 )
+@needs(Permission.FLOW_VALIDATE)
 async def bisect(
     tenant: Tenant,
     namespace: Namespace,

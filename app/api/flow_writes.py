@@ -6,6 +6,8 @@ from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.actors import ACTOR, Message
 from app.api.answers import Json, entity_tag, matches, nothing
 from app.api.documents import FlowDocument, answers_with, problems_of, yaml_body
@@ -34,6 +36,7 @@ Draft = Annotated[bool, Query(description="Only false is accepted; see `/drafts`
 
 
 @router.post("", summary="Create a flow", responses=_ONE, openapi_extra=yaml_body("The flow."))
+@needs(Permission.FLOW_WRITE)
 async def create(
     request: Request, tenant: Tenant, node: Node, message: Message = None, draft: Draft = False
 ) -> Response:
@@ -56,6 +59,7 @@ async def create(
     responses=_ONE,
     openapi_extra=yaml_body("The flow."),
 )
+@needs(Permission.FLOW_WRITE)
 async def update(
     request: Request,
     tenant: Tenant,
@@ -83,6 +87,7 @@ async def update(
 @router.delete(
     "/{namespace}/{flow_id}", status_code=204, summary="Delete a flow", responses=PROPOSED
 )
+@needs(Permission.FLOW_WRITE)
 async def delete(
     request: Request, tenant: Tenant, namespace: Namespace, flow_id: FlowId, node: Node
 ) -> Response:

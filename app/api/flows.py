@@ -6,6 +6,8 @@ from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json, entity_tag, matches, page
 from app.api.documents import FlowDocument, FlowPage, answers_with, problems_of, text_answer
 from app.api.flow_json import flow_json, unreadable_json
@@ -46,6 +48,7 @@ _SEVERAL = answers_with(list[FlowDocument])
     dependencies=[Depends(plain_filters)],
 )
 @takes_filters
+@needs(Permission.FLOW_READ)
 async def search(
     request: Request,
     tenant: Tenant,
@@ -61,6 +64,7 @@ async def search(
 
 
 @router.get("/distinct-namespaces", summary="Namespaces that have flows")
+@needs(Permission.FLOW_READ)
 async def namespaces(
     tenant: Tenant, node: Node, q: Annotated[str | None, Query(max_length=500)] = None
 ) -> Response:
@@ -71,6 +75,7 @@ async def namespaces(
 
 
 @router.get("/{namespace}", summary="Flows of a namespace", responses=_SEVERAL)
+@needs(Permission.FLOW_READ)
 async def of_namespace(tenant: Tenant, namespace: Namespace, node: Node) -> Response:
     """List the flows of one namespace, those below it left out."""
     flows = [each for each in node.flows.active(tenant) if each.namespace == namespace]
@@ -78,6 +83,7 @@ async def of_namespace(tenant: Tenant, namespace: Namespace, node: Node) -> Resp
 
 
 @router.get("/{namespace}/{flow_id}", summary="Look up a flow", responses=_ONE)
+@needs(Permission.FLOW_READ)
 async def get(
     request: Request,
     tenant: Tenant,
@@ -108,6 +114,7 @@ async def get(
 @router.get(
     "/{namespace}/{flow_id}/source", summary="The source of a flow", responses=text_answer("YAML")
 )
+@needs(Permission.FLOW_READ)
 async def source_of(
     request: Request,
     tenant: Tenant,
@@ -127,6 +134,7 @@ async def source_of(
 
 
 @router.get("/{namespace}/{flow_id}/revisions", summary="Revisions of a flow", responses=_SEVERAL)
+@needs(Permission.REVISION_READ)
 async def revisions(
     tenant: Tenant,
     namespace: Namespace,
@@ -148,6 +156,7 @@ async def revisions(
     summary="What changed between two revisions",
     responses=text_answer("Unified", "text/x-diff"),
 )
+@needs(Permission.REVISION_READ)
 async def diff(
     tenant: Tenant,
     namespace: Namespace,
@@ -162,6 +171,7 @@ async def diff(
 
 
 @router.get("/{namespace}/{flow_id}/tasks/{task_id}", summary="A task of a flow")
+@needs(Permission.FLOW_READ)
 async def task(
     tenant: Tenant,
     namespace: Namespace,

@@ -9,6 +9,8 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import encoded
 from app.api.documents import problems_of, text_answer
 from app.api.execution_json import execution_json
@@ -34,6 +36,7 @@ router = Router(
 
 
 @router.get("/executions/{execution_id}/follow", tags=["Executions"], summary="Follow an execution")
+@needs(Permission.EXECUTION_READ)
 async def follow(
     request: Request, tenant: Tenant, execution_id: ExecutionId, node: Node
 ) -> Response:
@@ -45,6 +48,7 @@ async def follow(
 
 
 @router.get("/logs/{execution_id}/follow", tags=["Logs"], summary="Follow the log of an execution")
+@needs(Permission.LOG_READ)
 async def follow_log(
     request: Request,
     tenant: Tenant,

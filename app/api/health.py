@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app import __version__
+from app.access import Permission
+from app.api.access import is_open, needs
 from app.api.answers import Json
 from app.api.documents import problems_of, text_answer
 from app.api.paths import PREFIX
@@ -23,6 +25,7 @@ router = Router(tags=["Operations"])
 
 @router.head("/livez", include_in_schema=False)
 @router.get("/livez", summary="Whether the process works")
+@is_open("probes and clients ask this before they log in")
 async def live() -> Response:
     """Answer as long as the event loop turns."""
     return Json({"status": "UP"})
@@ -32,6 +35,7 @@ async def live() -> Response:
 @router.head("/health", include_in_schema=False)
 @router.get("/startupz", summary="Whether the start is over")
 @router.get("/health", summary="As Kestra's probes ask")
+@is_open("probes and clients ask this before they log in")
 async def started(node: Node) -> Response:
     """Answer UP once the node has started."""
     if not node.ready:
@@ -42,6 +46,7 @@ async def started(node: Node) -> Response:
 
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", summary="Whether the service takes work", responses=problems_of(503))
+@is_open("probes and clients ask this before they log in")
 async def ready(request: Request, node: Node, verbose: str | None = None) -> Response:
     """Answer 200 when every part works, else 503; with `verbose` each part is named."""
     parts = {name: await _checked(check, node) for name, check in _CHECKS.items()}
@@ -122,6 +127,7 @@ _CHECKS: dict[str, _Check] = {
 
 
 @router.get("/metrics", summary="Figures for Prometheus", responses=text_answer("Figures"))
+@needs(Permission.INSTANCE_READ)
 async def metrics(node: Node) -> Response:
     """Answer with every figure in Prometheus' text format."""
     METRICS.executions_in_memory.set(node.executor.count())
@@ -175,6 +181,7 @@ def _age(source: Source, now: int) -> float | None:
 
 
 @router.get("/version", summary="The version")
+@is_open("probes and clients ask this before they log in")
 async def version() -> Response:
     """Answer with the version of Headwater and of Python."""
     return Json({"version": __version__, "python": platform.python_version()})
@@ -182,6 +189,7 @@ async def version() -> Response:
 
 @router.get(f"{PREFIX}/configs", tags=["Operations"], summary="What clients may know")
 @router.get(f"{PREFIX}/{{tenant}}/configs", tags=["Operations"], summary="What clients may know")
+@is_open("probes and clients ask this before they log in")
 async def configs(node: Node) -> Response:
     """Answer with what user interfaces ask for before anything else."""
     return Json(
@@ -203,6 +211,7 @@ async def configs(node: Node) -> Response:
 
 
 @router.get(f"{PREFIX}/configs/login", summary="What clients may know before a login")
+@is_open("probes and clients ask this before they log in")
 async def login() -> Response:
     """Answer that nothing has to be set up before a login."""
     return Json({"isBasicAuthInitialized": True})

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import is_open, needs
 from app.api.actors import ACTOR
 from app.api.answers import Json
 from app.api.documents import problems_of
@@ -36,6 +38,7 @@ Key = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,128}$", description="The ho
 
 
 @router.post("/git/{key}", status_code=202, summary="Deliver an event of a Git forge")
+@is_open("the delivery is signed")
 async def deliver(request: Request, key: Key, node: Node) -> Response:
     """Take a signed delivery: it is stored, and answered, before anything else happens."""
     body = await raw_body(request, node.settings.webhooks.git_max_bytes, "delivery")
@@ -54,6 +57,7 @@ class Word(BaseModel):
 
 
 @router.get("/deliveries", summary="Deliveries of Git forges")
+@needs(Permission.REPO_READ)
 async def listed(
     node: Node,
     source: Annotated[
@@ -68,6 +72,7 @@ async def listed(
 
 
 @router.get("/deliveries/{delivery_id}", summary="A delivery")
+@needs(Permission.REPO_READ)
 async def get(delivery_id: DeliveryId, node: Node) -> Response:
     """Answer with a delivery and (the beginning of) its payload."""
     found = await node.sync.deliveries.get(delivery_id)
@@ -79,6 +84,7 @@ async def get(delivery_id: DeliveryId, node: Node) -> Response:
     summary="Act on a delivery again",
     responses=problems_of(409, 422),
 )
+@needs(Permission.REPO_MANAGE)
 async def replay(delivery_id: DeliveryId, node: Node, word: Word | None = None) -> Response:
     """Act on a delivery once more, as if the forge had just sent it."""
     reason = word.reason if word else ""

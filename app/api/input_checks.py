@@ -8,6 +8,8 @@ from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json
 from app.api.creation import read_label
 from app.api.documents import answers_with, form_of_inputs, problems_of
@@ -44,6 +46,7 @@ _RESUME = "Validate the inputs of a resumption"
 
 @router.post("/{execution_id}/resume/validate", summary=_RESUME, openapi_extra=_FORM)
 @router.post("/{execution_id}/actions/resume/validate", summary=_RESUME, openapi_extra=_FORM)
+@needs(Permission.EXECUTION_RESUME)
 async def of_resumption(
     request: Request, tenant: Tenant, execution_id: ExecutionId, node: Node
 ) -> Response:
@@ -61,6 +64,7 @@ async def of_resumption(
 @router.post(
     "/{namespace}/{flow_id}/validate", summary="Validate inputs of a flow", openapi_extra=_FORM
 )
+@needs(Permission.EXECUTION_CREATE)
 async def of_flow(
     request: Request,
     tenant: Tenant,

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json, nothing, page
 from app.api.documents import problems_of
 from app.api.filters import Leaf, no_field, read_filters
@@ -43,6 +45,7 @@ class Keys(BaseModel):
 
 @router.get("/kv", summary="Keys of all namespaces")
 @takes_filters
+@needs(Permission.KV_READ)
 async def search(
     request: Request,
     tenant: Tenant,
@@ -65,6 +68,7 @@ async def search(
 
 
 @router.get("/namespaces/{namespace}/kv", summary="Keys of a namespace")
+@needs(Permission.KV_READ)
 async def listing(tenant: Tenant, namespace: Namespace, node: Node) -> Response:
     """List the keys of a namespace, in order, without their values."""
     pairs = await node.key_values.pairs(tenant, namespace)
@@ -72,6 +76,7 @@ async def listing(tenant: Tenant, namespace: Namespace, node: Node) -> Response:
 
 
 @router.get("/namespaces/{namespace}/kv/inheritance", summary="Keys that a namespace sees")
+@needs(Permission.KV_READ)
 async def inheritance(tenant: Tenant, namespace: Namespace, node: Node) -> Response:
     """List the keys of a namespace and of those above it; the nearest of equal keys counts."""
     seen: dict[str, dict[str, Any]] = {}
@@ -82,6 +87,7 @@ async def inheritance(tenant: Tenant, namespace: Namespace, node: Node) -> Respo
 
 
 @router.get("/namespaces/{namespace}/kv/{key}", summary="The value of a key")
+@needs(Permission.KV_READ)
 async def value(tenant: Tenant, namespace: Namespace, key: str, node: Node) -> Response:
     """Answer with the type and the value of a key."""
     pair = await node.key_values.get(tenant, namespace, _checked(key))
@@ -102,6 +108,7 @@ async def value(tenant: Tenant, namespace: Namespace, key: str, node: Node) -> R
         }
     },
 )
+@needs(Permission.KV_WRITE)
 async def put(
     request: Request,
     tenant: Tenant,
@@ -133,12 +140,14 @@ async def put(
 
 
 @router.delete("/namespaces/{namespace}/kv/{key}", summary="Remove a key")
+@needs(Permission.KV_WRITE)
 async def delete(tenant: Tenant, namespace: Namespace, key: str, node: Node) -> Response:
     """Remove a key; answer whether it was there."""
     return Json(await node.key_values.delete(tenant, namespace, _checked(key)))
 
 
 @router.delete("/namespaces/{namespace}/kv", summary="Remove several keys")
+@needs(Permission.KV_WRITE)
 async def delete_several(
     tenant: Tenant,
     namespace: Namespace,

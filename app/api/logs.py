@@ -7,6 +7,8 @@ from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json, nothing, page
 from app.api.documents import LogDocument, answers_with, problems_of, text_answer
 from app.api.log_filters import PLAIN_FILTERS, wanted
@@ -73,6 +75,7 @@ Lines = Annotated[LogQuery, Depends(_some_lines)]
     summary="Search logs",
 )
 @takes_filters
+@needs(Permission.LOG_READ)
 async def search(
     request: Request,
     tenant: Tenant,
@@ -95,6 +98,7 @@ async def search(
     summary="The log of an execution",
     responses=answers_with(list[LogDocument]),
 )
+@needs(Permission.LOG_READ)
 async def lines(query: Lines, node: Node) -> Response:
     """List the lines that the tasks of an execution wrote, in order; none of an unknown one."""
     await node.sink.settled()
@@ -107,6 +111,7 @@ async def lines(query: Lines, node: Node) -> Response:
     summary="The log of an execution as text",
     responses=text_answer("The log"),
 )
+@needs(Permission.LOG_READ)
 async def download(query: Lines, node: Node) -> Response:
     """Send the log of an execution as a text file."""
     await _owned(node, query)
@@ -120,6 +125,7 @@ async def download(query: Lines, node: Node) -> Response:
 
 
 @router.delete("/logs/{execution_id}", summary="Delete the log of an execution")
+@needs(Permission.LOG_DELETE)
 async def delete(query: Lines, node: Node) -> Response:
     """Delete lines that the tasks of an execution wrote."""
     await _owned(node, query)
@@ -128,6 +134,7 @@ async def delete(query: Lines, node: Node) -> Response:
 
 
 @router.delete("/logs/{namespace}/{flow_id}", summary="Delete the logs of a flow")
+@needs(Permission.LOG_DELETE)
 async def delete_of_flow(
     tenant: Tenant,
     namespace: Namespace,

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json, page
 from app.api.documents import problems_of
 from app.api.log_json import metric_json
@@ -37,12 +39,14 @@ _EndDate = Annotated[str | None, Query(alias="endDate", description="By default 
 
 
 @router.get("/names/{namespace}/{flow_id}", summary="Names of a flow's metrics")
+@needs(Permission.EXECUTION_READ)
 async def names(tenant: Tenant, namespace: Namespace, flow_id: FlowId, node: Node) -> Response:
     """List the names of what tasks of a flow reported, in order."""
     return Json(await node.metrics.names(MetricQuery(tenant, namespace, flow_id)))
 
 
 @router.get("/names/{namespace}/{flow_id}/{task_id}", summary="Names of a task's metrics")
+@needs(Permission.EXECUTION_READ)
 async def names_of_task(
     tenant: Tenant, namespace: Namespace, flow_id: FlowId, task_id: str, node: Node
 ) -> Response:
@@ -51,6 +55,7 @@ async def names_of_task(
 
 
 @router.get("/tasks/{namespace}/{flow_id}", summary="Tasks of a flow that have metrics")
+@needs(Permission.EXECUTION_READ)
 async def tasks(tenant: Tenant, namespace: Namespace, flow_id: FlowId, node: Node) -> Response:
     """List the ids of the tasks of a flow that reported something, in order."""
     return Json(await node.metrics.tasks(MetricQuery(tenant, namespace, flow_id)))
@@ -75,6 +80,7 @@ _Kind = Annotated[
 
 
 @router.get("/aggregates/{namespace}/{flow_id}/{metric}", summary="A flow's metric over time")
+@needs(Permission.EXECUTION_READ)
 async def aggregates(
     tenant: Tenant,
     namespace: Namespace,
@@ -92,6 +98,7 @@ async def aggregates(
 @router.get(
     "/aggregates/{namespace}/{flow_id}/{task_id}/{metric}", summary="A task's metric over time"
 )
+@needs(Permission.EXECUTION_READ)
 async def aggregates_of_task(
     tenant: Tenant,
     namespace: Namespace,
@@ -119,6 +126,7 @@ async def _aggregated(node: Node, query: MetricQuery, aggregation: Aggregation) 
 
 
 @router.get("/{execution_id}", summary="The metrics of an execution")
+@needs(Permission.EXECUTION_READ)
 async def of_execution(
     tenant: Tenant,
     execution_id: ExecutionId,

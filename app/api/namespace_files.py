@@ -5,6 +5,8 @@ from typing import Annotated
 from fastapi import Depends, Query
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.actors import ACTOR, Message
 from app.api.answers import Json, nothing
 from app.api.documents import problems_of
@@ -38,6 +40,7 @@ RevisionOf = Annotated[
 
 
 @router.get("", summary="The content of a file")
+@needs(Permission.FILE_READ)
 async def content(
     tenant: Tenant,
     namespace: Namespace,
@@ -60,6 +63,7 @@ async def content(
 
 
 @router.get("/search", summary="Search for files by their path")
+@needs(Permission.FILE_READ)
 async def search(
     tenant: Tenant,
     namespace: Namespace,
@@ -74,6 +78,7 @@ async def search(
 
 
 @router.get("/stats", summary="What is known of a file or folder")
+@needs(Permission.FILE_READ)
 async def stats(tenant: Tenant, namespace: Namespace, node: Node, path: FilePath = "/") -> Response:
     """Answer with name, type, size and times; these are those of commits."""
     name = clean(path)
@@ -83,6 +88,7 @@ async def stats(tenant: Tenant, namespace: Namespace, node: Node, path: FilePath
 
 
 @router.get("/directory", summary="What a folder holds")
+@needs(Permission.FILE_READ)
 async def directory(
     tenant: Tenant, namespace: Namespace, node: Node, path: FilePath = "/"
 ) -> Response:
@@ -94,6 +100,7 @@ async def directory(
 
 
 @router.get("/revisions", summary="The revisions of a file")
+@needs(Permission.FILE_READ)
 async def revisions(
     tenant: Tenant, namespace: Namespace, node: Node, path: FilePath = "/"
 ) -> Response:
@@ -114,6 +121,7 @@ async def revisions(
 
 
 @router.post("/directory", summary="Make a folder", responses=PROPOSED)
+@needs(Permission.FILE_WRITE)
 async def make_directory(
     tenant: Tenant, namespace: Namespace, node: Node, path: FilePath, message: Message = None
 ) -> Response:
@@ -129,6 +137,7 @@ async def make_directory(
 
 
 @router.put("", summary="Move a file or folder", responses=PROPOSED)
+@needs(Permission.FILE_WRITE)
 async def move(
     tenant: Tenant,
     namespace: Namespace,
@@ -167,6 +176,7 @@ async def move(
 
 
 @router.delete("", status_code=204, summary="Delete a file or folder", responses=PROPOSED)
+@needs(Permission.FILE_WRITE)
 async def delete(
     tenant: Tenant, namespace: Namespace, node: Node, path: FilePath, message: Message = None
 ) -> Response:

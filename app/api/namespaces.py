@@ -9,6 +9,8 @@ from pydantic.alias_generators import to_camel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json, page
 from app.api.documents import problems_of
 from app.api.filters import Leaf, holds, no_field, read_filters
@@ -48,6 +50,7 @@ async def _asked(
 
 @router.get("/search", summary="Search namespaces")
 @takes_filters
+@needs(Permission.NAMESPACE_READ)
 async def search(
     request: Request,
     tenant: Tenant,
@@ -68,6 +71,7 @@ async def search(
 
 
 @router.post("/autocomplete", summary="Namespaces that a text is part of")
+@needs(Permission.NAMESPACE_READ)
 async def autocomplete(tenant: Tenant, asked: Completion, node: Node) -> Response:
     """List the names of namespaces that hold a text, and of those that are named."""
     found = _found(node, tenant, asked.q, existing_only=asked.existing_only)
@@ -76,6 +80,7 @@ async def autocomplete(tenant: Tenant, asked: Completion, node: Node) -> Respons
 
 
 @router.get("/{namespace}", summary="Look up a namespace")
+@needs(Permission.NAMESPACE_READ)
 async def get(tenant: Tenant, namespace: Namespace, node: Node) -> Response:
     """Answer with a namespace that flows lie in, or below it."""
     found = _found(node, tenant, None, existing_only=False)

@@ -6,6 +6,8 @@ from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.actors import ACTOR
 from app.api.answers import Json, nothing
 from app.api.documents import problems_of
@@ -59,6 +61,7 @@ class NewOverlay(BaseModel):
 
 
 @router.get("/{namespace}/{flow_id}/overlays", summary="Overlays that a flow has or had")
+@needs(Permission.REVISION_READ)
 async def of_flow(tenant: Tenant, namespace: Namespace, flow_id: FlowId, node: Node) -> Response:
     """List every overlay of a flow, oldest first."""
     found = await node.overlays.of_flow((tenant, namespace, flow_id))
@@ -66,6 +69,7 @@ async def of_flow(tenant: Tenant, namespace: Namespace, flow_id: FlowId, node: N
 
 
 @router.post("/{namespace}/{flow_id}/overlays", summary="Override something of a flow")
+@needs(Permission.REVISION_ACTIVATE)
 async def add(
     tenant: Tenant, namespace: Namespace, flow_id: FlowId, wanted: NewOverlay, node: Node
 ) -> Response:
@@ -87,6 +91,7 @@ async def add(
 @router.delete(
     "/{namespace}/{flow_id}/overlays/{overlay_id}", status_code=204, summary="End an overlay"
 )
+@needs(Permission.REVISION_ACTIVATE)
 async def end(
     tenant: Tenant,
     namespace: Namespace,
@@ -104,6 +109,7 @@ drift = Router(prefix=f"{PREFIX}/drift", tags=["Rollback"], dependencies=[Depend
 
 
 @drift.get("", summary="What differs from Git")
+@needs(Permission.REVISION_READ)
 async def all_of_it(
     node: Node,
     tenant: Annotated[

@@ -7,6 +7,8 @@ from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json
 from app.api.documents import problems_of
 from app.api.paths import NAME_RULE, PREFIX, TENANT_RULE, SourceId
@@ -77,6 +79,7 @@ _TREE = {
 
 
 @sources.get("/{source_id}/diff", summary="What two commits differ in")
+@needs(Permission.REPO_READ)
 async def diff(
     source_id: SourceId,
     node: Node,
@@ -97,6 +100,7 @@ async def diff(
 
 
 @sources.get("/{source_id}/plan", summary="The plan of a commit")
+@needs(Permission.REPO_READ)
 async def plan(
     source_id: SourceId,
     node: Node,
@@ -116,6 +120,7 @@ async def plan(
 
 
 @router.post("/validate", summary="Validate a tree", openapi_extra=_TREE)
+@needs(Permission.FLOW_VALIDATE)
 async def validate(
     request: Request,
     node: Node,

@@ -10,6 +10,7 @@ from fastapi import Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.access import needs_login
 from app.api.answers import Json, encoded, page
 from app.api.documents import problems_of
 from app.api.paths import PREFIX
@@ -35,6 +36,7 @@ Class = Annotated[str, Path(alias="cls", max_length=200, description="The name o
 
 
 @router.get("", summary="Plugins and their types")
+@needs_login("types are the same for all tenants")
 async def plugins(
     request: Request,
     node: Node,
@@ -51,6 +53,7 @@ async def plugins(
 
 
 @router.get("/groups/subgroups", summary="Plugins by package")
+@needs_login("types are the same for all tenants")
 async def packages(node: Node) -> Response:
     """List plugins, and each package of their types as one of its own."""
     return Json([*groups(node.registry), *subgroups(node.registry)])
@@ -58,18 +61,21 @@ async def packages(node: Node) -> Response:
 
 @router.get("/icons", summary="Icons of types")
 @router.get("/icons/groups", summary="Icons of plugins")
+@needs_login("types are the same for all tenants")
 async def icons() -> Response:
     """Answer with no icons: types have none here."""
     return Json({})
 
 
 @router.get("/inputs", summary="Types of inputs")
+@needs_login("types are the same for all tenants")
 async def inputs() -> Response:
     """List the types of inputs."""
     return Json([{"type": name, "cls": model.__name__} for name, model in INPUT_TYPES.items()])
 
 
 @router.get("/inputs/{input_type}", summary="The schema of a type of inputs")
+@needs_login("types are the same for all tenants")
 async def input_documentation(
     input_type: Annotated[str, Path(max_length=50, description="Such as STRING.")],
 ) -> Response:
@@ -83,6 +89,7 @@ async def input_documentation(
 
 
 @router.get("/triggers", summary="Types of triggers")
+@needs_login("types are the same for all tenants")
 async def triggers(node: Node) -> Response:
     """List the types of triggers with their titles."""
     listed = [entry for group in groups(node.registry) for entry in group["triggers"]]
@@ -90,6 +97,7 @@ async def triggers(node: Node) -> Response:
 
 
 @router.get("/schemas/{schema_type}", summary="JSON Schema for editors")
+@needs_login("types are the same for all tenants")
 async def schema(
     request: Request,
     schema_type: SchemaType,
@@ -118,6 +126,7 @@ def _schema(node: Services, schema_type: str, *, array_of: bool) -> bytes:
 
 
 @router.get("/{cls}", summary="The documentation of a type")
+@needs_login("types are the same for all tenants")
 async def documentation(
     cls: Class,
     node: Node,
@@ -131,6 +140,7 @@ async def documentation(
 
 
 @router.get("/{cls}/versions", summary="The versions of a type")
+@needs_login("types are the same for all tenants")
 async def versions(cls: Class, node: Node) -> Response:
     """Answer with the one version that there is of a type."""
     return Json({"type": _type(node, cls).type_name, "versions": []})

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Path, Query
 from starlette.responses import PlainTextResponse, Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json
 from app.api.documents import problems_of
 from app.api.paths import NAME_RULE, PREFIX
@@ -28,6 +30,7 @@ Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="The number of the 
 
 
 @router.get("", summary="Pull requests")
+@needs(Permission.REPO_READ)
 async def listed(
     node: Node,
     source: Annotated[
@@ -42,6 +45,7 @@ async def listed(
 
 
 @router.get("/{repo}/{number}", summary="A pull request")
+@needs(Permission.REPO_READ)
 async def get(repo: Repo, number: Number, node: Node) -> Response:
     """Answer with a pull request and its reviews, newest first."""
     pull = await node.reviews.archive.pull(repo, number)
@@ -50,6 +54,7 @@ async def get(repo: Repo, number: Number, node: Node) -> Response:
 
 
 @router.get("/{repo}/{number}/plan", summary="The plan of a pull request")
+@needs(Permission.REPO_READ)
 async def plan(repo: Repo, number: Number, node: Node) -> Response:
     """Answer with what merging it would do, as the last review found it."""
     review = await node.reviews.archive.last(repo, number)
@@ -57,6 +62,7 @@ async def plan(repo: Repo, number: Number, node: Node) -> Response:
 
 
 @router.get("/{repo}/{number}/tests", summary="Results of the tests of a pull request")
+@needs(Permission.REPO_READ)
 async def results(
     repo: Repo,
     number: Number,

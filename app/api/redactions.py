@@ -6,6 +6,8 @@ from fastapi import Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.actors import ACTOR
 from app.api.answers import Json
 from app.api.documents import problems_of
@@ -34,6 +36,7 @@ class Reason(BaseModel):
 
 
 @router.post("/{namespace}/{flow_id}/revisions/{revision}/redact", summary="Redact a revision")
+@needs(Permission.REVISION_ROLLBACK)
 async def redact(
     tenant: Tenant,
     namespace: Namespace,

@@ -7,6 +7,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from app.api.access import needs_login
+from app.api.answers import Json
 from app.api.routing import Router
 
 router = Router(include_in_schema=False)
@@ -23,7 +25,15 @@ td{border-top:1px solid #ddd;padding:.2rem .8rem .2rem 0;vertical-align:top}
 """
 
 
+@router.get("/openapi.json")
+@needs_login("the description of the API holds nothing of a tenant")
+async def openapi(request: Request) -> Response:
+    """Answer with the description of the API for programs."""
+    return Json(request.app.openapi())
+
+
 @router.get("/docs")
+@needs_login("the description of the API holds nothing of a tenant")
 async def docs(request: Request) -> Response:
     """Show what the API can do."""
     state = request.app.state

@@ -6,6 +6,8 @@ from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.actors import ACTOR
 from app.api.answers import Json
 from app.api.changesets import Mode, Reason
@@ -73,6 +75,7 @@ class Restore(BaseModel):
 
 
 @sources.post("/{source_id}/revert", summary="Revert commits", responses=PROPOSED)
+@needs(Permission.REVISION_ROLLBACK)
 async def revert(source_id: SourceId, wanted: Revert, node: Node) -> Response:
     """Take commits out again by one commit: 200 when it is active, 202 for a pull request.
 
@@ -101,6 +104,7 @@ async def revert(source_id: SourceId, wanted: Revert, node: Node) -> Response:
 
 
 @flows.post("/{namespace}/{flow_id}/restore", summary="Restore a flow", responses=PROPOSED)
+@needs(Permission.REVISION_ROLLBACK)
 async def restore(
     tenant: Tenant, namespace: Namespace, flow_id: FlowId, wanted: Restore, node: Node
 ) -> Response:

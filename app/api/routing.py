@@ -15,7 +15,9 @@ from fastapi.routing import APIRoute
 from starlette._utils import get_route_path
 from starlette.convertors import Convertor
 from starlette.routing import Match, compile_path
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
+
+from app.api.access import admit
 
 
 class LateRoute(APIRoute):
@@ -40,6 +42,11 @@ class LateRoute(APIRoute):
         if scope["type"] == "http" and not self.shape.fits(_segments(scope)):
             return Match.NONE, {}
         return super().matches(scope)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request of a caller who may call this; nothing of it is read before."""
+        admit(self.endpoint, scope)
+        await super().handle(scope, receive, send)
 
     def __getattr__(self, name: str) -> Any:
         """Return what is not known yet."""

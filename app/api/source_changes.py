@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.actors import ACTOR
 from app.api.answers import Json
 from app.api.documents import problems_of
@@ -72,6 +74,7 @@ class NewSource(SourceWish):
 
 
 @router.post("", status_code=201, summary="Add a source")
+@needs(Permission.REPO_MANAGE)
 async def add(wish: NewSource, node: Node, reason: Reason = "") -> Response:
     """Add a source and begin to follow it; its first sync goes on after the answer."""
     source = await node.sync.source_verbs.add(wish.id, wish.wished(), ACTOR, reason)
@@ -79,6 +82,7 @@ async def add(wish: NewSource, node: Node, reason: Reason = "") -> Response:
 
 
 @router.patch("/{source_id}", summary="Change a source")
+@needs(Permission.REPO_MANAGE)
 async def change(
     source_id: SourceId, wish: SourceWish, node: Node, reason: Reason = ""
 ) -> Response:
@@ -88,6 +92,7 @@ async def change(
 
 
 @router.delete("/{source_id}", summary="Remove a source")
+@needs(Permission.REPO_MANAGE)
 async def remove(
     source_id: SourceId,
     node: Node,
@@ -100,12 +105,14 @@ async def remove(
 
 
 @router.post("/{source_id}/suspend", summary="Suspend a source")
+@needs(Permission.REPO_MANAGE)
 async def suspend(source_id: SourceId, node: Node, reason: Reason = "") -> Response:
     """Stop following a source: what is active stays active."""
     return Json(record_json(await node.sync.source_verbs.suspend(source_id, ACTOR, reason)))
 
 
 @router.post("/{source_id}/resume", summary="Resume a source")
+@needs(Permission.REPO_MANAGE)
 async def resume(source_id: SourceId, node: Node, reason: Reason = "") -> Response:
     """Follow a source again."""
     return Json(record_json(await node.sync.source_verbs.resume(source_id, ACTOR, reason)))

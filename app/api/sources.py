@@ -7,6 +7,8 @@ from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json
 from app.api.documents import problems_of
 from app.api.paths import PREFIX, RunId, SourceId
@@ -39,18 +41,21 @@ class SyncWish(BaseModel):
 
 
 @router.get("", summary="Sources")
+@needs(Permission.REPO_READ)
 async def listed(node: Node) -> Response:
     """List the sources of this node with their conditions."""
     return Json([record_json(each) for each in await node.sync.sources()])
 
 
 @router.get("/{source_id}", summary="A source")
+@needs(Permission.REPO_READ)
 async def get(source_id: SourceId, node: Node) -> Response:
     """Answer with a source and its conditions."""
     return Json(record_json(await node.sync.source(source_id)))
 
 
 @router.post("/{source_id}/sync", summary="Sync a source")
+@needs(Permission.REPO_MANAGE)
 async def sync(source_id: SourceId, node: Node, wish: SyncWish | None = None) -> Response:
     """Ask the remote for what is new and activate it."""
     asked = wish or SyncWish()
@@ -73,12 +78,14 @@ async def _tried(source_id: str, node: Node, seconds: float) -> Trial:
 
 
 @router.get("/{source_id}/runs", summary="Syncs of a source")
+@needs(Permission.REPO_READ)
 async def runs(source_id: SourceId, node: Node) -> Response:
     """List the last syncs of a source, newest first."""
     return Json([record_json(each) for each in await node.sync.runs(source_id)])
 
 
 @router.get("/{source_id}/runs/{run_id}", summary="A sync")
+@needs(Permission.REPO_READ)
 async def run(source_id: SourceId, run_id: RunId, node: Node) -> Response:
     """Answer with one sync: its phases, counts and outcome."""
     found = await node.sync.run(run_id)
@@ -89,6 +96,7 @@ async def run(source_id: SourceId, run_id: RunId, node: Node) -> Response:
 
 
 @router.get("/{source_id}/commits", summary="Commits of a source")
+@needs(Permission.REPO_READ)
 async def commits(
     source_id: SourceId,
     node: Node,
@@ -106,6 +114,7 @@ async def commits(
 
 
 @router.get("/{source_id}/findings", summary="What is wrong in a source")
+@needs(Permission.REPO_READ)
 async def findings(
     source_id: SourceId,
     node: Node,

@@ -6,6 +6,8 @@ from typing import Any
 from fastapi import Depends
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json
 from app.api.documents import problems_of
 from app.api.paths import PREFIX, FlowId, Namespace, SourceId, Tenant
@@ -27,12 +29,14 @@ router = Router(
 
 
 @router.get("/{tenant}/flows/{namespace}/{flow_id}/status", summary="How a flow stands")
+@needs(Permission.FLOW_READ)
 async def flow(tenant: Tenant, namespace: Namespace, flow_id: FlowId, node: Node) -> Response:
     """Answer with `sync` and `health` of a flow, and the executions they are made of."""
     return Json(flow_standing(await node.sync.status.flow((tenant, namespace, flow_id))))
 
 
 @router.get("/{tenant}/namespaces/{namespace}/status", summary="How a namespace stands")
+@needs(Permission.FLOW_READ)
 async def namespace_(tenant: Tenant, namespace: Namespace, node: Node) -> Response:
     """Answer with `sync` and `health` of a namespace and of each of its flows."""
     found = await node.sync.status.namespace(tenant, namespace)
@@ -40,12 +44,14 @@ async def namespace_(tenant: Tenant, namespace: Namespace, node: Node) -> Respon
 
 
 @router.get("/sources/{source_id}/status", summary="How a source stands")
+@needs(Permission.REPO_READ)
 async def source_(source_id: SourceId, node: Node) -> Response:
     """Answer with conditions, lag, webhook, last runs and namespaces of a source."""
     return Json(_source(await node.sync.status.source(source_id)))
 
 
 @router.get("/{tenant}/status", summary="How a tenant stands")
+@needs(Permission.FLOW_READ)
 async def tenant_(tenant: Tenant, node: Node) -> Response:
     """Answer with `sync` and `health` of all flows of a tenant together."""
     return Json(_place(await node.sync.status.tenant(tenant)))

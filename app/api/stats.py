@@ -10,6 +10,8 @@ from pydantic.alias_generators import to_camel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json
 from app.api.documents import problems_of
 from app.api.execution_json import execution_json
@@ -104,6 +106,7 @@ def _filter(tenant: str, asked: Asked, span: _Span) -> ExecutionFilter:
 
 
 @router.post("/executions/daily", summary="Executions by day")
+@needs(Permission.EXECUTION_READ)
 async def executions(tenant: Tenant, asked: Asked, node: Node) -> Response:
     """Count the executions that began in each period, by state, and how long they took."""
     span = _Span(asked, node.clock.now())
@@ -112,12 +115,14 @@ async def executions(tenant: Tenant, asked: Asked, node: Node) -> Response:
 
 
 @router.post("/executions/daily/group-by-namespace", summary="Executions by namespace and day")
+@needs(Permission.EXECUTION_READ)
 async def by_namespace(tenant: Tenant, asked: Asked, node: Node) -> Response:
     """Count the executions of each namespace."""
     return Json(await _grouped(node, tenant, asked, ["namespace"]))
 
 
 @router.post("/executions/daily/group-by-flow", summary="Executions by flow and day")
+@needs(Permission.EXECUTION_READ)
 async def by_flow(tenant: Tenant, asked: Asked, node: Node) -> Response:
     """Count the executions of each flow, by namespace and id."""
     groups = await _grouped(node, tenant, asked, ["namespace", "flowId"])
@@ -129,6 +134,7 @@ async def by_flow(tenant: Tenant, asked: Asked, node: Node) -> Response:
 
 
 @router.post("/executions/latest/group-by-flow", summary="The newest executions of flows")
+@needs(Permission.EXECUTION_READ)
 async def latest(request: Request, tenant: Tenant, asked: Asked, node: Node) -> Response:
     """List the newest execution of each flow that is named."""
     names = [(each.namespace, each.id) for each in asked.flows or ()]
@@ -139,6 +145,7 @@ async def latest(request: Request, tenant: Tenant, asked: Asked, node: Node) -> 
 
 
 @router.post("/logs/daily", summary="Log lines by period")
+@needs(Permission.LOG_READ)
 async def logs(tenant: Tenant, asked: Asked, node: Node) -> Response:
     """Count the lines that were written in each period, by level."""
     span = _Span(asked, node.clock.now(), finest=60)
@@ -155,6 +162,7 @@ async def logs(tenant: Tenant, asked: Asked, node: Node) -> Response:
 
 
 @router.post("/summary", summary="How much there is")
+@needs(Permission.EXECUTION_READ)
 async def summary(tenant: Tenant, asked: Asked, node: Node) -> Response:
     """Count flows, namespaces, triggers, and the executions of the time that is asked for."""
     span = _Span(asked, node.clock.now())

@@ -3,6 +3,8 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json
 from app.api.execution_json import execution_json
 from app.api.paths import is_execution
@@ -12,6 +14,7 @@ from app.errors import NotFound
 from app.executions import Execution
 
 
+@needs(Permission.EXECUTION_READ)
 async def status(request: Request) -> Response:
     """Answer with an execution as it is committed."""
     if request.scope["query_string"]:

@@ -6,6 +6,8 @@ from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.actors import ACTOR
 from app.api.answers import Json
 from app.api.documents import problems_of
@@ -32,12 +34,14 @@ class Word(BaseModel):
 
 
 @router.get("/{run_id}", summary="A sync, by its id alone")
+@needs(Permission.REPO_READ)
 async def get(run_id: RunId, node: Node) -> Response:
     """Answer with one sync: its outcome, what it holds, and what was decided about it."""
     return Json(record_json(await node.sync.run(run_id)))
 
 
 @router.post("/{run_id}/approve", summary="Let a held commit pass")
+@needs(Permission.REVISION_ACTIVATE)
 async def approve(run_id: RunId, node: Node, word: Word | None = None) -> Response:
     """Let this one commit pass what this sync told of; answer with the sync after it."""
     reason = word.reason if word else ""
@@ -45,6 +49,7 @@ async def approve(run_id: RunId, node: Node, word: Word | None = None) -> Respon
 
 
 @router.post("/{run_id}/reject", summary="Never let a held commit pass")
+@needs(Permission.REVISION_ACTIVATE)
 async def reject(run_id: RunId, node: Node, word: Word | None = None) -> Response:
     """Keep this commit from becoming active, whatever changes; a newer one may pass."""
     reason = word.reason if word else ""

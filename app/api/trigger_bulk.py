@@ -8,6 +8,8 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.actors import ACTOR
 from app.api.answers import Json
 from app.api.documents import answers_with, problems_of
@@ -79,6 +81,10 @@ async def _do_all(node: Services, keys: Sequence[TriggerKey], verb: _Verb) -> Re
 
 
 def _routes(path: str, summary: str, verb: _Verb) -> None:
+    unlocks = path == "unlock"
+    permission = Permission.TRIGGER_UNLOCK if unlocks else Permission.TRIGGER_BACKFILL
+
+    @needs(permission)
     async def by_triggers(
         tenant: Tenant,
         names: Annotated[list[TriggerName], Body(max_length=MAX_TRIGGERS)],
@@ -86,6 +92,7 @@ def _routes(path: str, summary: str, verb: _Verb) -> None:
     ) -> Response:
         return await _do_all(node, [name.key(tenant) for name in names], verb)
 
+    @needs(permission)
     async def by_query(request: Request, tenant: Tenant, node: Node) -> Response:
         return await _do_all(node, await _found(request, node, tenant), verb)
 
@@ -117,6 +124,7 @@ def _disabling(*, disabled: bool) -> _Verb:
 
 
 @router.post("/set-disabled/by-triggers", summary="Disable or enable triggers")
+@needs(Permission.TRIGGER_TOGGLE)
 async def set_disabled(tenant: Tenant, wish: Annotated[Disabling, Body()], node: Node) -> Response:
     """Disable or enable each of these triggers."""
     keys = [name.key(tenant) for name in wish.triggers]
@@ -129,6 +137,7 @@ async def set_disabled(tenant: Tenant, wish: Annotated[Disabling, Body()], node:
     dependencies=PLAIN_FILTERS,
 )
 @takes_filters
+@needs(Permission.TRIGGER_TOGGLE)
 async def set_disabled_found(
     request: Request,
     tenant: Tenant,

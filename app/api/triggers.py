@@ -10,6 +10,8 @@ from pydantic.alias_generators import to_camel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.actors import ACTOR
 from app.api.answers import Json, page
 from app.api.documents import problems_of
@@ -119,6 +121,7 @@ PLAIN_FILTERS = (Depends(_plain),)
 
 @router.get("/search", summary="Search triggers", dependencies=PLAIN_FILTERS)
 @takes_filters
+@needs(Permission.TRIGGER_READ)
 async def search(
     request: Request,
     tenant: Tenant,
@@ -148,6 +151,7 @@ async def _with_definition(node: Services, state: TriggerState) -> dict[str, Any
 
 
 @router.get("/{namespace}/{flow_id}", summary="Triggers of a flow")
+@needs(Permission.TRIGGER_READ)
 async def of_flow(
     tenant: Tenant,
     namespace: Namespace,
@@ -168,6 +172,7 @@ async def of_flow(
 
 
 @router.put("", summary="Disable or enable a trigger, or start a backfill")
+@needs(Permission.TRIGGER_TOGGLE)
 async def update(tenant: Tenant, wish: Annotated[TriggerWish, Body()], node: Node) -> Response:
     """Change the state of a trigger; what is left out stays."""
     key = wish.key(tenant)
@@ -192,6 +197,7 @@ def _backfill(wish: BackfillWish, now: int) -> Backfill:
 
 
 @router.post("/{namespace}/{flow_id}/{trigger_id}/unlock", summary="Unlock a trigger")
+@needs(Permission.TRIGGER_UNLOCK)
 async def unlock(
     tenant: Tenant, namespace: Namespace, flow_id: FlowId, trigger_id: TriggerId, node: Node
 ) -> Response:
@@ -201,6 +207,7 @@ async def unlock(
 
 
 @router.post("/{namespace}/{flow_id}/{trigger_id}/restart", summary="Restart a trigger")
+@needs(Permission.TRIGGER_UNLOCK)
 async def restart(
     tenant: Tenant, namespace: Namespace, flow_id: FlowId, trigger_id: TriggerId, node: Node
 ) -> Response:
@@ -210,6 +217,7 @@ async def restart(
 
 
 @router.put("/backfill/pause", summary="Pause a backfill")
+@needs(Permission.TRIGGER_BACKFILL)
 async def pause(tenant: Tenant, name: Annotated[TriggerName, Body()], node: Node) -> Response:
     """Let a backfill rest; the schedule goes on meanwhile."""
     state = await node.trigger_verbs.pause_backfill(name.key(tenant), paused=True)
@@ -217,6 +225,7 @@ async def pause(tenant: Tenant, name: Annotated[TriggerName, Body()], node: Node
 
 
 @router.put("/backfill/unpause", summary="Let a backfill go on")
+@needs(Permission.TRIGGER_BACKFILL)
 async def unpause(tenant: Tenant, name: Annotated[TriggerName, Body()], node: Node) -> Response:
     """Go on with a backfill where it paused."""
     state = await node.trigger_verbs.pause_backfill(name.key(tenant), paused=False)
@@ -224,6 +233,7 @@ async def unpause(tenant: Tenant, name: Annotated[TriggerName, Body()], node: No
 
 
 @router.post("/backfill/delete", summary="End a backfill")
+@needs(Permission.TRIGGER_BACKFILL)
 async def delete_backfill(
     tenant: Tenant, name: Annotated[TriggerName, Body()], node: Node
 ) -> Response:

@@ -8,6 +8,8 @@ from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.access import Permission
+from app.api.access import needs
 from app.api.answers import Json
 from app.api.dependencies import Dependencies
 from app.api.documents import ValidationDocument, answers_with, problems_of, yaml_body
@@ -42,6 +44,7 @@ _DEPRECATED, _RENAMED = "DEPRECATED", "RENAMED_TYPE"
     responses=answers_with(list[ValidationDocument]),
     openapi_extra=yaml_body("Flows, divided by `---`."),
 )
+@needs(Permission.FLOW_VALIDATE)
 async def validate(request: Request, tenant: Tenant, node: Node) -> Response:
     """Tell what is wrong with each document, with its place and the way out."""
     source = text_of(await request.body())
@@ -61,6 +64,7 @@ async def validate(request: Request, tenant: Tenant, node: Node) -> Response:
     responses=answers_with(list[ValidationDocument]),
     openapi_extra=yaml_body("A task, as YAML or JSON."),
 )
+@needs(Permission.FLOW_VALIDATE)
 async def task(
     request: Request,
     tenant: Tenant,
@@ -85,6 +89,7 @@ async def task(
     responses=answers_with(list[ValidationDocument]),
     openapi_extra=yaml_body("A trigger, as YAML or JSON."),
 )
+@needs(Permission.FLOW_VALIDATE)
 async def trigger(request: Request, tenant: Tenant, node: Node) -> Response:
     """Tell what is wrong with a single trigger: a list of one verdict."""
     del tenant  # a trigger is the same everywhere

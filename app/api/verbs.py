@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from app.access import Permission
 from app.api.services import Services
 from app.api.status import owned
 from app.errors import BadRequest, Conflict, Invalid, NotFound
@@ -33,6 +34,7 @@ class Verb:
     """What an execution must be for it, for people."""
     possible: Callable[[State], bool]
     do: Do
+    permission: Permission
 
 
 async def _kill(node: Services, target: Target, _: Any) -> object:
@@ -95,17 +97,35 @@ def _ended(state: State) -> bool:
     return state.terminal
 
 
-KILL = Verb("kill", "not ended", lambda state: not state.terminal, _kill)
-PAUSE = Verb("pause", "RUNNING", lambda state: state is State.RUNNING, _pause)
-RESUME = Verb("resume", "PAUSED", lambda state: state is State.PAUSED, _resume)
-RESTART = Verb("restart", "ended or PAUSED", lambda s: s.terminal or s is State.PAUSED, _restart)
-REPLAY = Verb("replay", "there", lambda _: True, _replay)
-FORCE_RUN = Verb("force-run", "not ended", lambda state: not state.terminal, _force_run)
-UNQUEUE = Verb("unqueue", "QUEUED", lambda state: state is State.QUEUED, _unqueue)
-CHANGE_STATUS = Verb("change-status", "ended", _ended, _change_status)
-LABELS = Verb("labels", "ended", _ended, _label)
-DELETE = Verb("delete", "ended", _ended, delete)
-DELETE_ANY = Verb("delete", "there", lambda _: True, delete)
+KILL = Verb("kill", "not ended", lambda state: not state.terminal, _kill, Permission.EXECUTION_KILL)
+PAUSE = Verb(
+    "pause", "RUNNING", lambda state: state is State.RUNNING, _pause, Permission.EXECUTION_KILL
+)
+RESUME = Verb(
+    "resume", "PAUSED", lambda state: state is State.PAUSED, _resume, Permission.EXECUTION_RESUME
+)
+RESTART = Verb(
+    "restart",
+    "ended or PAUSED",
+    lambda s: s.terminal or s is State.PAUSED,
+    _restart,
+    Permission.EXECUTION_RESTART,
+)
+REPLAY = Verb("replay", "there", lambda _: True, _replay, Permission.EXECUTION_RESTART)
+FORCE_RUN = Verb(
+    "force-run",
+    "not ended",
+    lambda state: not state.terminal,
+    _force_run,
+    Permission.EXECUTION_RESUME,
+)
+UNQUEUE = Verb(
+    "unqueue", "QUEUED", lambda state: state is State.QUEUED, _unqueue, Permission.EXECUTION_RESUME
+)
+CHANGE_STATUS = Verb("change-status", "ended", _ended, _change_status, Permission.EXECUTION_RESTART)
+LABELS = Verb("labels", "ended", _ended, _label, Permission.EXECUTION_LABEL)
+DELETE = Verb("delete", "ended", _ended, delete, Permission.EXECUTION_DELETE)
+DELETE_ANY = Verb("delete", "there", lambda _: True, delete, Permission.EXECUTION_DELETE)
 
 
 async def do_all(

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.access import is_open
 from app.api.answers import Json, encoded, nothing
 from app.api.documents import EXECUTION, problems_of
 from app.api.execution_json import execution_json
@@ -34,6 +35,7 @@ Name = Annotated[str, Path(min_length=1, max_length=256, description="A part of 
 @router.post("/{namespace}/{flow_id}/{key}", summary="Call a webhook")
 @router.put("/{namespace}/{flow_id}/{key}", summary="Call a webhook with PUT")
 @router.get("/{namespace}/{flow_id}/{key}", summary="Call a webhook with GET")
+@is_open("the key in the path is the credential")
 async def call(
     request: Request, tenant: Tenant, namespace: Name, flow_id: Name, key: Name, node: Node
 ) -> Response:

@@ -15,7 +15,7 @@ from app.db.sql import Query, Row
 from app.db.tables import metadata, partial_indexes
 from app.errors import Conflict, HeadwaterError
 
-HEAD = "0003"
+HEAD = "0006"
 """The newest migration; a test holds it to the files in `migrations/versions`."""
 
 _VERSION_TABLE = (

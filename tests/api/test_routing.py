@@ -7,6 +7,7 @@ from fastapi import FastAPI, Query
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
+from app.api.access import is_open
 from app.api.routing import LateRoute, Router
 
 
@@ -15,14 +16,17 @@ def application() -> FastAPI:
     router = Router(prefix="/things", tags=["Things"])
 
     @router.get("/{name}")
+    @is_open("a test")
     async def read(name: str, size: Annotated[int, Query(ge=1)] = 1) -> dict[str, object]:
         return {"name": name, "size": size}
 
     @router.put("/{name}")
+    @is_open("a test")
     async def write(name: str) -> dict[str, str]:
         return {"written": name}
 
     @router.get("/{name}/parts", include_in_schema=False)
+    @is_open("a test")
     async def parts(name: str) -> list[str]:
         return [name]
 
