@@ -16,6 +16,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from tzlocal import get_localzone
 
 from app.config import Settings
+from app.db.access import AccessStore
 from app.db.audit import AuditStore
 from app.db.commits import CommitStore
 from app.db.database import Database
@@ -57,7 +58,7 @@ from app.engine.worker import Worker
 from app.errors import Unavailable
 from app.flows.encryption import Cipher
 from app.forges import Forges
-from app.plugins.http import http_client
+from app.plugins.http import egress_of, http_client
 from app.plugins.registry import Registry
 from app.ports import HttpClient
 from app.runners.choice import NodeRunners
@@ -114,7 +115,9 @@ class Node:
         self.flows = FlowStore(self.database, self.registry)
         self.sources = SourceStore(self.database)
         self.audit = AuditStore(self.database)
-        self.forges = Forges(self.clock)
+        self.access = AccessStore(self.database)
+        self.egress = egress_of(settings)
+        self.forges = Forges(self.clock, self.egress)
         self.logs = SqlLogs(self.database)
         self.statistics = Statistics(self.database)
         self.metrics = SqlMetrics(self.database)
@@ -162,7 +165,7 @@ class Node:
         self.ready = True
 
     def _assemble(self, epoch: int) -> None:
-        self.http = http_client(self.settings.http)
+        self.http = http_client(self.settings.http, self.egress)
         self.jq = JqChildren()
         self.flow_tests = SuiteRunner(self.registry, self.jq, self.settings.expressions)
         self.journal = SqlJournal(self.database, epoch)

@@ -7,6 +7,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from app.config import Settings
+from app.db.access import AccessStore
 from app.db.audit import AuditStore
 from app.db.executions import SqlExecutions
 from app.db.flows import FlowStore
@@ -126,6 +127,11 @@ class Services(Protocol):
     @property
     def audit(self) -> AuditStore:
         """Who did what, and why."""
+        ...
+
+    @property
+    def access(self) -> AccessStore:
+        """Users, groups, roles, bindings, tokens and sessions."""
         ...
 
     @property

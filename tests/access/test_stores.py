@@ -1,0 +1,112 @@
+"""Users, groups, roles, bindings, tokens and sessions come back as they were stored."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app.access import Grant, Permission, Scope
+from app.db.access import SETUP_TOKEN, AccessStore
+from app.db.database import Database
+from app.db.member_records import Binding, Group, Member, Session, StoredRole, Token
+from app.errors import Conflict
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = Database.at(None, tmp_path)
+    await database.open()
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def store(database: Database) -> AccessStore:
+    return AccessStore(database)
+
+
+ALICE = Member("user", "alice", email="alice@example.test", external_groups=("a", "b"), id="m1")
+
+
+async def test_members(store: AccessStore) -> None:
+    assert not await store.members.any_user()
+    await store.members.add(ALICE)
+    assert await store.members.any_user()
+    assert await store.members.get("m1") == ALICE
+    assert await store.members.named("Alice") == ALICE
+    with pytest.raises(Conflict, match="alice"):
+        await store.members.add(replace(ALICE, id="m2"))
+    robot = Member("service-account", "alice", tenant="shop", id="m3")
+    await store.members.add(robot)
+    assert await store.members.named("alice", "shop") == robot
+    assert await store.members.search("user", text="LICE@") == ([ALICE], 1)
+    assert await store.members.search("user", ids=[]) == ([], 0)
+    assert await store.members.search("service-account", tenant="shop") == ([robot], 1)
+    gone = replace(ALICE, disabled=True, issuer="https://id", subject="7")
+    await store.members.save(gone)
+    assert await store.members.at_issuer("https://id", "7") == gone
+    assert await store.members.at_issuer("", "") is None
+
+
+async def test_groups_and_what_goes_with_them(store: AccessStore) -> None:
+    await store.members.add(ALICE)
+    group = Group("ops", "shop", id="g1")
+    await store.groups.add(group)
+    with pytest.raises(Conflict, match="ops"):
+        await store.groups.add(Group("ops", "shop"))
+    await store.groups.join("g1", "m1")
+    await store.groups.join("g1", "m1", "OWNER")
+    assert [each.kind for each in await store.groups.members("g1")] == ["OWNER"]
+    assert await store.groups.of("m1") == [group]
+    bindings = [
+        Binding("group", "g1", "viewer", Scope("shop"), id="b1"),
+        Binding("user", "m1", "editor", Scope("shop", "company"), id="b2"),
+        Binding("user", "m1", "auditor", Scope(), id="b3"),
+    ]
+    await store.bindings.add(bindings)
+    assert await store.bindings.of([("user", "m1"), ("group", "g1")]) == bindings
+    assert await store.bindings.search("shop") == (bindings[:2], 2)
+    assert await store.bindings.search(None) == (bindings[2:], 1)
+    await store.groups.remove("g1")
+    await store.members.remove("m1")
+    assert await store.bindings.of([("user", "m1"), ("group", "g1")]) == []
+
+
+async def test_roles(store: AccessStore) -> None:
+    mine = StoredRole("night", frozenset({Permission.FLOW_READ}), "shop", id="r1")
+    await store.roles.add(mine)
+    assert await store.roles.of("shop") == [mine]
+    assert await store.roles.of("other") == []
+    await store.bindings.add([Binding("user", "m1", "r1", Scope("shop"))])
+    await store.roles.remove("r1")
+    assert await store.bindings.search("shop") == ([], 0)
+
+
+async def test_tokens_and_sessions(store: AccessStore) -> None:
+    heard: list[int] = []
+    store.heard.append(lambda: heard.append(1))
+    limits = (Grant(frozenset({Permission.FLOW_READ}), Scope("shop", "company")),)
+    token = Token("abcdefgh", "m1", "ci", "hash", 1, 100, 99, limits=limits)
+    await store.tokens.add(token)
+    assert await store.tokens.of("m1") == [token]
+    assert await store.tokens.revoke("abcdefgh", 5)
+    assert heard
+    assert not await store.tokens.revoke("abcdefgh", 6)
+    found = await store.tokens.get("abcdefgh")
+    assert found
+    assert not found.works(7)
+    session = Session("hash", "m1", "password", 1, 1, 100)
+    await store.sessions.add(session)
+    await store.sessions.seen("hash", 9)
+    assert await store.sessions.get("hash") == replace(session, seen_at=9)
+    await store.sessions.end_of("m1")
+    assert await store.sessions.get("hash") is None
+
+
+async def test_a_document_is_taken_once(store: AccessStore) -> None:
+    await store.documents.put(SETUP_TOKEN, "x", 1)
+    await store.documents.put(SETUP_TOKEN, "y", 2)
+    assert not await store.documents.take(SETUP_TOKEN, "x")
+    assert await store.documents.take(SETUP_TOKEN, "y")
+    assert not await store.documents.take(SETUP_TOKEN, "y")
