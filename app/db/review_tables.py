@@ -172,28 +172,6 @@ class WatchRow(SQLModel, table=True):
     ended_at: int | None = Field(default=None, sa_column=big(nullable=True))
 
 
-class AuditRow(SQLModel, table=True):
-    """Who did what to what, and why. Append-only."""
-
-    __tablename__ = "audit"
-    __table_args__: ClassVar = (
-        Index("ix_audit_target", "tenant", "target", "id"),
-        Index("ix_audit_tenant", "tenant", "id"),
-    )
-    id: str = Field(primary_key=True)
-    """In order of time."""
-    tenant: str
-    at: int = Field(sa_column=big())
-    actor: str
-    action: str
-    """Such as `flow.pin`, `source.approve`."""
-    target: str
-    """Such as `flow/shop.orders`, `source/main`."""
-    reason: str = Field("", sa_column=Column(Text, nullable=False))
-    detail: str = Field("{}", sa_column=Column(Text, nullable=False))
-    """JSON"""
-
-
 class SuiteRunRow(SQLModel, table=True):
     """What became of a file of tests, each time somebody ran it."""
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from app.db.audit_guard import guard
 from app.db.sql import Query, Row
 from app.db.tables import metadata, partial_indexes
 from app.errors import Conflict, HeadwaterError
@@ -63,6 +64,7 @@ def creation(dialect: Dialect) -> list[str]:
         script.append(str(CreateTable(table).compile(dialect=dialect)))
         indexes = sorted(table.indexes, key=lambda each: str(each.name))
         script.extend(str(CreateIndex(index).compile(dialect=dialect)) for index in indexes)
+    script.extend(guard(dialect.name))
     script.append(f"INSERT INTO alembic_version VALUES ('{HEAD}')")  # noqa: S608 - a constant
     return script
 

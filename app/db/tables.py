@@ -9,6 +9,7 @@ from typing import ClassVar
 from sqlalchemy import BigInteger, Column, Float, Index, Text, text
 from sqlmodel import Field, SQLModel
 
+from app.db.audit_tables import AnchorRow, AuditRow, SealRow, SegmentRow
 from app.db.columns import PARTIAL, big
 from app.db.git_tables import (
     ActiveFlowRow,
@@ -37,7 +38,6 @@ from app.db.member_tables import (
     TokenRow,
 )
 from app.db.review_tables import (
-    AuditRow,
     ChangesetRow,
     DraftRow,
     OverlayRow,
@@ -47,6 +47,7 @@ from app.db.review_tables import (
     SuiteRunRow,
     WatchRow,
 )
+from app.db.tenant_tables import TenantFileRow
 
 __all__ = [
     "MOVING",
@@ -55,6 +56,7 @@ __all__ = [
     "WAITING",
     "AccessDocumentRow",
     "ActiveFlowRow",
+    "AnchorRow",
     "AuditRow",
     "BindingRow",
     "BlobRow",
@@ -86,6 +88,8 @@ __all__ = [
     "RedactedRow",
     "RefEventRow",
     "RoleRow",
+    "SealRow",
+    "SegmentRow",
     "SessionRow",
     "SlotRow",
     "SnapshotRow",
@@ -93,6 +97,7 @@ __all__ = [
     "SuiteRunRow",
     "SyncRunRow",
     "TaskCacheRow",
+    "TenantFileRow",
     "TokenRow",
     "TriggerFlowRow",
     "TriggerRow",
