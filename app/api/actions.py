@@ -12,12 +12,12 @@ from app.api.answers import nothing
 from app.api.documents import EXECUTION, form_of_inputs, problems_of
 from app.api.execution_files import files_of
 from app.api.forms import read_form
-from app.api.paths import PREFIX, ExecutionId, Tenant
+from app.api.paths import PREFIX, ExecutionId
 from app.api.query import known_keys
+from app.api.rights import Granted, Right
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.status import answer, owned
-from app.api.verbs import ACTOR
 
 router = Router(
     prefix=f"{PREFIX}/{{tenant}}/executions",
@@ -34,20 +34,20 @@ Cascade = Annotated[
 @router.delete("/{execution_id}/kill", status_code=202, summary="Kill an execution")
 @needs(Permission.EXECUTION_KILL)
 async def kill(
-    tenant: Tenant, execution_id: ExecutionId, node: Node, cascade: Cascade = True
+    right: Granted, execution_id: ExecutionId, node: Node, cascade: Cascade = True
 ) -> Response:
     """End an execution at once as KILLED."""
-    await owned(node, tenant, execution_id)
-    await node.commands.kill(tenant, execution_id, cascade=cascade)
+    await owned(node, right, execution_id)
+    await node.commands.kill(right.tenant, execution_id, cascade=cascade)
     return nothing(202)
 
 
 @router.post("/{execution_id}/pause", status_code=204, summary="Pause an execution")
 @needs(Permission.EXECUTION_KILL)
-async def pause(tenant: Tenant, execution_id: ExecutionId, node: Node) -> Response:
+async def pause(right: Granted, execution_id: ExecutionId, node: Node) -> Response:
     """Pause a running execution: what runs goes on, nothing new starts."""
-    await owned(node, tenant, execution_id)
-    await node.commands.pause(tenant, execution_id)
+    await owned(node, right, execution_id)
+    await node.commands.pause(right.tenant, execution_id)
     return nothing()
 
 
@@ -59,18 +59,18 @@ async def pause(tenant: Tenant, execution_id: ExecutionId, node: Node) -> Respon
 )
 @needs(Permission.EXECUTION_RESUME)
 async def resume(
-    request: Request, tenant: Tenant, execution_id: ExecutionId, node: Node
+    request: Request, right: Granted, execution_id: ExecutionId, node: Node
 ) -> Response:
     """Resume a paused execution."""
-    await _resume(request, node, tenant, execution_id)
+    await _resume(request, node, right, execution_id)
     return nothing()
 
 
-async def _resume(request: Request, node: Services, tenant: str, execution_id: str) -> None:
-    execution = await owned(node, tenant, execution_id)
+async def _resume(request: Request, node: Services, right: Right, execution_id: str) -> None:
+    execution = await owned(node, right, execution_id)
     folder = files_of(execution.namespace, execution.flow_id, execution.id)
     form = await read_form(request, node.storage, f"{folder}/resume")
-    await node.commands.resume(tenant, execution_id, inputs=form.inputs, by=ACTOR)
+    await node.commands.resume(right.tenant, execution_id, inputs=form.inputs, by=right.actor.name)
 
 
 # -- the paths of later versions, which answer with the execution ---------------------------------
@@ -80,26 +80,26 @@ async def _resume(request: Request, node: Services, tenant: str, execution_id: s
 @needs(Permission.EXECUTION_KILL)
 async def kill_and_tell(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     execution_id: ExecutionId,
     node: Node,
     cascade: Cascade = True,
 ) -> Response:
     """End an execution at once as KILLED; answer with it."""
-    await owned(node, tenant, execution_id)
-    await node.commands.kill(tenant, execution_id, cascade=cascade)
-    return await answer(request, node, await owned(node, tenant, execution_id))
+    await owned(node, right, execution_id)
+    await node.commands.kill(right.tenant, execution_id, cascade=cascade)
+    return await answer(request, node, right, await owned(node, right, execution_id))
 
 
 @router.post("/{execution_id}/actions/pause", summary="Pause an execution", responses=EXECUTION)
 @needs(Permission.EXECUTION_KILL)
 async def pause_and_tell(
-    request: Request, tenant: Tenant, execution_id: ExecutionId, node: Node
+    request: Request, right: Granted, execution_id: ExecutionId, node: Node
 ) -> Response:
     """Pause a running execution; answer with it."""
-    await owned(node, tenant, execution_id)
-    await node.commands.pause(tenant, execution_id)
-    return await answer(request, node, await owned(node, tenant, execution_id))
+    await owned(node, right, execution_id)
+    await node.commands.pause(right.tenant, execution_id)
+    return await answer(request, node, right, await owned(node, right, execution_id))
 
 
 @router.post(
@@ -110,8 +110,8 @@ async def pause_and_tell(
 )
 @needs(Permission.EXECUTION_RESUME)
 async def resume_and_tell(
-    request: Request, tenant: Tenant, execution_id: ExecutionId, node: Node
+    request: Request, right: Granted, execution_id: ExecutionId, node: Node
 ) -> Response:
     """Resume a paused execution; answer with it."""
-    await _resume(request, node, tenant, execution_id)
-    return await answer(request, node, await owned(node, tenant, execution_id))
+    await _resume(request, node, right, execution_id)
+    return await answer(request, node, right, await owned(node, right, execution_id))

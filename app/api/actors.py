@@ -1,15 +1,22 @@
-"""Who makes a change: its author in the commit.
+"""Who makes a change: its author in the commit, and in the audit log.
 
-Without a login every caller is the same person, and no header says otherwise (security case 116).
+It is who logged in, and no header says otherwise (security case 116).
 """
 
 from typing import Annotated
 
 from fastapi import Query
 
+from app.access import OWNER, Caller
 from app.sync.model import Actor
-
-ACTOR = Actor("Headwater API", "api@headwater.invalid")
 
 Message = Annotated[str | None, Query(max_length=2_000, description="The message of the commit.")]
 """A parameter of routes that make a commit."""
+
+
+def actor_of(caller: Caller) -> Actor:
+    """Return a caller as the author of a change."""
+    return Actor(caller.name or caller.id, caller.email)
+
+
+ACTOR = actor_of(OWNER)

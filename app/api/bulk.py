@@ -17,9 +17,10 @@ from app.api.changes import NewLabels, checked_labels
 from app.api.documents import answers_with, problems_of
 from app.api.execution_filters import wanted
 from app.api.execution_parameters import PLAIN_FILTERS
-from app.api.paths import PREFIX, Tenant
+from app.api.paths import PREFIX
 from app.api.query import known_keys, takes_filters
 from app.api.result_documents import CountDocument
+from app.api.rights import Granted, Right
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.verbs import Remains, Verb, do_all
@@ -77,13 +78,13 @@ async def _remains(
     return Remains(logs, metrics, files, unfinished)
 
 
-async def found_by(request: Request, node: Services, tenant: str) -> list[str]:
-    """Return the ids of all executions that the filters of a request find.
+async def found_by(request: Request, node: Services, right: Right) -> list[str]:
+    """Return the ids of all executions within reach that the filters of a request find.
 
     Raises:
         BadRequest: when they are more than one request may change.
     """
-    asked = wanted(tenant, request.query_params, node.clock.now())
+    asked = wanted(right, request.query_params, node.clock.now())
     found = await node.executions.ids(asked, limit=MAX_FOUND + 1)
     if len(found) > MAX_FOUND:
         message = f"the query finds more than {MAX_FOUND} executions; narrow it"
@@ -101,20 +102,20 @@ def _add(verb: Verb, method: str, options: Sequence[Callable[..., Any]], path: s
 
     @needs(verb.permission)
     async def by_ids(
-        tenant: Tenant, ids: Ids, node: Node, chosen: Annotated[Any, Depends(options[0])]
+        right: Granted, ids: Ids, node: Node, chosen: Annotated[Any, Depends(options[0])]
     ) -> Response:
         """Do it to each of these executions; answer how many there are."""
-        count = await do_all(node, tenant, ids, _verb(verb, chosen), chosen)
+        count = await do_all(node, right, ids, _verb(verb, chosen), chosen)
         return Json({"count": count})
 
     @takes_filters
     @needs(verb.permission)
     async def by_query(
-        request: Request, tenant: Tenant, node: Node, chosen: Annotated[Any, Depends(options[-1])]
+        request: Request, right: Granted, node: Node, chosen: Annotated[Any, Depends(options[-1])]
     ) -> Response:
         """Do it to each execution that the filters find; answer how many there are."""
-        found = await found_by(request, node, tenant)
-        count = await do_all(node, tenant, found, _verb(verb, chosen), chosen)
+        found = await found_by(request, node, right)
+        count = await do_all(node, right, found, _verb(verb, chosen), chosen)
         return Json({"count": count})
 
     title = verb.name.replace("-", " ").capitalize()
@@ -158,10 +159,10 @@ class LabelsOfSeveral(BaseModel):
 
 @router.post("/labels/by-ids", summary="Labels: several executions")
 @needs(Permission.EXECUTION_LABEL)
-async def label_several(tenant: Tenant, body: LabelsOfSeveral, node: Node) -> Response:
+async def label_several(right: Granted, body: LabelsOfSeveral, node: Node) -> Response:
     """Set labels of each of these executions; answer how many there are."""
     labels = checked_labels(body.execution_labels)
-    count = await do_all(node, tenant, body.executions_id, verbs.LABELS, labels)
+    count = await do_all(node, right, body.executions_id, verbs.LABELS, labels)
     return Json({"count": count})
 
 
@@ -172,8 +173,8 @@ async def label_several(tenant: Tenant, body: LabelsOfSeveral, node: Node) -> Re
 )
 @takes_filters
 @needs(Permission.EXECUTION_LABEL)
-async def label_found(request: Request, tenant: Tenant, labels: NewLabels, node: Node) -> Response:
+async def label_found(request: Request, right: Granted, labels: NewLabels, node: Node) -> Response:
     """Set labels of each execution that the filters find; answer how many there are."""
-    found = await found_by(request, node, tenant)
-    count = await do_all(node, tenant, found, verbs.LABELS, checked_labels(labels))
+    found = await found_by(request, node, right)
+    count = await do_all(node, right, found, verbs.LABELS, checked_labels(labels))
     return Json({"count": count})

@@ -21,8 +21,9 @@ from app.api.documents import EXECUTION, form_of_inputs, problems_of
 from app.api.execution_files import files_of
 from app.api.execution_json import restarted_json
 from app.api.forms import read_form
-from app.api.paths import PREFIX, REVISION_RULE, ExecutionId, Tenant
+from app.api.paths import PREFIX, REVISION_RULE, ExecutionId
 from app.api.query import known_keys
+from app.api.rights import Granted, Right
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.status import answer, owned
@@ -107,16 +108,18 @@ def checked_labels(labels: Sequence[NewLabel]) -> list[tuple[str, str]]:
 @needs(Permission.EXECUTION_RESTART)
 async def restart(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     execution_id: ExecutionId,
     node: Node,
     revision: Revision = None,
     allow_deleted: AllowDeleted = False,
 ) -> Response:
     """Let an execution go on from what failed; with a revision, as a new execution."""
-    await owned(node, tenant, execution_id)
-    made = await node.commands.restart(tenant, execution_id, revision, allow_deleted=allow_deleted)
-    return await _begun(request, node, made)
+    await owned(node, right, execution_id)
+    made = await node.commands.restart(
+        right.tenant, execution_id, revision, allow_deleted=allow_deleted
+    )
+    return await _begun(request, node, right, made)
 
 
 @_posts("replay", "Replay an execution", openapi_extra=form_of_inputs("Inputs instead of its own."))
@@ -128,7 +131,7 @@ async def restart(
 @needs(Permission.EXECUTION_RESTART)
 async def replay(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     execution_id: ExecutionId,
     node: Node,
     task_run_id: TaskRunId = None,
@@ -140,13 +143,13 @@ async def replay(
     if breakpoints:
         message = "breakpoints: executions cannot be stopped at tasks; leave it out"
         raise Invalid(message)
-    execution = await owned(node, tenant, execution_id)
+    execution = await owned(node, right, execution_id)
     home = files_of(execution.namespace, execution.flow_id, execution.id)
     folder = f"{home}/replay/{secrets.token_hex(4)}"
     form = await read_form(request, node.storage, folder)
     try:
         made = await node.commands.replay(
-            tenant,
+            right.tenant,
             execution_id,
             task_run_id=task_run_id,
             revision=revision,
@@ -156,84 +159,86 @@ async def replay(
     except Exception:
         await node.storage.delete_prefix(folder)
         raise
-    return await _begun(request, node, made)
+    return await _begun(request, node, right, made)
 
 
 @_posts("state", "Set the state of a task run")
 @needs(Permission.EXECUTION_RESTART)
 async def state(
-    request: Request, tenant: Tenant, execution_id: ExecutionId, body: NewState, node: Node
+    request: Request, right: Granted, execution_id: ExecutionId, body: NewState, node: Node
 ) -> Response:
     """End a task run in another state; the execution goes on after it."""
-    await owned(node, tenant, execution_id)
-    made = await node.commands.change_task_run(tenant, execution_id, body.task_run_id, body.state)
-    return await _begun(request, node, made)
+    await owned(node, right, execution_id)
+    made = await node.commands.change_task_run(
+        right.tenant, execution_id, body.task_run_id, body.state
+    )
+    return await _begun(request, node, right, made)
 
 
 @_posts("change-status", "Set the state of an ended execution")
 @needs(Permission.EXECUTION_RESTART)
 async def change_status(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     execution_id: ExecutionId,
     node: Node,
     status: Annotated[State, Query(description="The state that it shall have ended in.")],
 ) -> Response:
     """Say that an execution ended in another state; nothing runs again."""
-    await owned(node, tenant, execution_id)
+    await owned(node, right, execution_id)
     with _as_invalid():
-        await node.commands.change_status(tenant, execution_id, status)
-    return await _now(request, node, tenant, execution_id)
+        await node.commands.change_status(right.tenant, execution_id, status)
+    return await _now(request, node, right, execution_id)
 
 
 @_posts("unqueue", "Run a queued execution")
 @needs(Permission.EXECUTION_RESUME)
 async def unqueue(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     execution_id: ExecutionId,
     node: Node,
     wanted: Annotated[State, Query(alias="state")] = State.RUNNING,
 ) -> Response:
     """Take an execution out of the queue, whatever its flow's limit says."""
-    await owned(node, tenant, execution_id)
+    await owned(node, right, execution_id)
     with _as_invalid():
-        await node.commands.unqueue(tenant, execution_id, state=wanted)
-    return await _now(request, node, tenant, execution_id)
+        await node.commands.unqueue(right.tenant, execution_id, state=wanted)
+    return await _now(request, node, right, execution_id)
 
 
 @_posts("force-run", "Run an execution that waits")
 @needs(Permission.EXECUTION_RESUME)
 async def force_run(
-    request: Request, tenant: Tenant, execution_id: ExecutionId, node: Node
+    request: Request, right: Granted, execution_id: ExecutionId, node: Node
 ) -> Response:
     """Let an execution go on that is created, queued or paused."""
-    await owned(node, tenant, execution_id)
+    await owned(node, right, execution_id)
     with _as_invalid():
-        await node.commands.force_run(tenant, execution_id)
-    return await _now(request, node, tenant, execution_id)
+        await node.commands.force_run(right.tenant, execution_id)
+    return await _now(request, node, right, execution_id)
 
 
 @_posts("labels", "Label an ended execution")
 @needs(Permission.EXECUTION_LABEL)
 async def labels(
-    request: Request, tenant: Tenant, execution_id: ExecutionId, given: NewLabels, node: Node
+    request: Request, right: Granted, execution_id: ExecutionId, given: NewLabels, node: Node
 ) -> Response:
     """Set the labels; those of the system stay."""
     wanted = checked_labels(given)
-    await owned(node, tenant, execution_id)
-    await node.commands.label(tenant, execution_id, wanted)
-    return await _now(request, node, tenant, execution_id)
+    await owned(node, right, execution_id)
+    await node.commands.label(right.tenant, execution_id, wanted)
+    return await _now(request, node, right, execution_id)
 
 
 @_posts("resume-from-breakpoint", "Not possible")
 @needs(Permission.EXECUTION_RESUME)
 async def resume_from_breakpoint(
-    tenant: Tenant, execution_id: ExecutionId, node: Node, breakpoints: Breakpoints = None
+    right: Granted, execution_id: ExecutionId, node: Node, breakpoints: Breakpoints = None
 ) -> Response:
     """Refuse: no execution ever stops at a breakpoint here."""
     del breakpoints
-    await owned(node, tenant, execution_id)
+    await owned(node, right, execution_id)
     message = f"execution {execution_id} does not stand at a breakpoint"
     raise Conflict(message)
 
@@ -241,7 +246,7 @@ async def resume_from_breakpoint(
 @router.delete("/{execution_id}", status_code=204, summary="Delete an execution")
 @needs(Permission.EXECUTION_DELETE)
 async def remove(
-    tenant: Tenant,
+    right: Granted,
     execution_id: ExecutionId,
     node: Node,
     logs: Annotated[bool, Query(alias="deleteLogs")] = True,
@@ -249,8 +254,8 @@ async def remove(
     files: Annotated[bool, Query(alias="deleteStorage")] = True,
 ) -> Response:
     """Delete an ended execution, and what belongs to it."""
-    await owned(node, tenant, execution_id)
-    await delete(node, Target(tenant, execution_id), Remains(logs, metrics, files))
+    await owned(node, right, execution_id)
+    await delete(node, Target(right, execution_id), Remains(logs, metrics, files))
     return nothing()
 
 
@@ -263,11 +268,11 @@ def _as_invalid() -> Iterator[None]:
         raise Invalid(error.message) from None
 
 
-async def _now(request: Request, node: Services, tenant: str, execution_id: str) -> Response:
-    return await answer(request, node, await owned(node, tenant, execution_id))
+async def _now(request: Request, node: Services, right: Right, execution_id: str) -> Response:
+    return await answer(request, node, right, await owned(node, right, execution_id))
 
 
-async def _begun(request: Request, node: Services, made: Execution) -> Response:
+async def _begun(request: Request, node: Services, right: Right, made: Execution) -> Response:
     """Answer with an execution as it was when it began, or began again."""
     origin = await request.app.state.origins.of(node, made)
-    return Json(restarted_json(made, origin))
+    return Json(restarted_json(made, origin, data=right.data(made.namespace)))

@@ -15,6 +15,7 @@ from app.api.execution_json import created_json, execution_json
 from app.api.forms import Form, read_form
 from app.api.paths import PREFIX, is_commit, is_flow
 from app.api.query import refuse_unknown
+from app.api.rights import right_of
 from app.api.services import Services, services
 from app.api.times import read_duration, read_instant
 from app.api.waiting import ended
@@ -163,11 +164,12 @@ async def _answer(
     request: Request, node: Services, execution: Execution, *, fresh: bool
 ) -> Response:
     origin = await request.app.state.origins.of(node, execution)
+    data = right_of(request.scope, create).data(execution.namespace)
     if fresh:
         # It may have moved on already, but only its creation is known to be durable.
-        body = created_json(execution, origin)
+        body = created_json(execution, origin, data=data)
     else:
-        body = execution_json(execution, origin, node.clock.now())
+        body = execution_json(execution, origin, node.clock.now(), data=data)
     body["url"] = f"{_base(request, node)}{PREFIX}/{execution.tenant}/executions/{execution.id}"
     return Json(body)
 

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from app.api.rights import Right
 from app.api.services import Services
 from app.errors import HeadwaterError
 from app.flows.topology import Name, Tie, Ties, relations, ties_of
@@ -44,7 +45,7 @@ class Dependencies:
     async def around(
         self,
         node: Services,
-        tenant: str,
+        right: Right,
         names: Iterable[Name],
         *,
         forward_only: bool = False,
@@ -54,14 +55,16 @@ class Dependencies:
 
         Args:
             node: The node.
-            tenant: Whose flows.
+            right: To read flows: others are left out.
             names: Where to begin.
             forward_only: Follow relations only from these flows on, not back.
             everything: Follow them as far as they go.
         """
-        flows = await self.ties(node, tenant)
+        reach = right.reach
+        known = await self.ties(node, right.tenant)
+        flows = {name: ties for name, ties in known.items() if reach.holds(name.namespace)}
         every = await asyncio.to_thread(lambda: list(relations(flows)))
-        return _graph(tenant, *_reached(every, set(names), forward_only, everything))
+        return _graph(right.tenant, *_reached(every, set(names), forward_only, everything))
 
 
 def _reached(

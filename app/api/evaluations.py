@@ -12,9 +12,10 @@ from app.api.access import needs
 from app.api.answers import Json
 from app.api.documents import answers_with, problems_of
 from app.api.execution_flows import loaded_for
-from app.api.paths import PREFIX, ExecutionId, Tenant
+from app.api.paths import PREFIX, ExecutionId
 from app.api.query import known_keys
 from app.api.result_documents import EvaluationDocument
+from app.api.rights import Granted, Right
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.status import owned
@@ -45,10 +46,10 @@ _SUMMARY = "Evaluate an expression"
 @router.post("/{execution_id}/actions/eval", summary=_SUMMARY, openapi_extra=_BODY)
 @needs(Permission.OUTPUT_READ)
 async def of_execution(
-    request: Request, tenant: Tenant, execution_id: ExecutionId, node: Node
+    request: Request, right: Granted, execution_id: ExecutionId, node: Node
 ) -> Response:
     """Evaluate an expression as the execution as a whole sees it now."""
-    return await _evaluated(request, node, tenant, execution_id, None)
+    return await _evaluated(request, node, right, execution_id, None)
 
 
 @router.post("/{execution_id}/eval/{task_run_id}", summary=_SUMMARY, openapi_extra=_BODY)
@@ -56,19 +57,19 @@ async def of_execution(
 @needs(Permission.OUTPUT_READ)
 async def of_task_run(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     execution_id: ExecutionId,
     task_run_id: TaskRunId,
     node: Node,
 ) -> Response:
     """Evaluate an expression as a task run sees it now."""
-    return await _evaluated(request, node, tenant, execution_id, task_run_id)
+    return await _evaluated(request, node, right, execution_id, task_run_id)
 
 
 async def _evaluated(
-    request: Request, node: Services, tenant: str, execution_id: str, task_run_id: str | None
+    request: Request, node: Services, right: Right, execution_id: str, task_run_id: str | None
 ) -> Response:
-    execution = await owned(node, tenant, execution_id)
+    execution = await owned(node, right, execution_id)
     expression = _expression(await request.body())
     loaded = await loaded_for(node, execution)
     try:

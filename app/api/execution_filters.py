@@ -6,6 +6,7 @@ from dataclasses import replace
 from starlette.datastructures import QueryParams
 
 from app.api.filters import Group, Leaf, read_filters
+from app.api.rights import Right
 from app.api.single_filters import dated, not_possible, only_value, within
 from app.db.executions import ExecutionFilter
 from app.errors import BadRequest
@@ -16,13 +17,13 @@ _STATE_NAMES = frozenset(_STATES) | {"SUBMITTED", "BREAKPOINT", "RESUBMITTED"}
 """Further states that clients know of; no execution here is ever in one of them."""
 
 
-def wanted(tenant: str, query: QueryParams, now: int) -> ExecutionFilter:
-    """Return what a query asks for; `now` (µs) is the end of a `timeRange`.
+def wanted(right: Right, query: QueryParams, now: int) -> ExecutionFilter:
+    """Return what a query asks for, within reach; `now` (µs) is the end of a `timeRange`.
 
     Raises:
         BadRequest: for filters and values that are not possible.
     """
-    result = ExecutionFilter(tenant)
+    result = ExecutionFilter(right.tenant, reach=right.reach)
     for leaf in [*_plain(query), *_leaves(read_filters(query.multi_items()))]:
         result = _applied(result, leaf, now)
     return result

@@ -11,11 +11,12 @@ from app.api.access import needs
 from app.api.answers import Json
 from app.api.documents import answers_with, problems_of
 from app.api.flow_json import flow_json
-from app.api.flow_lookup import Key, existing
+from app.api.flow_lookup import Key, existing, flows_of
 from app.api.graphs import Subflows, drawn, runs_of
 from app.api.paths import PREFIX, ExecutionId, FlowId, Namespace, Tenant
 from app.api.query import known_keys
 from app.api.result_documents import GraphDocument
+from app.api.rights import Granted
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.status import owned
@@ -49,22 +50,27 @@ async def loaded_for(node: Services, execution: Execution) -> LoadedFlow:
 )
 @needs(Permission.EXECUTION_READ)
 async def graph(
-    tenant: Tenant,
+    right: Granted,
     execution_id: ExecutionId,
     node: Node,
     subflows: Subflows = [],  # noqa: B006
 ) -> Response:
     """Draw the flow of an execution with its task runs."""
-    execution = await owned(node, tenant, execution_id)
+    execution = await owned(node, right, execution_id)
+    flows = right.to(Permission.FLOW_READ)
+    flows.permit(execution.namespace, f"execution {execution_id}")
     loaded = await loaded_for(node, execution)
-    return Json(await drawn(node, loaded, subflows, runs_of(execution, node.clock.now())))
+    data = right.data(execution.namespace)
+    runs = runs_of(execution, node.clock.now(), data=data)
+    return Json(await drawn(node, flows, loaded, subflows, runs))
 
 
 @router.get("/{execution_id}/flow", summary="The flow of an execution, as forms need it")
 @needs(Permission.EXECUTION_READ)
-async def flow_of(tenant: Tenant, execution_id: ExecutionId, node: Node) -> Response:
+async def flow_of(right: Granted, execution_id: ExecutionId, node: Node) -> Response:
     """Answer with what an execution ran."""
-    execution = await owned(node, tenant, execution_id)
+    execution = await owned(node, right, execution_id)
+    right.to(Permission.FLOW_READ).permit(execution.namespace, f"execution {execution_id}")
     return Json(for_execution(await loaded_for(node, execution)))
 
 
@@ -83,9 +89,9 @@ async def flow(
 
 @router.get("/namespaces", summary="Namespaces with flows to execute")
 @needs(Permission.EXECUTION_CREATE)
-async def namespaces(tenant: Tenant, node: Node) -> Response:
-    """List the namespaces that have flows, in order."""
-    return Json(sorted({each.namespace for each in node.flows.active(tenant)}))
+async def namespaces(right: Granted, node: Node) -> Response:
+    """List the namespaces that have flows to execute, in order."""
+    return Json(sorted({each.namespace for each in flows_of(node, right)}))
 
 
 @router.get("/namespaces/{namespace}/flows", summary="Flows of a namespace to execute")

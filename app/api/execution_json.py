@@ -21,30 +21,39 @@ class Origin(NamedTuple):
     subject: str
 
 
-def execution_json(execution: Execution, origin: Origin, now: int) -> dict[str, Any]:
-    """Return the JSON of an execution; `now` (µs) measures what still runs."""
+_DATA = frozenset({"inputs", "outputs", "variables", "trigger"})
+"""Members that only those see who may read outputs."""
+
+
+def execution_json(
+    execution: Execution, origin: Origin, now: int, *, data: bool = True
+) -> dict[str, Any]:
+    """Return the JSON of an execution; `now` (µs) measures what still runs.
+
+    Without `data`, inputs and outputs are left out.
+    """
     body = _head(execution, origin, state_json(execution.histories, now))
     body["taskRunList"] = [
-        task_run_json(execution, run, now) for run in execution.task_runs.values()
+        task_run_json(execution, run, now, data=data) for run in execution.task_runs.values()
     ]
     for name, value in _optional(execution):
-        if value:
+        if value and (data or name not in _DATA):
             body[name] = value
     return body
 
 
-def created_json(execution: Execution, origin: Origin) -> dict[str, Any]:
+def created_json(execution: Execution, origin: Origin, *, data: bool = True) -> dict[str, Any]:
     """Return the JSON of an execution as it was when it was created."""
     first = execution.histories[:1]
     body = _head(execution, origin, state_json(first, first[0].at))
     body["taskRunList"] = []
     for name, value in _optional(execution):
-        if value and name not in ("outputs", "error"):
+        if value and name not in ("outputs", "error") and (data or name not in _DATA):
             body[name] = value
     return body
 
 
-def restarted_json(execution: Execution, origin: Origin) -> dict[str, Any]:
+def restarted_json(execution: Execution, origin: Origin, *, data: bool = True) -> dict[str, Any]:
     """Return the JSON of an execution as it was when it began (again), with its task runs.
 
     It may have moved on since; clients count its states to see that it did.
@@ -52,7 +61,7 @@ def restarted_json(execution: Execution, origin: Origin) -> dict[str, Any]:
     states = [moment.state for moment in execution.histories]
     count = len(states) - states[::-1].index(State.RESTARTED) if State.RESTARTED in states else 1
     began = execution.histories[:count]
-    body = execution_json(execution, origin, began[-1].at)
+    body = execution_json(execution, origin, began[-1].at, data=data)
     body["state"] = state_json(began, began[-1].at)
     body.pop("outputs", None)
     return body
@@ -107,7 +116,9 @@ def state_json(histories: Sequence[Moment], now: int) -> dict[str, Any]:
     return body
 
 
-def task_run_json(execution: Execution, run: TaskRun, now: int) -> dict[str, Any]:
+def task_run_json(
+    execution: Execution, run: TaskRun, now: int, *, data: bool = True
+) -> dict[str, Any]:
     """Return the JSON of a task run."""
     body: dict[str, Any] = {
         "id": run.id,
@@ -120,13 +131,13 @@ def task_run_json(execution: Execution, run: TaskRun, now: int) -> dict[str, Any
     }
     if run.parent:
         body["parentTaskRunId"] = execution.task_runs[run.parent].id
-    if run.value is not None:
+    if run.value is not None and data:
         body["value"] = run.value
     if run.iteration is not None:
         body["iteration"] = run.iteration
     if run.attempts:
         body["attempts"] = [_attempt(each, now) for each in run.attempts]
-    if run.outputs is not None:
+    if run.outputs is not None and data:
         body["outputs"] = veiled(run.outputs)
     if run.error:
         body["error"] = run.error

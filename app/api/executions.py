@@ -30,9 +30,9 @@ from app.api.paths import (
     PREFIX,
     TENANT_RULE,
     ExecutionId,
-    Tenant,
 )
 from app.api.query import Page, Size, Sort, known_keys, takes_filters
+from app.api.rights import Granted, Right
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.single_filters import sortable
@@ -61,22 +61,22 @@ hot = Router(prefix=_PATH, tags=["Executions"])
 @needs(Permission.EXECUTION_READ)
 async def search(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     node: Node,
     number: Page = 1,
     size: Size = 10,
     sort: Sort = [],  # noqa: B006 - FastAPI copies it
 ) -> Response:
     """List executions, newest first; `filters[field][OPERATION]=value` may be given as well."""
-    asked = wanted(tenant, request.query_params, node.clock.now())
-    return await _page(request, node, asked, number, size, sortable(sort, SORTABLE))
+    asked = wanted(right, request.query_params, node.clock.now())
+    return await _page(request, node, right, asked, number, size, sortable(sort, SORTABLE))
 
 
 @router.get("", summary="List executions of a flow", responses=answers_with(ExecutionPage))
 @needs(Permission.EXECUTION_READ)
 async def of_flow(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     node: Node,
     namespace: Annotated[str, Query(min_length=1, max_length=150)],
     flow_id: Annotated[str, Query(alias="flowId", min_length=1, max_length=100)],
@@ -84,13 +84,16 @@ async def of_flow(
     size: Size = 10,
 ) -> Response:
     """List the executions of one flow, newest first."""
-    asked = ExecutionFilter(tenant, namespace, flow_id, exact_namespace=True)
-    return await _page(request, node, asked, number, size, [])
+    asked = ExecutionFilter(
+        right.tenant, namespace, flow_id, exact_namespace=True, reach=right.reach
+    )
+    return await _page(request, node, right, asked, number, size, [])
 
 
 async def _page(
     request: Request,
     node: Services,
+    right: Right,
     asked: ExecutionFilter,
     number: int,
     size: int,
@@ -98,7 +101,11 @@ async def _page(
 ) -> Response:
     found, total = await node.executions.search(asked, page=number, size=size, sort=sort)
     origins, now = request.app.state.origins, node.clock.now()
-    return page([execution_json(each, await origins.of(node, each), now) for each in found], total)
+    shown = [
+        execution_json(each, await origins.of(node, each), now, data=right.data(each.namespace))
+        for each in found
+    ]
+    return page(shown, total)
 
 
 FilePath = Annotated[
@@ -112,9 +119,9 @@ FilePath = Annotated[
     responses=text_answer("The file", "application/octet-stream"),
 )
 @needs(Permission.OUTPUT_READ)
-async def file(tenant: Tenant, execution_id: ExecutionId, uri: FilePath, node: Node) -> Response:
+async def file(right: Granted, execution_id: ExecutionId, uri: FilePath, node: Node) -> Response:
     """Send a file that belongs to the execution."""
-    readable_uri = readable(await owned(node, tenant, execution_id), uri)
+    readable_uri = readable(await owned(node, right, execution_id), uri)
     headers = {
         "Content-Length": str(await node.storage.size(readable_uri)),
         "Content-Disposition": disposition(readable_uri),
@@ -126,9 +133,9 @@ async def file(tenant: Tenant, execution_id: ExecutionId, uri: FilePath, node: N
 
 @router.get("/{execution_id}/file/metas", summary="The size of a file of an execution")
 @needs(Permission.OUTPUT_READ)
-async def metas(tenant: Tenant, execution_id: ExecutionId, uri: FilePath, node: Node) -> Response:
+async def metas(right: Granted, execution_id: ExecutionId, uri: FilePath, node: Node) -> Response:
     """Tell the size of a file in bytes."""
-    readable_uri = readable(await owned(node, tenant, execution_id), uri)
+    readable_uri = readable(await owned(node, right, execution_id), uri)
     return Json({"size": await node.storage.size(readable_uri)})
 
 

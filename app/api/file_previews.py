@@ -15,9 +15,10 @@ from app.api.answers import Json
 from app.api.documents import answers_with, problems_of
 from app.api.execution_files import readable
 from app.api.executions import FilePath
-from app.api.paths import PREFIX, ExecutionId, Tenant
+from app.api.paths import PREFIX, ExecutionId
 from app.api.query import known_keys
 from app.api.result_documents import PreviewDocument
+from app.api.rights import Granted
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.status import owned
@@ -42,7 +43,7 @@ router = Router(
 @router.get("/{execution_id}/file/preview", summary="The beginning of a file of an execution")
 @needs(Permission.OUTPUT_READ)
 async def preview(
-    tenant: Tenant,
+    right: Granted,
     execution_id: ExecutionId,
     uri: FilePath,
     node: Node,
@@ -51,7 +52,7 @@ async def preview(
 ) -> Response:
     """Answer with rows of a file of data, else with lines, or with a picture in base64."""
     charset = _charset(encoding)
-    readable_uri = readable(await owned(node, tenant, execution_id), uri)
+    readable_uri = readable(await owned(node, right, execution_id), uri)
     data, whole = await _beginning(node, readable_uri)
     extension = readable_uri.rpartition("/")[2].rpartition(".")[2].lower()
     shown = await asyncio.to_thread(_shown, extension, data, rows, charset)

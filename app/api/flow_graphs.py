@@ -14,9 +14,10 @@ from app.api.dependencies import Dependencies
 from app.api.documents import answers_with, problems_of, yaml_body
 from app.api.flow_lookup import Key, Wanted, existing, revision_of
 from app.api.graphs import Subflows, drawn, drawn_flow
-from app.api.paths import PREFIX, FlowId, Namespace, Tenant
+from app.api.paths import PREFIX, FlowId, Namespace
 from app.api.query import known_keys
 from app.api.result_documents import DependenciesDocument, GraphDocument
+from app.api.rights import Granted
 from app.api.routing import Router
 from app.api.services import Node
 from app.api.validation import text_of
@@ -52,23 +53,23 @@ ExpandAll = Annotated[
 @needs(Permission.FLOW_VALIDATE)
 async def of_source(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     node: Node,
     subflows: Subflows = [],  # noqa: B006 - FastAPI copies it
 ) -> Response:
     """Draw a flow without saving it."""
     source = text_of(await request.body())
-    parsed = await asyncio.to_thread(parse, source, node.registry, tenant, None)
+    parsed = await asyncio.to_thread(parse, source, node.registry, right.tenant, None)
     if parsed.flow is None:
         text = "; ".join(str(each) for each in parsed.errors[:10])
         raise Invalid(text, problems=parsed.errors)
-    return Json(await drawn_flow(node, tenant, parsed.flow, subflows))
+    return Json(await drawn_flow(node, right.to(Permission.FLOW_READ), parsed.flow, subflows))
 
 
 @router.get("/flows/{namespace}/{flow_id}/graph", summary="The graph of a flow", responses=_GRAPH)
 @needs(Permission.FLOW_READ)
 async def of_flow(
-    tenant: Tenant,
+    right: Granted,
     namespace: Namespace,
     flow_id: FlowId,
     node: Node,
@@ -76,12 +77,12 @@ async def of_flow(
     subflows: Subflows = [],  # noqa: B006 - as above
 ) -> Response:
     """Draw a flow as it runs now, or as a revision says."""
-    key = Key(tenant, namespace, flow_id)
+    key = Key(right.tenant, namespace, flow_id)
     if revision is None:
         found = existing(node, key)
     else:
         found = await revision_of(node, key, Wanted(revision))
-    return Json(await drawn(node, await node.flows.load(found), subflows))
+    return Json(await drawn(node, right, await node.flows.load(found), subflows))
 
 
 @router.get(
@@ -92,7 +93,7 @@ async def of_flow(
 @needs(Permission.FLOW_READ)
 async def of_one(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     namespace: Namespace,
     flow_id: FlowId,
     node: Node,
@@ -100,11 +101,11 @@ async def of_one(
     expand_all: ExpandAll = False,
 ) -> Response:
     """List the flows around a flow: those that it starts or that listen to it, and the reverse."""
-    existing(node, Key(tenant, namespace, flow_id))
+    existing(node, Key(right.tenant, namespace, flow_id))
     known: Dependencies = request.app.state.dependencies
     name = Name(namespace, flow_id)
     found = await known.around(
-        node, tenant, {name}, forward_only=destination_only, everything=expand_all
+        node, right, {name}, forward_only=destination_only, everything=expand_all
     )
     return Json(found)
 
@@ -117,7 +118,7 @@ async def of_one(
 @needs(Permission.FLOW_READ)
 async def of_namespace(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     namespace: Namespace,
     node: Node,
     destination_only: DestinationOnly = False,
@@ -126,8 +127,8 @@ async def of_namespace(
     known: Dependencies = request.app.state.dependencies
     here = {
         Name(each.namespace, each.flow_id)
-        for each in node.flows.active(tenant)
+        for each in node.flows.active(right.tenant)
         if each.namespace == namespace
     }
-    found: dict[str, Any] = await known.around(node, tenant, here, forward_only=destination_only)
+    found: dict[str, Any] = await known.around(node, right, here, forward_only=destination_only)
     return Json(found)

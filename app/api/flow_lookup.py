@@ -5,6 +5,7 @@ from typing import Annotated, NamedTuple
 from fastapi import Depends, Query
 
 from app.api.paths import COMMIT_RULE
+from app.api.rights import Right
 from app.api.services import Services
 from app.api.times import read_instant
 from app.errors import BadRequest, Gone, NotFound
@@ -83,6 +84,12 @@ async def current(node: Services, key: Key) -> LoadedFlow:
         NotFound: when there is no such flow (any more).
     """
     return await node.flows.load(existing(node, key))
+
+
+def flows_of(node: Services, right: Right) -> list[FlowRevision]:
+    """Return the active flows of the tenant that are within reach, in order of name."""
+    reach = right.reach
+    return [each for each in node.flows.active(right.tenant) if reach.holds(each.namespace)]
 
 
 def existing(node: Services, key: Key) -> FlowRevision:

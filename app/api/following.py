@@ -17,8 +17,9 @@ from app.api.execution_json import execution_json
 from app.api.feeds import COMMENT, Feeds, Pace, event, stream, woken
 from app.api.log_json import log_json
 from app.api.logs import MinLevel, number_of
-from app.api.paths import PREFIX, ExecutionId, Tenant
+from app.api.paths import PREFIX, ExecutionId
 from app.api.query import known_keys
+from app.api.rights import Granted, Right, holds_still
 from app.api.routing import Router
 from app.api.services import Node, Services, stopping
 from app.api.status import owned
@@ -38,20 +39,20 @@ router = Router(
 @router.get("/executions/{execution_id}/follow", tags=["Executions"], summary="Follow an execution")
 @needs(Permission.EXECUTION_READ)
 async def follow(
-    request: Request, tenant: Tenant, execution_id: ExecutionId, node: Node
+    request: Request, right: Granted, execution_id: ExecutionId, node: Node
 ) -> Response:
     """Send the execution each time it moves (`progress`), and when it has ended (`end`)."""
     feeds: Feeds = request.app.state.feeds
     feeds.check()
-    execution = await owned(node, tenant, execution_id)
-    return stream(_progress(request, node, feeds, execution))
+    execution = await owned(node, right, execution_id)
+    return stream(_progress(request, node, right, execution))
 
 
 @router.get("/logs/{execution_id}/follow", tags=["Logs"], summary="Follow the log of an execution")
 @needs(Permission.LOG_READ)
 async def follow_log(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     execution_id: ExecutionId,
     node: Node,
     least: MinLevel = None,
@@ -59,28 +60,33 @@ async def follow_log(
     """Send the lines that are there, and further ones as tasks write them."""
     feeds: Feeds = request.app.state.feeds
     feeds.check()
-    execution = await owned(node, tenant, execution_id)
-    return stream(_lines(request, node, feeds, execution, number_of(least)))
+    execution = await owned(node, right, execution_id)
+    return stream(_lines(request, node, right, execution, number_of(least)))
 
 
 async def _progress(
-    request: Request, node: Services, feeds: Feeds, execution: Execution
+    request: Request, node: Services, right: Right, execution: Execution
 ) -> AsyncIterator[bytes]:
     origin = await request.app.state.origins.of(node, execution)
-    stop, pace = stopping(request), Pace()
+    feeds: Feeds = request.app.state.feeds
+    stop, pace, data = stopping(request), Pace(), right.data(execution.namespace)
     with feeds.one(), Moves(node, execution) as moves:
         await moves.read()
         while not stop.is_set():
             pace.begins()
             ended = moves.execution.over
-            body = encoded(execution_json(moves.execution, origin, node.clock.now()))
+            body = encoded(execution_json(moves.execution, origin, node.clock.now(), data=data))
             yield event("end" if ended else "progress", body)
             if ended:
                 return
             await pace.rest()
             while not stop.is_set() and not await moves.moved():
+                if not await holds_still(request.scope, right, execution.namespace):
+                    return
                 if pace.alive_is_due():
                     yield COMMENT
+            if not await holds_still(request.scope, right, execution.namespace):
+                return
 
 
 class Moves:
@@ -133,12 +139,13 @@ class Moves:
 
 
 async def _lines(
-    request: Request, node: Services, feeds: Feeds, execution: Execution, least: int
+    request: Request, node: Services, right: Right, execution: Execution, least: int
 ) -> AsyncIterator[bytes]:
+    feeds: Feeds = request.app.state.feeds
     stop, pace = stopping(request), Pace()
     last, ended = -1, False
     with feeds.one(), _writing(node, execution.id) as wake:
-        while not stop.is_set():
+        while not stop.is_set() and await holds_still(request.scope, right, execution.namespace):
             pace.begins()
             rows = await node.logs.lines(execution.id, least=least, after=last)
             for row in rows:

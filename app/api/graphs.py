@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Query
 
 from app.api.execution_json import task_run_json
+from app.api.rights import Right
 from app.api.services import Services
 from app.errors import Conflict, Gone, NotFound
 from app.executions import ROOT, Execution, TaskRun
@@ -28,15 +29,22 @@ _ROUND = re.compile(r"\[(\d+)\]/[^/]+$")
 
 
 async def drawn(
-    node: Services, loaded: LoadedFlow, subflows: Sequence[str] = (), runs: Runs | None = None
+    node: Services,
+    right: Right,
+    loaded: LoadedFlow,
+    subflows: Sequence[str] = (),
+    runs: Runs | None = None,
 ) -> dict[str, Any]:
-    """Return the graph of a flow; the subflow nodes that are named become clusters."""
-    return await drawn_flow(node, loaded.revision.tenant, loaded.flow, subflows, runs)
+    """Return the graph of a flow; the subflow nodes that are named become clusters.
+
+    `right` is to read flows: a subflow that is out of its reach stays a node.
+    """
+    return await drawn_flow(node, right, loaded.flow, subflows, runs)
 
 
 async def drawn_flow(
     node: Services,
-    tenant: str,
+    right: Right,
     flow: Flow,
     subflows: Sequence[str] = (),
     runs: Runs | None = None,
@@ -52,7 +60,7 @@ async def drawn_flow(
     while wanted:
         found = [each for each in subflow_nodes(graph) if each.uid in wanted]
         wanted -= {each.uid for each in found}
-        loaded = {each.uid: await _called(node, tenant, each.task) for each in found}
+        loaded = {each.uid: await _called(node, right, each.task) for each in found}
         fresh = {uid: inner for uid, inner in loaded.items() if inner is not None}
         if not fresh:
             break
@@ -61,22 +69,26 @@ async def drawn_flow(
     return graph_json(graph)
 
 
-async def _called(node: Services, tenant: str, task: Task | None) -> Flow | None:
+async def _called(node: Services, right: Right, task: Task | None) -> Flow | None:
     """Return the flow that a task starts, None when it is not there or an expression names it."""
     where = (str(getattr(task, "namespace", "")), str(getattr(task, "flow_id", "")))
+    if not right.holds(where[0]):
+        return None
     try:
-        return (await node.flows.current(tenant, *where)).flow
+        return (await node.flows.current(right.tenant, *where)).flow
     except (NotFound, Gone, Conflict):
         return None
 
 
-def runs_of(execution: Execution, now: int) -> Runs:
+def runs_of(execution: Execution, now: int, *, data: bool = True) -> Runs:
     """Return the task runs of an execution as the drawing looks for them."""
     found: dict[Hashable, list[Run]] = {}
     for run in execution.task_runs.values():
         parent = None if run.parent == ROOT else run.parent
-        body = task_run_json(execution, run, now)
-        found.setdefault(parent, []).append(Run(run.path, run.task, _round(run), run.value, body))
+        body = task_run_json(execution, run, now, data=data)
+        found.setdefault(parent, []).append(
+            Run(run.path, run.task, _round(run), run.value if data else None, body)
+        )
     return found
 
 

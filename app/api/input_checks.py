@@ -20,6 +20,7 @@ from app.api.forms import read_form
 from app.api.paths import PREFIX, ExecutionId, FlowId, Namespace, Tenant
 from app.api.query import known_keys
 from app.api.result_documents import InputsDocument
+from app.api.rights import Granted
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.status import owned
@@ -48,10 +49,10 @@ _RESUME = "Validate the inputs of a resumption"
 @router.post("/{execution_id}/actions/resume/validate", summary=_RESUME, openapi_extra=_FORM)
 @needs(Permission.EXECUTION_RESUME)
 async def of_resumption(
-    request: Request, tenant: Tenant, execution_id: ExecutionId, node: Node
+    request: Request, right: Granted, execution_id: ExecutionId, node: Node
 ) -> Response:
     """Tell what is wrong with inputs for the pause that an execution is in."""
-    execution = await owned(node, tenant, execution_id)
+    execution = await owned(node, right, execution_id)
     paused = next((r for r in execution.task_runs.values() if r.state is State.PAUSED), None)
     if paused is None:
         message = f"execution {execution_id} is {execution.state}, no task of it is PAUSED"

@@ -8,6 +8,7 @@ from fastapi import Depends, Query
 from starlette.datastructures import QueryParams
 
 from app.api.filters import Leaf, no_field, read_filters
+from app.api.rights import Right
 from app.api.single_filters import dated, not_possible, only_value, single_leaves, within
 from app.engine.logs import LEVELS
 from app.errors import BadRequest
@@ -60,8 +61,8 @@ _PARAMETERS = {
 }
 
 
-def wanted(tenant: str, query: QueryParams, now: int) -> LogQuery:
-    """Return what a query asks for; `now` (µs) is the end of a `timeRange`.
+def wanted(right: Right, query: QueryParams, now: int) -> LogQuery:
+    """Return what a query asks for, within reach; `now` (µs) is the end of a `timeRange`.
 
     Raises:
         BadRequest: for filters and values that are not possible.
@@ -71,7 +72,7 @@ def wanted(tenant: str, query: QueryParams, now: int) -> LogQuery:
         for name, operation in _PARAMETERS.items()
         if query.get(name)
     ]
-    result = LogQuery(tenant)
+    result = LogQuery(right.tenant, reach=right.reach)
     for leaf in [*plain, *single_leaves(read_filters(query.multi_items()))]:
         apply = _FIELDS.get(leaf.field)
         if apply is None:

@@ -13,8 +13,9 @@ from app.api.answers import Json, nothing, page
 from app.api.documents import LogDocument, answers_with, problems_of, text_answer
 from app.api.log_filters import PLAIN_FILTERS, wanted
 from app.api.log_json import log_json, log_text
-from app.api.paths import PREFIX, ExecutionId, FlowId, Namespace, Tenant
+from app.api.paths import PREFIX, ExecutionId, FlowId, Namespace
 from app.api.query import Page, Size, Sort, known_keys, takes_filters
+from app.api.rights import Granted, Right
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.single_filters import sortable
@@ -48,7 +49,7 @@ def number_of(level: str | None) -> int:
 
 
 async def _some_lines(
-    tenant: Tenant,
+    right: Granted,
     execution_id: ExecutionId,
     least: MinLevel = None,
     task_run_id: TaskRunId = None,
@@ -57,12 +58,13 @@ async def _some_lines(
 ) -> LogQuery:
     """Read from the parameters which lines of an execution are meant."""
     return LogQuery(
-        tenant,
+        right.tenant,
         execution_id=execution_id,
         least=number_of(least),
         task_run_id=task_run_id,
         task_ids=[task_id] if task_id else (),
         attempt=attempt,
+        reach=right.reach,
     )
 
 
@@ -78,14 +80,14 @@ Lines = Annotated[LogQuery, Depends(_some_lines)]
 @needs(Permission.LOG_READ)
 async def search(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     node: Node,
     number: Page = 1,
     size: Size = 10,
     sort: Sort = [],  # noqa: B006 - FastAPI copies it
 ) -> Response:
     """List the lines of all executions that match, one page of them, newest first by default."""
-    query = wanted(tenant, request.query_params, node.clock.now())
+    query = wanted(right, request.query_params, node.clock.now())
     await node.sink.settled()
     lines, total = await node.logs.search(
         query, page=number, size=size, sort=sortable(sort, SORTABLE)
@@ -112,9 +114,9 @@ async def lines(query: Lines, node: Node) -> Response:
     responses=text_answer("The log"),
 )
 @needs(Permission.LOG_READ)
-async def download(query: Lines, node: Node) -> Response:
+async def download(right: Granted, query: Lines, node: Node) -> Response:
     """Send the log of an execution as a text file."""
-    await _owned(node, query)
+    await _owned(node, right, query)
     headers = {"Content-Disposition": f'attachment; filename="{query.execution_id}.log"'}
 
     async def text() -> AsyncIterator[str]:
@@ -126,9 +128,9 @@ async def download(query: Lines, node: Node) -> Response:
 
 @router.delete("/logs/{execution_id}", summary="Delete the log of an execution")
 @needs(Permission.LOG_DELETE)
-async def delete(query: Lines, node: Node) -> Response:
+async def delete(right: Granted, query: Lines, node: Node) -> Response:
     """Delete lines that the tasks of an execution wrote."""
-    await _owned(node, query)
+    await _owned(node, right, query)
     await node.logs.purge(query)
     return nothing(200)
 
@@ -136,7 +138,7 @@ async def delete(query: Lines, node: Node) -> Response:
 @router.delete("/logs/{namespace}/{flow_id}", summary="Delete the logs of a flow")
 @needs(Permission.LOG_DELETE)
 async def delete_of_flow(
-    tenant: Tenant,
+    right: Granted,
     namespace: Namespace,
     flow_id: FlowId,
     node: Node,
@@ -147,29 +149,32 @@ async def delete_of_flow(
 ) -> Response:
     """Delete the lines of all executions of a flow."""
     await node.sink.settled()
-    query = LogQuery(tenant, namespace, below=False, flow_id=flow_id, trigger_id=trigger_id)
+    query = LogQuery(right.tenant, namespace, below=False, flow_id=flow_id, trigger_id=trigger_id)
     await node.logs.purge(query)
     return nothing(200)
 
 
-async def _owned(node: Services, query: LogQuery) -> None:
+async def _owned(node: Services, right: Right, query: LogQuery) -> None:
     """Make sure that the execution is known, and what its tasks wrote so far."""
-    await owner_of(node, query.tenant, query.execution_id or "")
+    await owner_of(node, right, query.execution_id or "")
     await node.sink.settled()
 
 
-async def owner_of(node: Services, tenant: str, execution_id: str) -> Any:
+async def owner_of(node: Services, right: Right, execution_id: str) -> Any:
     """Return whose logs and metrics are asked for: an execution, or what is kept of a deleted one.
 
     Raises:
-        NotFound: when there is neither, or it is another tenant's.
+        NotFound: when there is neither, or the caller may not know of it. Forbidden: without the
+            permission.
     """
     try:
-        return await owned(node, tenant, execution_id)
+        return await owned(node, right, execution_id)
     except NotFound:
-        if (kept := await node.logs.kept(tenant, execution_id)) is not None:
-            return kept
-        raise
+        kept = await node.logs.kept(right.tenant, execution_id)
+        if kept is None:
+            raise
+    right.permit(kept.namespace, f"execution {execution_id}")
+    return kept
 
 
 async def _pages(node: Services, query: LogQuery) -> AsyncIterator[list[Any]]:

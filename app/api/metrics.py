@@ -14,6 +14,7 @@ from app.api.logs import TaskId, TaskRunId, owner_of
 from app.api.metric_series import Aggregation, series, stretch_of
 from app.api.paths import PREFIX, ExecutionId, FlowId, Namespace, Tenant
 from app.api.query import Page, Size, Sort, known_keys
+from app.api.rights import Granted
 from app.api.routing import Router
 from app.api.services import Node
 from app.api.single_filters import sortable
@@ -128,7 +129,7 @@ async def _aggregated(node: Node, query: MetricQuery, aggregation: Aggregation) 
 @router.get("/{execution_id}", summary="The metrics of an execution")
 @needs(Permission.EXECUTION_READ)
 async def of_execution(
-    tenant: Tenant,
+    right: Granted,
     execution_id: ExecutionId,
     node: Node,
     number: Page = 1,
@@ -138,7 +139,7 @@ async def of_execution(
     task_id: TaskId = None,
 ) -> Response:
     """List the figures that the tasks of an execution reported, one page of them."""
-    execution = await owner_of(node, tenant, execution_id)
+    execution = await owner_of(node, right, execution_id)
     await node.sink.settled()
     rows, total = await node.metrics.of_execution(
         execution_id,

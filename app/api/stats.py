@@ -15,9 +15,11 @@ from app.api.access import needs
 from app.api.answers import Json
 from app.api.documents import problems_of
 from app.api.execution_json import execution_json
+from app.api.flow_lookup import flows_of
 from app.api.log_json import LEVEL_NAMES
-from app.api.paths import PREFIX, Tenant
+from app.api.paths import PREFIX
 from app.api.query import known_keys
+from app.api.rights import Granted, Right
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.times import duration, instant, read_instant
@@ -93,39 +95,40 @@ class _Span:
         yield from range(first, self.until + 1, self.period)
 
 
-def _filter(tenant: str, asked: Asked, span: _Span) -> ExecutionFilter:
+def _filter(right: Right, asked: Asked, span: _Span) -> ExecutionFilter:
     return ExecutionFilter(
-        tenant,
+        right.tenant,
         asked.namespace or None,
         asked.flow_id or None,
         states=[each.value for each in asked.state or ()],
         text=asked.q or None,
         since=span.since,
         until=span.until,
+        reach=right.reach,
     )
 
 
 @router.post("/executions/daily", summary="Executions by day")
 @needs(Permission.EXECUTION_READ)
-async def executions(tenant: Tenant, asked: Asked, node: Node) -> Response:
+async def executions(right: Granted, asked: Asked, node: Node) -> Response:
     """Count the executions that began in each period, by state, and how long they took."""
     span = _Span(asked, node.clock.now())
-    found = await node.statistics.executions(_filter(tenant, asked, span), span.period)
+    found = await node.statistics.executions(_filter(right, asked, span), span.period)
     return Json(_series(found, span))
 
 
 @router.post("/executions/daily/group-by-namespace", summary="Executions by namespace and day")
 @needs(Permission.EXECUTION_READ)
-async def by_namespace(tenant: Tenant, asked: Asked, node: Node) -> Response:
+async def by_namespace(right: Granted, asked: Asked, node: Node) -> Response:
     """Count the executions of each namespace."""
-    return Json(await _grouped(node, tenant, asked, ["namespace"]))
+    return Json(await _grouped(node, right, asked, ["namespace"]))
 
 
 @router.post("/executions/daily/group-by-flow", summary="Executions by flow and day")
 @needs(Permission.EXECUTION_READ)
-async def by_flow(tenant: Tenant, asked: Asked, node: Node) -> Response:
+async def by_flow(right: Granted, asked: Asked, node: Node) -> Response:
     """Count the executions of each flow, by namespace and id."""
-    groups = await _grouped(node, tenant, asked, ["namespace", "flowId"])
+    groups = await _grouped(node, right, asked, ["namespace", "flowId"])
     body: dict[str, dict[str, Any]] = {}
     for name, series in groups.items():
         namespace, _, flow_id = name.partition("/")
@@ -135,21 +138,25 @@ async def by_flow(tenant: Tenant, asked: Asked, node: Node) -> Response:
 
 @router.post("/executions/latest/group-by-flow", summary="The newest executions of flows")
 @needs(Permission.EXECUTION_READ)
-async def latest(request: Request, tenant: Tenant, asked: Asked, node: Node) -> Response:
+async def latest(request: Request, right: Granted, asked: Asked, node: Node) -> Response:
     """List the newest execution of each flow that is named."""
-    names = [(each.namespace, each.id) for each in asked.flows or ()]
-    ids = await node.statistics.latest(tenant, names)
+    names = [(each.namespace, each.id) for each in asked.flows or () if right.holds(each.namespace)]
+    ids = await node.statistics.latest(right.tenant, names)
     origins, now = request.app.state.origins, node.clock.now()
     found = [await node.executor.get(each) for each in ids]
-    return Json([execution_json(each, await origins.of(node, each), now) for each in found])
+    shown = [
+        execution_json(each, await origins.of(node, each), now, data=right.data(each.namespace))
+        for each in found
+    ]
+    return Json(shown)
 
 
 @router.post("/logs/daily", summary="Log lines by period")
 @needs(Permission.LOG_READ)
-async def logs(tenant: Tenant, asked: Asked, node: Node) -> Response:
+async def logs(right: Granted, asked: Asked, node: Node) -> Response:
     """Count the lines that were written in each period, by level."""
     span = _Span(asked, node.clock.now(), finest=60)
-    found = await node.statistics.logs(_filter(tenant, asked, span), span.period)
+    found = await node.statistics.logs(_filter(right, asked, span), span.period)
     counts: dict[int, dict[str, int]] = {start: {} for start in span.starts()}
     for start, level, count in found:
         counts.setdefault(start, {})[LEVEL_NAMES.get(level, "INFO")] = count
@@ -163,11 +170,11 @@ async def logs(tenant: Tenant, asked: Asked, node: Node) -> Response:
 
 @router.post("/summary", summary="How much there is")
 @needs(Permission.EXECUTION_READ)
-async def summary(tenant: Tenant, asked: Asked, node: Node) -> Response:
+async def summary(right: Granted, asked: Asked, node: Node) -> Response:
     """Count flows, namespaces, triggers, and the executions of the time that is asked for."""
     span = _Span(asked, node.clock.now())
-    found = await node.statistics.executions(_filter(tenant, asked, span), span.period)
-    flows = node.flows.active(tenant)
+    found = await node.statistics.executions(_filter(right, asked, span), span.period)
+    flows = flows_of(node, right.to(Permission.FLOW_READ))
     return Json(
         {
             "flows": len(flows),
@@ -179,10 +186,10 @@ async def summary(tenant: Tenant, asked: Asked, node: Node) -> Response:
 
 
 async def _grouped(
-    node: Services, tenant: str, asked: Asked, by: Sequence[str]
+    node: Services, right: Right, asked: Asked, by: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
     span = _Span(asked, node.clock.now())
-    wanted = _filter(tenant, asked, span)
+    wanted = _filter(right, asked, span)
     found = await node.statistics.executions(wanted, span.period, by=by)
     found.sort(key=lambda each: each.group)
     groups = groupby(found, key=lambda each: each.group)

@@ -9,6 +9,7 @@ from app.api.answers import Json
 from app.api.execution_json import execution_json
 from app.api.paths import is_execution
 from app.api.query import refuse_unknown
+from app.api.rights import Right, right_of
 from app.api.services import Services, services
 from app.errors import NotFound
 from app.executions import Execution
@@ -20,26 +21,29 @@ async def status(request: Request) -> Response:
     if request.scope["query_string"]:
         refuse_unknown(request.query_params, ())
     node = services(request)
-    names = request.path_params
-    execution = await owned(node, names["tenant"], names["execution_id"])
-    return await answer(request, node, execution)
+    right = right_of(request.scope, status)
+    execution = await owned(node, right, request.path_params["execution_id"])
+    return await answer(request, node, right, execution)
 
 
-async def owned(node: Services, tenant: str, execution_id: str) -> Execution:
-    """Return an execution of this tenant.
+async def owned(node: Services, right: Right, execution_id: str) -> Execution:
+    """Return an execution of the tenant to which the caller has this right.
 
     Raises:
-        NotFound: when there is none, or it is another tenant's.
+        NotFound: when there is none, or the caller may not know of it. Forbidden: without the
+            permission.
     """
     if is_execution(execution_id):
         execution = await node.executor.get(execution_id)
-        if execution.tenant == tenant:
+        if execution.tenant == right.tenant:
+            right.permit(execution.namespace, f"execution {execution_id}")
             return execution
     message = f"there is no execution {execution_id}"
     raise NotFound(message)
 
 
-async def answer(request: Request, node: Services, execution: Execution) -> Json:
-    """Answer with an execution."""
+async def answer(request: Request, node: Services, right: Right, execution: Execution) -> Json:
+    """Answer with an execution, as far as the caller may see it."""
     origin = await request.app.state.origins.of(node, execution)
-    return Json(execution_json(execution, origin, node.clock.now()))
+    data = right.data(execution.namespace)
+    return Json(execution_json(execution, origin, node.clock.now(), data=data))

@@ -5,20 +5,23 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from app.access import Permission
+from app.api.rights import Right
 from app.api.services import Services
 from app.api.status import owned
 from app.errors import BadRequest, Conflict, Invalid, NotFound
 from app.executions import Execution, State
 
-ACTOR = "api"
-"""Who acts: without a login every caller is the same one."""
-
 
 class Target(NamedTuple):
-    """The execution that is meant."""
+    """The execution that is meant, and who may do it there."""
 
-    tenant: str
+    right: Right
     id: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Tenant and id."""
+        return self.right.tenant, self.id
 
 
 Do = Callable[[Services, Target, Any], Awaitable[object]]
@@ -38,39 +41,39 @@ class Verb:
 
 
 async def _kill(node: Services, target: Target, _: Any) -> object:
-    return await node.commands.kill(*target)
+    return await node.commands.kill(*target.key)
 
 
 async def _pause(node: Services, target: Target, _: Any) -> object:
-    return await node.commands.pause(*target)
+    return await node.commands.pause(*target.key)
 
 
 async def _resume(node: Services, target: Target, _: Any) -> object:
-    return await node.commands.resume(*target, by=ACTOR)
+    return await node.commands.resume(*target.key, by=target.right.actor.name)
 
 
 async def _restart(node: Services, target: Target, _: Any) -> object:
-    return await node.commands.restart(*target)
+    return await node.commands.restart(*target.key)
 
 
 async def _replay(node: Services, target: Target, latest: Any) -> object:
-    return await node.commands.replay(*target, revision="latest" if latest else None)
+    return await node.commands.replay(*target.key, revision="latest" if latest else None)
 
 
 async def _force_run(node: Services, target: Target, _: Any) -> object:
-    return await node.commands.force_run(*target)
+    return await node.commands.force_run(*target.key)
 
 
 async def _unqueue(node: Services, target: Target, state: Any) -> object:
-    return await node.commands.unqueue(*target, state=state or State.RUNNING)
+    return await node.commands.unqueue(*target.key, state=state or State.RUNNING)
 
 
 async def _change_status(node: Services, target: Target, state: Any) -> object:
-    return await node.commands.change_status(*target, state)
+    return await node.commands.change_status(*target.key, state)
 
 
 async def _label(node: Services, target: Target, labels: Any) -> object:
-    return await node.commands.label(*target, labels)
+    return await node.commands.label(*target.key, labels)
 
 
 class Remains(NamedTuple):
@@ -85,11 +88,11 @@ class Remains(NamedTuple):
 
 async def delete(node: Services, target: Target, remains: Remains) -> None:
     """Delete an execution; one that runs is killed before, if that is wanted."""
-    if remains.unfinished and not (await owned(node, *target)).state.terminal:
-        await node.commands.kill(*target)
+    if remains.unfinished and not (await owned(node, target.right, target.id)).state.terminal:
+        await node.commands.kill(*target.key)
     await node.sink.settled()  # what was written is deleted too, or known as kept
     await node.commands.delete(
-        *target, logs=remains.logs, metrics=remains.metrics, files=remains.files
+        *target.key, logs=remains.logs, metrics=remains.metrics, files=remains.files
     )
 
 
@@ -129,22 +132,21 @@ DELETE_ANY = Verb("delete", "there", lambda _: True, delete, Permission.EXECUTIO
 
 
 async def do_all(
-    node: Services, tenant: str, ids: list[str], verb: Verb, chosen: Any = None
+    node: Services, right: Right, ids: list[str], verb: Verb, chosen: Any = None
 ) -> int:
     """Do it to each of these executions, each once; return how many they are.
 
     Raises:
         BadRequest: when it is not possible for some, with all that are in the way; nothing is done
             then, unless an execution changed in between.
+        Forbidden: when the caller may see one of them, but not do this.
     """
     each_once = list(dict.fromkeys(ids))
-    invalids = [
-        found for each in each_once if (found := await _hindrance(node, tenant, each, verb))
-    ]
+    invalids = [found for each in each_once if (found := await _hindrance(node, right, each, verb))]
     _refuse(invalids, each_once)
     for each in each_once:
         try:
-            await verb.do(node, Target(tenant, each), chosen)
+            await verb.do(node, Target(right, each), chosen)
         except (Conflict, Invalid, NotFound) as error:
             invalids.append(_invalid(each, error.message))
     _refuse(invalids, each_once)
@@ -152,11 +154,11 @@ async def do_all(
 
 
 async def _hindrance(
-    node: Services, tenant: str, execution_id: str, verb: Verb
+    node: Services, right: Right, execution_id: str, verb: Verb
 ) -> dict[str, str] | None:
     """Return why it is not possible for an execution, None if it is."""
     try:
-        execution: Execution = await owned(node, tenant, execution_id)
+        execution: Execution = await owned(node, right, execution_id)
     except NotFound as error:
         return _invalid(execution_id, error.message)
     if verb.possible(execution.state):

@@ -8,8 +8,10 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, func, select
 
+from app.access import Reach
 from app.db.database import Database
 from app.db.journal import SqlJournal
+from app.db.reaching import within_reach
 from app.db.tables import MOVING, TIMED, WAITING, ExecutionRow
 from app.errors import NotFound
 from app.executions import Execution
@@ -53,6 +55,8 @@ class ExecutionFilter:
     ids: Sequence[str] = ()
     revision: int | None = None
     trigger_id: str | None = None
+    reach: Reach | None = None
+    """Only in namespaces that it holds."""
 
 
 class SqlExecutions:
@@ -161,7 +165,7 @@ class SqlExecutions:
 
 def conditions_of(wanted: ExecutionFilter) -> list[ColumnElement[bool]]:
     """Return the conditions on a row that a filter means."""
-    checks = [_C.tenant == wanted.tenant]
+    checks = [_C.tenant == wanted.tenant, *within_reach(_C.namespace, wanted.reach)]
     if wanted.namespace:
         below = _C.namespace.startswith(wanted.namespace + ".", autoescape=True)
         same = _C.namespace == wanted.namespace

@@ -9,8 +9,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 
+from app.access import Reach
 from app.db.database import Database
 from app.db.journal import decoded, encoded
+from app.db.reaching import within_reach
 from app.db.sql import Row, Write
 from app.db.tables import KeyValueRow
 from app.errors import Conflict
@@ -58,6 +60,8 @@ class KeyFilter:
     key: str | None = None
     text: str | None = None
     """Part of a key or of a namespace."""
+    reach: Reach | None = None
+    """Only in namespaces that it holds."""
 
 
 class SqlKeyValues:
@@ -142,7 +146,7 @@ async def forget_expired(database: Database, now: int) -> int:
 
 
 def _chosen(wanted: KeyFilter) -> list[ColumnElement[bool]]:
-    checks = []
+    checks = within_reach(_C.namespace, wanted.reach)
     if wanted.namespace is not None:
         same = _C.namespace == wanted.namespace
         below = _C.namespace.startswith(f"{wanted.namespace}.", autoescape=True)

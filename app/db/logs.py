@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Select, delete, func, select, tuple_
 
 from app.db.database import Database
 from app.db.owners import EITHER, Owner, forget, ids_where, kept, with_owner, within
+from app.db.reaching import within_reach
 from app.db.sql import Row
 from app.db.tables import LogRow
 from app.ports import LogLine, LogQuery
@@ -135,6 +136,7 @@ def _of_executions(query: LogQuery) -> list[ColumnElement[bool]]:
 
 def _of_owner(query: LogQuery, owner: Owner) -> list[ColumnElement[bool]]:
     checks = within(owner, query.tenant, query.namespace, query.flow_id, below=query.below)
+    checks += within_reach(owner.namespace, query.reach)
     return [*checks, owner.trigger_id == query.trigger_id] if query.trigger_id else checks
 
 

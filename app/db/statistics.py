@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from app.db.database import Database
 from app.db.executions import ExecutionFilter, conditions_of
 from app.db.owners import EITHER, with_owner, within
+from app.db.reaching import within_reach
 from app.db.tables import ExecutionRow, LogRow
 
 _E: Any = ExecutionRow.__table__.c  # type: ignore[attr-defined]  # SQLModel sets it
@@ -68,6 +69,7 @@ class Statistics:
             select(start, _LOG.c.level, func.count().label("count"))
             .select_from(with_owner(_LOG))
             .where(*within(EITHER, wanted.tenant, wanted.namespace, wanted.flow_id))
+            .where(*within_reach(EITHER.namespace, wanted.reach))
             .group_by(start, _LOG.c.level)
         )
         if wanted.since is not None:

@@ -7,7 +7,9 @@ from typing import Any
 import orjson
 from sqlalchemy import func, select, tuple_
 
+from app.access import Reach
 from app.db.database import Database
+from app.db.reaching import within_reach
 from app.db.sql import Row, Write
 from app.db.tables import SuiteRunRow
 from app.executions import execution_id
@@ -68,6 +70,8 @@ class RunQuery:
     flow_id: str | None = None
     sort: Sequence[tuple[str, bool]] = ()
     """Names of `SORTABLE`, and whether downwards; by default newest first."""
+    reach: Reach | None = None
+    """Only in namespaces that it holds."""
 
 
 class SuiteRuns:
@@ -104,6 +108,7 @@ class SuiteRuns:
         """Return some of the runs that a query asks for, and how many there are."""
         asked = {name: getattr(query, name) for name in _NAMES}
         wanted = [_C[name] == value for name, value in asked.items() if value is not None]
+        wanted += within_reach(_C.namespace, query.reach)
         order = [SORTABLE[name].desc() if down else SORTABLE[name] for name, down in query.sort]
         found = select(_RUN).where(*wanted).order_by(*order, _C.id.desc())
         rows = await self._database.fetch(found.offset(offset).limit(limit))

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from app.access import Reach
+
 FlowKey = tuple[str, str, str]
 """Tenant, namespace, flow id."""
 TriggerKey = tuple[str, str, str, str]
@@ -77,3 +79,5 @@ class TriggerFilter:
     trigger_id: str | None = None
     text: str | None = None
     exact_namespace: bool = False
+    reach: Reach | None = None
+    """Only in namespaces that it holds."""

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 
 from app.db.database import Database
+from app.db.reaching import within_reach
 from app.db.sql import Row, Write
 from app.db.tables import TriggerFlowRow, TriggerRow
 from app.db.trigger_records import Backfill, FlowKey, TriggerFilter, TriggerKey, TriggerState
@@ -154,7 +155,7 @@ def _ready() -> tuple[ColumnElement[bool], ...]:
 
 
 def _conditions(wanted: TriggerFilter) -> list[ColumnElement[bool]]:
-    checks: list[ColumnElement[bool]] = []
+    checks = within_reach(_C.namespace, wanted.reach)
     if wanted.tenant:
         checks.append(_C.tenant == wanted.tenant)
     if wanted.namespace:

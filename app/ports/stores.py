@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from app.access import Reach
+
 
 class KeyValue(NamedTuple):
     """A key-value pair of a namespace. Times are µs since the epoch.
@@ -84,6 +86,8 @@ class LogQuery:
     since: int | None = None
     until: int | None = None
     text: str | None = None
+    reach: Reach | None = None
+    """Only in namespaces that it holds."""
 
 
 class LogLine(NamedTuple):
@@ -128,4 +132,43 @@ class TaskCache(Protocol):
         self, tenant: str, key: str, outputs: Mapping[str, Any], now: int, expires_at: int | None
     ) -> None:
         """Keep outputs."""
+        ...
+
+
+class SecretStore(Protocol):
+    """Secrets of namespaces, encrypted wherever they are kept."""
+
+    async def secrets(self, tenant: str, namespace: str, commit: str | None) -> "SecretLookup":
+        """Return what finds secrets of a namespace, of those above it and of its tenant.
+
+        `commit` is what the asking execution runs at; it matters where secrets are pinned.
+        """
+        ...
+
+
+class SecretLookup(Protocol):
+    """The secrets that one execution may see. What it has decrypted lives as long as itself."""
+
+    def find(self, key: str) -> str | None:
+        """Return a secret's text (of a structure: JSON), None if there is none (blocking).
+
+        Raises:
+            HeadwaterError: when a file that may hold it cannot be decrypted or is not in its place.
+        """
+        ...
+
+
+class NamespaceVariables(Protocol):
+    """Variables of namespaces: those of the tenant and of every namespace above merged in."""
+
+    def known(self, tenant: str, namespace: str, commit: str) -> Mapping[str, Any] | None:
+        """Return them as they are at a commit, None if that is not in memory."""
+        ...
+
+    async def of(self, tenant: str, namespace: str, commit: str) -> Mapping[str, Any]:
+        """Return them as they are at a commit.
+
+        Raises:
+            HeadwaterError: when they cannot be read.
+        """
         ...
