@@ -71,6 +71,7 @@ from app.sync.planning.planner import Planner
 from app.sync.review.facts import NodeFacts
 from app.sync.review.service import Reviews
 from app.sync.service import SyncService
+from app.sync.tenants import Tenants
 from app.sync.testing.service import SuiteService
 from app.sync.tracing.service import Tracing
 from app.triggers.alarm import ScheduledAlarm
@@ -153,6 +154,7 @@ class Node:
         )
         await self.flows.open()
         self._assemble(epoch)
+        await self.tenants.refresh()
         await self.executor.start()
         await self.sync.start()
         await self.reviews.start()
@@ -284,6 +286,11 @@ class Node:
         self.trigger_verbs = TriggerVerbs(parts, self.triggers)
         reconciler = self.triggers.reconciler
         self.webhooks = Webhooks(parts, reconciler, self.settings.webhooks.wrong_keys)
+
+    @property
+    def tenants(self) -> Tenants:
+        """What is said of tenants; there from the start of the node on."""
+        return self.sync.tenants
 
     async def stop(self) -> None:
         """Stop taking work, let tasks finish for a while, close (contract D10)."""

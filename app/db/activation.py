@@ -98,6 +98,8 @@ class Activation:
     """Flows that take along what the ones they were had."""
     passed: str | None = None
     """`ref@commit`, where the gate let a commit through that it had not seen before."""
+    also: Sequence[Write] = ()
+    """What else changes with it."""
     guard: Sequence[Write] = ()
     """What is written first: when it is refused, all of it is."""
     reason: str = ""
@@ -106,7 +108,8 @@ class Activation:
     @property
     def is_news(self) -> bool:
         """Whether anything of it is another one than before."""
-        return any((self.moved, self.flows, self.findings, self.resolved, self.passed))
+        news = (self.moved, self.flows, self.findings, self.resolved, self.passed, self.also)
+        return any(news)
 
 
 class ActivationStore:
@@ -176,6 +179,7 @@ def _writes(new: Activation) -> Sequence[Write]:
         Write(_ADD_FINDING, [_finding_row(each) for each in new.findings]),
         Write(_RESOLVE_FINDING, [(at, each) for each in new.resolved]),
         *(_end_pins(new) if new.flows else ()),
+        *new.also,
         Write(_APPLIED, [(new.applied, source)] if new.applied else []),
         Write(_PASSED, [(new.passed, source)] if new.passed else []),
     ]

@@ -25,6 +25,7 @@ from app.db.signatures import SignatureStore
 from app.db.sql import Row, Write
 from app.db.standing import StandingStore
 from app.db.tables import FindingRow, SourceRow, SyncRunRow
+from app.db.tenants import TenantStore
 from app.db.watches import WatchStore
 from app.errors import NotFound
 
@@ -81,6 +82,7 @@ class SourceStore:
         self.keeping = KeepingStore(database)
         self.leases = LeaseStore(database)
         self.signatures = SignatureStore(database)
+        self.tenants = TenantStore(database)
 
     async def register(self, source: Source) -> Source:
         """Store how a source is set up, keep what is known of it, and return it."""

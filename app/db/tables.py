@@ -48,6 +48,7 @@ from app.db.review_tables import (
     WatchRow,
 )
 from app.db.tenant_tables import TenantFileRow
+from app.db.tenant_tables import TenantFileRow
 
 __all__ = [
     "MOVING",
@@ -97,6 +98,7 @@ __all__ = [
     "SuiteRunRow",
     "SyncRunRow",
     "TaskCacheRow",
+    "TenantFileRow",
     "TenantFileRow",
     "TokenRow",
     "TriggerFlowRow",

@@ -170,6 +170,12 @@ class Layout:
         """Return where a new flow is written."""
         return f"{self.namespace_folder(tenant, namespace)}/flows/{flow_id}.yaml"
 
+    def tenant_file(self, tenant: str) -> str | None:
+        """Return where the settings of a tenant lie, None where the layout has none."""
+        if self.style == "kestra" or not self.reads(tenant):
+            return None
+        return self._join(f"tenants/{self._tenant_folder(tenant)}/tenant.yaml")
+
     def file_path(self, tenant: str, namespace: str, name: str) -> str:
         """Return where a namespace file is written."""
         return f"{self.namespace_folder(tenant, namespace)}/files/{name}"

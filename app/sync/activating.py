@@ -1,5 +1,7 @@
 """The phases that act: PLAN, GATE and ACTIVATE."""
 
+import asyncio
+
 from app.db.activation import Activation
 from app.db.records import StoredFinding
 from app.sync.claiming import note
@@ -59,8 +61,13 @@ async def activate(parts: Parts, now: Pass) -> None:
     let_through = f"{parts.spec.ref}@{now.tip}"
     if now.tip is not None and now.source.last_passed != let_through:
         new.passed = let_through
+    if new.applied is not None:
+        told = await asyncio.to_thread(parts.tenant_files.at, parts.repository, new.applied)
+        new.also = parts.tenants.writes(new.source_id, told.texts, new.applied, new.at)
     await _write(parts, new)
     note(parts, new.moved)
+    if new.also:
+        await parts.tenants.refresh()
     await parts.flows.refresh(now.plan.keys)
     parts.done = now.seen, now.tip or ""
     parts.base = now.tip

@@ -28,10 +28,11 @@ from app.sync.findings import Found
 from app.sync.indexing import Indexer
 from app.sync.leading import Leader
 from app.sync.origin import Home, Origin
-from app.sync.ownership import Claims, NamespaceKey, Refusal
+from app.sync.ownership import Claims, NamespaceKey, Ownership, Refusal
 from app.sync.plan import Plan, Tree
 from app.sync.planning.memory import Memory
 from app.sync.reporting import Reporter
+from app.sync.tenants import TenantFiles, Tenants
 from app.sync.validation import Facts
 from app.sync.vault import Vault
 from app.sync.verdicts import VerdictCache
@@ -67,6 +68,10 @@ class Parts:
     """Which source each namespace comes from."""
     vault: Vault = field(default_factory=lambda: Vault(None))
     """Where the files are kept that executions used."""
+    tenants: Tenants = field(default_factory=Tenants)
+    """What is said of tenants, by all sources."""
+    tenant_files: TenantFiles = field(default_factory=lambda: TenantFiles(Ownership([])))
+    """What the commits of this one say of them."""
     forge: Forge | None = None
     """The repository at its forge, if there is one."""
     leader: Leader | None = None

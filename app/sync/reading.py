@@ -148,6 +148,8 @@ async def validate_flows(parts: Parts, now: Pass) -> None:
         document_findings, now.survey, changed, objects, parts.repository.layout
     )
     now.found = [each for each in now.found if each.namespace in changed or not each.namespace[0]]
+    told = await asyncio.to_thread(parts.tenant_files.at, parts.repository, now.tip or "")
+    now.found += told.found
     if parts.spec.delegates:
         now.found += await asyncio.to_thread(_delegated, parts, now)
     if now.changed:

@@ -78,6 +78,7 @@ class Reconciler:
             self._standing = None
             self.parts.forget()
             await self.parts.flows.refresh()
+            await self.parts.tenants.refresh()
         self.leader.turn = turn
         return known not in (None, turn)
 

@@ -12,6 +12,7 @@ from app.db.records import CommitRecord, FlowKey, Pin, Source, StoredFinding, Sy
 from app.db.sources import SourceStore
 from app.flows.typenames import Types
 from app.git.identity import identify
+from app.plugins.http import egress_of
 from app.ports import Clock, FlowRevision, Storage
 from app.sync.approvals import Approvals
 from app.sync.changesets.model import Proposed
@@ -42,6 +43,7 @@ from app.sync.source_verbs import SourceVerbs
 from app.sync.sources import MAIN, SourceSet
 from app.sync.status import Status
 from app.sync.status import Stores as StatusStores
+from app.sync.tenants import Tenants
 from app.sync.timing import Timing
 from app.sync.trying import Trial, try_sync
 from app.sync.vault import Vault
@@ -74,11 +76,13 @@ class SyncService:
         self.flows = flows
         self.reporter = Reporter()
         vault = Vault(storage)
+        egress = egress_of(settings)
         self.shared = Shared(
             home=Home(
                 settings.data_dir / "git",
                 settings.server.mode == "dev",
                 {MAIN: settings.git, **settings.sources},
+                egress=egress,
             ),
             sources=sources,
             flows=flows,
@@ -88,8 +92,10 @@ class SyncService:
             reporter=self.reporter,
             forge_of=forge_of,
             vault=vault,
-            large=LargeFiles(vault, settings.http),
+            large=LargeFiles(vault, egress),
+            tenants=Tenants(sources.tenants),
         )
+        self.tenants = self.shared.tenants
         self.workers = SourceSet({MAIN: settings.git, **settings.sources}, self.shared)
         self.source_verbs = SourceVerbs(self.workers)
         self.orphans = self.source_verbs.orphans

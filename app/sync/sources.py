@@ -28,6 +28,7 @@ class SourceSet:
         self.configured = dict(specs)
         self._workers: dict[str, SourceWorker] = {}
         shared.claims.released = self._wake_others
+        shared.tenants.order = lambda: list(self._workers)
         for source_id, spec in specs.items():
             self.put(described(source_id, spec), spec)
 
@@ -76,6 +77,8 @@ class SourceSet:
     async def start(self) -> None:
         """Follow all of them, also those that the API or a repository has added."""
         await self._load()
+        self.shared.tenants.complete = True
+        await self.shared.tenants.refresh()
         async with asyncio.TaskGroup() as group:
             for worker in self:
                 group.create_task(worker.start())

@@ -27,6 +27,7 @@ from app.sync.planning.memory import Memory
 from app.sync.publishing import Publisher
 from app.sync.reporting import Reporter
 from app.sync.specs import public_spec, with_credentials
+from app.sync.tenants import TenantFiles, Tenants
 from app.sync.vault import Vault
 from app.sync.writes import Writes
 
@@ -50,6 +51,7 @@ class Shared:
     vault: Vault = field(default_factory=lambda: Vault(None))
     large: LargeFiles = field(default_factory=lambda: LargeFiles(Vault(None)))
     telling: Telling = field(default_factory=Telling)
+    tenants: Tenants = field(default_factory=Tenants)
 
 
 class SourceWorker:
@@ -79,6 +81,8 @@ class SourceWorker:
             memory=Memory(shared.types),
             claims=shared.claims,
             vault=shared.vault,
+            tenants=shared.tenants,
+            tenant_files=TenantFiles(self.ownership),
             forge=shared.forge_of(_lent(spec, shared.home)),
         )
         self.follower = Follower(source, self.parts)
