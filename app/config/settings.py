@@ -13,6 +13,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as UnreadableValue
 
 from app.config.git import GitSettings, SourceSettings
+from app.config.oidc import LoginProviderSettings
 from app.config.sections import (
     DatabaseSettings,
     EncryptionSettings,
@@ -47,6 +48,8 @@ def _not_main(name: str) -> str:
 
 SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$"), AfterValidator(_not_main)]
 
+ProviderName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+
 
 class Settings(BaseSettings):
     """Everything an operator can choose. Frozen: a change needs a new start."""
@@ -78,6 +81,11 @@ class Settings(BaseSettings):
     logs: LogSettings = LogSettings()
     runners: RunnerSettings = RunnerSettings()
     encryption: EncryptionSettings = EncryptionSettings()
+    oidc: dict[ProviderName, LoginProviderSettings] = Field(
+        {},
+        description="OpenID Connect providers that people log in with, by an id of your choice, "
+        "such as `HEADWATER_OIDC__COMPANY__ISSUER`.",
+    )
     triggers: TriggerSettings = TriggerSettings()
     webhooks: WebhookSettings = WebhookSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
