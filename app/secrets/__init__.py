@@ -1,0 +1,1 @@
+"""Secrets in Git: SOPS documents encrypted to age recipients, read and written."""
