@@ -99,6 +99,7 @@ def serve(settings: Settings) -> int:
     if settings.runners.process:
         hide()
     listener = bind(settings.server.host, settings.server.port)
+    settings = at_port(settings, listener.getsockname()[1])
     config = uvicorn.Config(
         create_app(settings),
         http="httptools" if sys.platform != "win32" else "auto",
@@ -115,6 +116,12 @@ def serve(settings: Settings) -> int:
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(_serve(config, listener, settings))
     return 0
+
+
+def at_port(settings: Settings, port: int) -> Settings:
+    """Return the settings with the port that was found free, for what has to know it."""
+    server = settings.server.model_copy(update={"port": port})
+    return settings.model_copy(update={"server": server})
 
 
 async def _serve(config: uvicorn.Config, listener: socket.socket, settings: Settings) -> None:

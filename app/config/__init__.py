@@ -7,6 +7,7 @@ a secret may come from a file (`HEADWATER_GIT__TOKEN_FILE=/run/secrets/token`); 
 working directory is *not* read: in a repository of flows that name belongs to the layout.
 """
 
+from app.config.egress import EgressSettings
 from app.config.git import GitSettings, OidcSettings, SourceSettings, WindowSettings
 from app.config.sections import (
     DatabaseSettings,
@@ -27,6 +28,7 @@ from app.config.sources import SettingsError, secret_file_variable, secret_paths
 
 __all__ = [
     "DatabaseSettings",
+    "EgressSettings",
     "EncryptionSettings",
     "EngineSettings",
     "ExpressionSettings",

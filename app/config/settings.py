@@ -12,6 +12,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableValue
 
+from app.config.egress import EgressSettings
 from app.config.git import GitSettings, SourceSettings
 from app.config.oidc import LoginProviderSettings
 from app.config.sections import (
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     )
     engine: EngineSettings = EngineSettings()
     http: HttpSettings = HttpSettings()
+    egress: EgressSettings = EgressSettings()
     expressions: ExpressionSettings = ExpressionSettings()
     logs: LogSettings = LogSettings()
     runners: RunnerSettings = RunnerSettings()

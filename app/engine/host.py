@@ -97,7 +97,7 @@ class FlowHost:
         return await self._parts.jq.run(program, document)
 
     async def _http(self, request: dict[str, Any]) -> Any:
-        return await call_http(self._parts.http, request)
+        return await call_http(self._parts.http, request, self._place[0])
 
     async def _holiday(self, day: str, country: str | None, part: str | None) -> bool:
         # Calendars are loaded when first asked for.

@@ -22,8 +22,8 @@ MAX_ANSWER = 10 * 1024 * 1024
 _SHOWN_CHARS = 500
 
 
-async def call_http(client: HttpClient, request: Mapping[str, Any]) -> Any:
-    """Return the body of the answer: the value of JSON, otherwise text.
+async def call_http(client: HttpClient, request: Mapping[str, Any], tenant: str = "") -> Any:
+    """Return the body of the answer to a tenant's call: the value of JSON, otherwise text.
 
     Raises:
         BadRequest: for arguments that make no call, an answer that is too long, or a status above
@@ -32,7 +32,8 @@ async def call_http(client: HttpClient, request: Mapping[str, Any]) -> Any:
     """
     properties = _properties(request)
     try:
-        call = await build_call(properties, _Plain())  # type: ignore[arg-type]  # all that it uses
+        caller: Any = _Plain(tenant)  # all that is used of a context
+        call = await build_call(properties, caller)
     except TaskFailed as error:
         raise BadRequest(error.message) from None
     async with client.send(replace(call, total_timeout=SECONDS)) as answer:
@@ -51,6 +52,9 @@ class _Plain:
     """A call of an expression has no identity headers, and sends no files."""
 
     headers: Mapping[str, str] = {}
+
+    def __init__(self, tenant: str) -> None:
+        self.tenant = tenant
 
     def get_file(self, uri: str) -> AsyncIterator[bytes]:
         message = f"http() cannot send the file {uri}; use the task http.Request"

@@ -13,7 +13,7 @@ from app.forges.gitea import Gitea
 from app.forges.github import AppAccess, GitHub
 from app.forges.gitlab import GitLab
 from app.forges.repositories import repository_of
-from app.plugins.http import AddressPolicy, LateClient, Limits
+from app.plugins.http import AddressPolicy, Egress, LateClient, Limits
 from app.ports import Clock, Forge
 
 if TYPE_CHECKING:
@@ -37,12 +37,13 @@ class Forges:
     which anybody writes, keep their own client with its stricter rules.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        """Nothing is connected yet."""
+    def __init__(self, clock: Clock, egress: Egress | None = None) -> None:
+        """Nothing is connected yet; what is never called at all is never called here either."""
+        anywhere = AddressPolicy(allow_loopback=True, allow_private=True)
         self._clock = clock
         self._issuers: Issuers | None = None
         self.http = LateClient(
-            AddressPolicy(allow_loopback=True, allow_private=True),
+            anywhere if egress is None else egress.trusted(),
             per_host=_PER_HOST,
             inline_bytes=_MOST_BYTES,
             limits=Limits(total=60.0, body_bytes=_MOST_BYTES),

@@ -6,7 +6,7 @@ can change them, and credentials are neither in an argument list nor in a URL no
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from app.git.location import Credentials, Location, SshKey
@@ -16,6 +16,8 @@ _KEPT = (
     "PATH", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTPS_PROXY", "https_proxy", "NO_PROXY",
     "no_proxy", "ALL_PROXY", "all_proxy", "http_proxy", "SYSTEMROOT",
 )  # fmt: skip
+
+_SSH_PORT = 22
 
 _SETTINGS: Mapping[str, str] = {
     "core.hooksPath": "/dev/null",
@@ -57,11 +59,12 @@ def hardened(
     credentials: Credentials | None = None,
     ssh_key: SshKey | None = None,
     settings: Mapping[str, str] | None = None,
+    addresses: Sequence[str] = (),
 ) -> dict[str, str]:
     """Return the whole environment of one Git child.
 
     `home` is an empty folder. Without a `location` no transport at all is allowed. `settings` are
-    further Git settings.
+    further Git settings. `addresses`: where the host of the location is; it is not looked up again.
     """
     env = {name: os.environ[name] for name in _KEPT if name in os.environ}
     env |= {
@@ -83,7 +86,11 @@ def hardened(
     }
     pairs = dict(_SETTINGS) | dict(settings or {})
     if location is not None:
-        _admit(env, pairs, location, credentials, ssh_key)
+        _admit(env, pairs, location, credentials)
+        if location.kind == "ssh":
+            env["GIT_SSH_COMMAND"] = _ssh_command(location, ssh_key, addresses)
+        elif addresses:
+            pairs["http.curloptResolve"] = _pinned(location, addresses)
     env["GIT_CONFIG_COUNT"] = str(len(pairs))
     for number, (key, value) in enumerate(pairs.items()):
         env[f"GIT_CONFIG_KEY_{number}"] = key
@@ -96,7 +103,6 @@ def _admit(
     pairs: dict[str, str],
     location: Location,
     credentials: Credentials | None,
-    ssh_key: SshKey | None,
 ) -> None:
     """Allow the one transport that the location needs, with its credentials."""
     if location.is_own:
@@ -105,11 +111,14 @@ def _admit(
     if location.kind in {"http", "https"} and credentials is not None:
         key = f"http.{location.base_url}.extraHeader"
         pairs[key] = f"Authorization: {credentials.header()}"
-    if location.kind == "ssh":
-        env["GIT_SSH_COMMAND"] = _ssh_command(ssh_key)
 
 
-def _ssh_command(key: SshKey | None) -> str:
+def _pinned(location: Location, addresses: Sequence[str]) -> str:
+    there = ",".join(f"[{each}]" if ":" in each else each for each in addresses)
+    return f"{location.host}:{location.port}:{there}"
+
+
+def _ssh_command(location: Location, key: SshKey | None, addresses: Sequence[str]) -> str:
     """Return the ssh command line: no user configuration, no questions, known hosts only."""
     options = {
         "BatchMode": "yes",
@@ -122,6 +131,11 @@ def _ssh_command(key: SshKey | None) -> str:
         "ServerAliveInterval": "15",
         "PermitLocalCommand": "no",
     }
+    if addresses:
+        # The connection goes to what was checked; the key is still that of the name.
+        options["HostName"] = addresses[0]
+        usual = location.port == _SSH_PORT
+        options["HostKeyAlias"] = location.host if usual else f"[{location.host}]:{location.port}"
     argv = ["ssh", "-F", os.devnull, "-a", "-x"]
     argv += [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
     if key:

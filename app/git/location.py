@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -14,6 +14,8 @@ from app.errors import BadRequest
 Kind = Literal["https", "http", "ssh", "file", "own"]
 
 _SCP = re.compile(r"[A-Za-z0-9_][\w.-]*@(?P<host>[\w.]+[\w.-]*|\[[0-9a-f:]+\]):[^-/].*\Z")
+
+_PORTS = {"https": 443, "http": 80, "ssh": 22}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,12 @@ class Location:
         return self.kind == "own"
 
     @property
+    def port(self) -> int:
+        """The port that a remote is asked at; 0 for what is on disk."""
+        given = urlsplit(self.url).port if "://" in self.url else None
+        return given or _PORTS.get(self.kind, 0)
+
+    @property
     def base_url(self) -> str:
         """Scheme, host and port: what credentials are bound to."""
         parts = urlsplit(self.url)
@@ -88,6 +96,14 @@ class Location:
 
     def __str__(self) -> str:
         return self.url or "the repository kept here"
+
+
+AddressSource = Callable[[Location], Sequence[str]]
+"""Asked before each network command: the checked addresses of a host that Git shall connect to.
+
+None at all: Git looks the host up itself, as behind a proxy. Raises `GitError` when the host must
+not be asked.
+"""
 
 
 def remote(url: str, *, allow_http: bool = False) -> Location:

@@ -14,7 +14,7 @@ from typing import Self
 
 from app.errors import Conflict, GitError, MirrorCorrupt, RefNotFound
 from app.git.folder import Folder
-from app.git.location import Access, CredentialSource, Location, SshKey
+from app.git.location import Access, AddressSource, CredentialSource, Location, SshKey
 from app.git.names import check_oid, check_ref_name, is_oid, is_oid_prefix
 from app.git.objects import ObjectReader
 from app.git.process import Limits
@@ -33,7 +33,7 @@ def _now() -> int:
 class Mirror:
     """One repository on our disk. Blocking; safe to use from several threads and processes."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a remote needs, and a clock
         self,
         folder: Path,
         location: Location,
@@ -41,6 +41,7 @@ class Mirror:
         credentials: CredentialSource | None = None,
         ssh_key: SshKey | None = None,
         push: Access = Access(),  # noqa: B008 - frozen
+        addresses: AddressSource = lambda _: (),
         limits: Limits = Limits(),  # noqa: B008 - frozen
         readers: int = 4,
         clock: Callable[[], int] = _now,
@@ -59,7 +60,12 @@ class Mirror:
         self._clock = clock
         self._disk = Folder(folder, location, limits)
         self.remote = Remote(
-            self._disk, location, credentials=credentials, ssh_key=ssh_key, push=push
+            self._disk,
+            location,
+            credentials=credentials,
+            ssh_key=ssh_key,
+            push=push,
+            addresses=addresses,
         )
         with self._disk.lock.held():
             self._repository = self._disk.open(self.remote.object_format)

@@ -7,7 +7,14 @@ from app.errors import RemoteUnreachable
 from app.git.environment import hardened
 from app.git.failures import explain_network
 from app.git.folder import Folder
-from app.git.location import Access, Credentials, CredentialSource, Location, SshKey
+from app.git.location import (
+    Access,
+    AddressSource,
+    Credentials,
+    CredentialSource,
+    Location,
+    SshKey,
+)
 from app.git.names import is_oid
 from app.git.process import Launcher, Outcome
 from app.git.refs import object_format
@@ -25,13 +32,18 @@ class Remote:
         credentials: CredentialSource | None = None,
         ssh_key: SshKey | None = None,
         push: Access = Access(),  # noqa: B008 - frozen
+        addresses: AddressSource = lambda _: (),
     ) -> None:
-        """`push` is what pushes show, where it is not what reads show."""
+        """`push` is what pushes show, where it is not what reads show.
+
+        `addresses` says where the host is, and whether it may be asked.
+        """
         self._disk = disk
         self._location = location
         self._credentials = credentials or (lambda: None)
         self._ssh_key = ssh_key
         self._push = push
+        self._addresses = addresses
 
     def into(self, disk: Folder) -> "Remote":
         """Return the same remote, for another folder."""
@@ -41,6 +53,7 @@ class Remote:
             credentials=self._credentials,
             ssh_key=self._ssh_key,
             push=self._push,
+            addresses=self._addresses,
         )
 
     def refs(self) -> dict[str, str]:
@@ -129,6 +142,7 @@ class Remote:
             location=self._location,
             credentials=credentials,
             ssh_key=ssh_key,
+            addresses=self._addresses(self._location),
         )
         if self._location.kind == "file":
             trust = self._disk.trust_file(Path(self._location.url))

@@ -24,6 +24,8 @@ class HttpCall:
     follow_redirects: bool = True
     verify: bool = True
     proxy: str | None = None
+    tenant: str = ""
+    """Who calls: what a tenant may call may be less. "": the service itself."""
 
 
 class HttpAnswer(Protocol):

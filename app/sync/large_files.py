@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
-from app.config import HttpSettings
 from app.errors import Conflict, GitError, RemoteUnreachable, TooLarge
 from app.git.lfs import (
     MEDIA_TYPE,
@@ -19,7 +18,7 @@ from app.git.lfs import (
 )
 from app.git.location import Credentials
 from app.git.survey import LfsPointer, lfs_pointer
-from app.plugins.http import AddressPolicy, CallRefused, HttpFailure, LateClient, Limits
+from app.plugins.http import AddressPolicy, CallRefused, Egress, HttpFailure, LateClient, Limits
 from app.ports import HttpAnswer, HttpCall
 from app.sync.origin import Origin
 from app.sync.vault import Vault
@@ -41,12 +40,12 @@ class LargeFiles:
     that one names, are called by the rules that tasks have.
     """
 
-    def __init__(self, vault: Vault, http: HttpSettings | None = None) -> None:
+    def __init__(self, vault: Vault, egress: Egress | None = None) -> None:
         """Keep files in `vault`; nothing is connected yet."""
         self._vault = vault
-        rules = http or HttpSettings()
-        self._own = _client(AddressPolicy(allow_loopback=True, allow_private=True))
-        self._foreign = _client(AddressPolicy(rules.allow_loopback, rules.allow_private))
+        rules = egress or Egress(AddressPolicy())
+        self._own = _client(rules.trusted())
+        self._foreign = _client(rules)
         self._room = asyncio.Semaphore(_AT_ONCE)
         self._turns: dict[str, asyncio.Lock] = {}
 
@@ -142,8 +141,8 @@ class LargeFiles:
         raise GitError(f"{host} redirects again and again")
 
 
-def _client(policy: AddressPolicy) -> LateClient:
-    return LateClient(policy, per_host=_AT_ONCE, inline_bytes=_LONGEST_ANSWER, limits=Limits())
+def _client(egress: Egress) -> LateClient:
+    return LateClient(egress, per_host=_AT_ONCE, inline_bytes=_LONGEST_ANSWER, limits=Limits())
 
 
 def _call(

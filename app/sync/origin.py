@@ -26,11 +26,13 @@ from app.git.tips import TipChange, local_name
 from app.git.trees import blob_of
 from app.git.worktree import WorkingFolder
 from app.git.writer import Writer
+from app.plugins.http import Egress, Policy
 from app.sync.folder import write_files
 from app.sync.lending import Lender
 from app.sync.ownership import Refusal
+from app.sync.remote_addresses import RemoteAddresses
 from app.sync.selecting import missing, select
-from app.sync.specs import check_address, with_credentials
+from app.sync.specs import check_address, is_configured, with_credentials
 
 IGNORE_FILE = ".headwaterignore"
 _MOST_RULES = 1 << 16
@@ -57,6 +59,8 @@ class Home:
     """The sources of the configuration: others may borrow their credentials."""
     is_foreign: bool = False
     """Whether it is for a source that the configuration does not name."""
+    egress: Egress | None = None
+    """Where remotes may be; None: anywhere but where nothing is ever called."""
 
 
 def locate(spec: SourceSettings, home: Home) -> Site:
@@ -100,6 +104,17 @@ def _name(address: str) -> str:
     return f"{hashlib.sha256(address.encode()).hexdigest()[:16]}.git"
 
 
+def addresses_for(spec: SourceSettings, home: Home) -> RemoteAddresses:
+    """Return what looks up the host of a source.
+
+    An administrator who names a host may mean one of this network; anybody else may not, unless
+    the configuration has a source of that host, or allows it by name.
+    """
+    egress = home.egress or Egress(Policy())
+    is_known = not home.is_foreign or is_configured(spec.repo, home.configured)
+    return RemoteAddresses(egress.trusted() if is_known else egress.public())
+
+
 def layout_of(spec: SourceSettings) -> Layout:
     """Return how the settings say that the repository is laid out."""
     return Layout(spec.layout, spec.root.strip("/"), spec.tenant, spec.tenants)
@@ -139,6 +154,7 @@ class Origin:
             credentials=self.read_credentials,
             ssh_key=_ssh_key(known),
             push=Access(_push_credentials(known), _push_key(known)),
+            addresses=addresses_for(spec, home),
             limits=Limits(network_seconds=spec.fetch_timeout_seconds),
             clock=clock,
         )

@@ -125,14 +125,19 @@ def check_address(spec: SourceSettings, configured: Mapping[str, SourceSettings]
     location = _location(spec.repo)
     if location is None:
         raise BadRequest("repo: an address by https or ssh is needed: https://…, user@host:path")
-    known = {_host(each.repo) for each in configured.values()}
-    if location.kind == "http" and _host(spec.repo) not in known:
+    is_known = is_configured(spec.repo, configured)
+    if location.kind == "http" and not is_known:
         raise BadRequest("repo: http is only for hosts that the configuration has a source of")
-    if location.is_internal and _host(spec.repo) not in known:
+    if location.is_internal and not is_known:
         raise BadRequest(
             f"repo: {location.host} is an address inside of a network; the configuration must have"
             " a source of that host first"
         )
+
+
+def is_configured(repo: str | None, configured: Mapping[str, SourceSettings]) -> bool:
+    """Whether the configuration has a source of the same host."""
+    return _host(repo) in {_host(each.repo) for each in configured.values()}
 
 
 def _location(repo: str | None) -> Location | None:

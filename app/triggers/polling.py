@@ -37,6 +37,10 @@ class _Caller:
 
     headers: Mapping[str, str] = {}
 
+    def __init__(self, tenant: str) -> None:
+        """Call for a tenant."""
+        self.tenant = tenant
+
     def get_file(self, uri: str) -> AsyncIterator[bytes]:
         """Refuse: a trigger has no files."""
         raise TaskFailed(f"a trigger cannot read the file {uri}")
@@ -71,7 +75,7 @@ class Polls:
             context = seeing(preview, trigger, {})
             if not await _wanted(trigger, context):
                 return None
-            answer = await self._answer(trigger, preview)
+            answer = await self._answer(trigger, preview, fire.loaded.revision.tenant)
             if answer is None or not await self._accepted(trigger, preview, answer):
                 return None
         except HeadwaterError as error:
@@ -80,13 +84,15 @@ class Polls:
             self._parts, replace(fire, variables=self._kept(trigger, answer)), preview
         )
 
-    async def _answer(self, trigger: HttpTrigger, preview: Preview) -> dict[str, Any] | None:
+    async def _answer(
+        self, trigger: HttpTrigger, preview: Preview, tenant: str
+    ) -> dict[str, Any] | None:
         """Return what the service answers; None when it cannot be called, which is no failure."""
         try:
             call_only = trigger.model_copy(update={"response_condition": ""})
             rendered = await preview.renderer.once(call_only, preview.variables)
             # All that it asks of its context are headers and files.
-            call = await build_call(rendered, cast("RunContext", _Caller()))
+            call = await build_call(rendered, cast("RunContext", _Caller(tenant)))
             async with self._parts.http.send(call) as answer:
                 METRICS.http_calls.labels("answered").inc()
                 return await _outputs(answer, call.url)

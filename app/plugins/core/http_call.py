@@ -51,6 +51,7 @@ async def build_call(task: Properties, ctx: RunContext) -> HttpCall:
         follow_redirects=settled.follow_redirects,
         verify=settled.verify and not (ssl and ssl.insecure_trust_all_certificates),
         proxy=settled.proxy,
+        tenant=ctx.tenant,
     )
 
 

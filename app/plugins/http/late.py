@@ -4,6 +4,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from app.plugins.http.addresses import AddressPolicy
+from app.plugins.http.egress import Egress
 from app.plugins.http.limits import Limits
 from app.ports import HttpAnswer, HttpCall
 
@@ -15,7 +16,7 @@ class LateClient:
     """Implements `HttpClient`; its library, 7 MB of memory, is loaded with the first call."""
 
     def __init__(
-        self, policy: AddressPolicy, *, per_host: int, inline_bytes: int, limits: Limits
+        self, policy: AddressPolicy | Egress, *, per_host: int, inline_bytes: int, limits: Limits
     ) -> None:
         """Keep what the client will be made with (see `ReqwestClient`)."""
         self.inline_bytes = inline_bytes

@@ -13,14 +13,16 @@ from pyreqwest.client import Client
 from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.request import RequestBuilder, StreamRequest
 
-from app.plugins.http.addresses import AddressPolicy, Resolver
+from app.plugins.http.addresses import AddressPolicy
 from app.plugins.http.answers import ReqwestAnswer
 from app.plugins.http.connections import Clients, Way
+from app.plugins.http.egress import Egress
 from app.plugins.http.failure import CallRefused, HttpFailure
 from app.plugins.http.gates import Gate
 from app.plugins.http.limits import Limits
 from app.plugins.http.reasons import failure_of
 from app.plugins.http.redirects import CODES, MOST_REDIRECTS, next_call
+from app.plugins.http.resolver import Resolver
 from app.plugins.http.urls import Target, parse_url
 from app.ports import HttpCall
 
@@ -40,7 +42,7 @@ class ReqwestClient:
 
     def __init__(
         self,
-        policy: AddressPolicy | None = None,
+        policy: AddressPolicy | Egress | None = None,
         *,
         per_host: int = PER_HOST,
         inline_bytes: int = INLINE_BYTES,
@@ -50,7 +52,7 @@ class ReqwestClient:
         """Connect only where `policy` allows.
 
         Args:
-            policy: which addresses may be called.
+            policy: where calls may go.
             per_host: most calls at once to one host and port.
             inline_bytes: up to which size callers should keep an answer in memory.
             limits: of calls that do not say otherwise.
@@ -101,24 +103,29 @@ class ReqwestClient:
         if call.proxy:
             return [await self._through_proxy(call, limits, target)]
         if target.literal:
-            self._resolver.check(target.host, (target.host,))
+            await self._resolver.check(target.host, target.port, (target.host,), call.tenant)
             addresses: tuple[str, ...] = ("",)
         else:
-            addresses = await self._resolver.addresses(target.host, target.port, limits.connect)
+            addresses = await self._resolver.addresses(
+                target.host, target.port, limits.connect, call.tenant
+            )
         host = "" if target.literal else target.host
         return [self._clients.get(_way(call, limits, host, address)) for address in addresses]
 
     async def _through_proxy(self, call: HttpCall, limits: Limits, target: Target) -> Client:
         # The proxy looks up names, so only literal targets and the proxy itself can be checked.
+        ask, tenant = self._resolver, call.tenant
         if target.literal:
-            self._resolver.check(target.host, (target.host,))
+            await ask.check(target.host, target.port, (target.host,), tenant)
+        else:
+            await ask.check_name(target.host, target.port, tenant)
         through = parse_url(call.proxy or "")
         host, address = "", ""
         if through.literal:
-            self._resolver.check(through.host, (through.host,))
+            await ask.check(through.host, through.port, (through.host,), tenant)
         else:
             host = through.host
-            found = await self._resolver.addresses(host, through.port, limits.connect)
+            found = await ask.addresses(host, through.port, limits.connect, tenant)
             address = found[0]
         return self._clients.get(_way(call, limits, host, address))
 
