@@ -13,7 +13,6 @@ from app.db.sources import SourceStore
 from app.flows.typenames import Types
 from app.git.identity import identify
 from app.plugins.http import egress_of
-from app.plugins.http import egress_of
 from app.ports import Clock, FlowRevision, Storage
 from app.sync.approvals import Approvals
 from app.sync.changesets.model import Proposed
@@ -77,7 +76,6 @@ class SyncService:
         self.flows = flows
         self.reporter = Reporter()
         vault = Vault(storage)
-        egress = egress_of(settings)
         egress = egress_of(settings)
         self.shared = Shared(
             home=Home(
