@@ -1,27 +1,32 @@
-"""Who did what to what, and why, on SQL. Append-only."""
+"""Who did what to what, and why, on SQL. Append-only; `audit_sealing` makes a chain of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from app.access import Reach
+from app.db.audit_occasion import OCCASION, Occasion
 from app.db.database import Database
+from app.db.reaching import within_reach
 from app.db.sql import Row, Write
 from app.db.tables import AuditRow
-from app.executions import execution_id
+from app.executions import Execution, execution_id
 
 _AUDIT: Any = AuditRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
-
+_COLUMNS = tuple(column.name for column in _AUDIT.columns)
 _ADD = (
-    "INSERT INTO audit (id, tenant, at, actor, action, target, reason, detail)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    f"INSERT INTO audit ({', '.join(_COLUMNS)})"  # noqa: S608 - names of our own columns
+    f" VALUES ({', '.join('?' * len(_COLUMNS))})"
 )
+_LAST = 9
+"""The rank of entries about new executions: after all that the journal writes."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One thing that somebody did. `at` is µs since the epoch."""
+    """One thing that somebody did. `at` is µs since the epoch; see `AuditRow` for the fields."""
 
     tenant: str
     at: int
@@ -33,12 +38,22 @@ class AuditEntry:
     reason: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
     id: str = field(default_factory=execution_id)
+    namespace: str | None = None
+    actor_id: str | None = None
+    actor_kind: str | None = None
+    token_id: str | None = None
+    ip: str | None = None
+    request_id: str | None = None
+    before_hash: str | None = None
+    after_hash: str | None = None
+    outcome: str | None = None
 
 
 class AuditFilter(NamedTuple):
     """Which entries are wanted; None stands for all."""
 
     tenant: str | None = None
+    """"" is the instance."""
     target: str | None = None
     action: str | None = None
     """With a dot at its end: every action that begins like this."""
@@ -48,6 +63,14 @@ class AuditFilter(NamedTuple):
     until: int | None = None
     after: str | None = None
     """The id of the last entry of the page before."""
+    outcome: str | None = None
+    request_id: str | None = None
+    namespace: str | None = None
+    """With all below it."""
+    reach: Reach | None = None
+    """The namespaces that may be seen; entries of none belong to the whole tenant."""
+    text: str | None = None
+    """Part of actor, action, target or reason."""
 
 
 class AuditStore:
@@ -58,7 +81,7 @@ class AuditStore:
         self._database = database
 
     async def add(self, entry: AuditEntry) -> None:
-        """Note that somebody did something."""
+        """Note that somebody did something; it is durable then."""
         await self._database.submit([audit_write(entry)])
 
     async def find(
@@ -67,21 +90,57 @@ class AuditStore:
         """Return the newest entries: all, of a tenant, about a target."""
         return await self.search(AuditFilter(tenant, target), limit)
 
-    async def search(self, wanted: AuditFilter, limit: int) -> list[AuditEntry]:
-        """Return the newest entries that a filter means."""
-        query = select(_AUDIT).where(*_conditions(wanted)).order_by(_AUDIT.c.id.desc())
-        return [_entry(row) for row in await self._database.fetch(query.limit(limit))]
+    async def search(
+        self, wanted: AuditFilter, limit: int, *, offset: int = 0, oldest_first: bool = False
+    ) -> list[AuditEntry]:
+        """Return the newest (or oldest) entries that a filter means."""
+        order = _AUDIT.c.id.asc() if oldest_first else _AUDIT.c.id.desc()
+        query = select(_AUDIT).where(*_conditions(wanted)).order_by(order)
+        return [
+            _entry(row) for row in await self._database.fetch(query.limit(limit).offset(offset))
+        ]
+
+    async def count(self, wanted: AuditFilter) -> int:
+        """Return how many entries a filter means."""
+        query = select(func.count().label("n")).select_from(_AUDIT).where(*_conditions(wanted))
+        rows = await self._database.fetch(query)
+        return int(rows[0].n)
+
+    async def get(self, entry_id: str, wanted: AuditFilter) -> AuditEntry | None:
+        """Return an entry by its id, None if there is none that a filter means."""
+        query = select(_AUDIT).where(_AUDIT.c.id == entry_id, *_conditions(wanted))
+        rows = await self._database.fetch(query)
+        return _entry(rows[0]) if rows else None
 
 
 def _conditions(wanted: AuditFilter) -> list[Any]:
     columns = _AUDIT.c
-    exact = ((columns.tenant, wanted.tenant), (columns.target, wanted.target))
+    exact = (
+        (columns.tenant, wanted.tenant),
+        (columns.target, wanted.target),
+        (columns.actor, wanted.actor),
+        (columns.request_id, wanted.request_id),
+    )
     checks = [column == value for column, value in exact if value is not None]
-    if wanted.actor is not None:
-        checks.append(columns.actor == wanted.actor)
+    checks += _times(wanted)
     if wanted.action is not None:
         begins = columns.action.startswith(wanted.action, autoescape=True)
         checks.append(begins if wanted.action.endswith(".") else columns.action == wanted.action)
+    if wanted.outcome is not None:
+        checks.append(func.coalesce(columns.outcome, "success") == wanted.outcome)
+    if wanted.namespace is not None:
+        below = columns.namespace.startswith(f"{wanted.namespace}.", autoescape=True)
+        checks.append((columns.namespace == wanted.namespace) | below)
+    if wanted.text is not None:
+        seen = (columns.actor, columns.action, columns.target, columns.reason)
+        holds = [each.icontains(wanted.text, autoescape=True) for each in seen]
+        checks.append(holds[0] | holds[1] | holds[2] | holds[3])
+    return [*checks, *within_reach(columns.namespace, wanted.reach)]
+
+
+def _times(wanted: AuditFilter) -> list[Any]:
+    columns = _AUDIT.c
+    checks = []
     if wanted.since is not None:
         checks.append(columns.at >= wanted.since)
     if wanted.until is not None:
@@ -92,9 +151,60 @@ def _conditions(wanted: AuditFilter) -> list[Any]:
 
 
 def audit_write(entry: AuditEntry) -> Write:
-    """Return what stores an entry, for the transaction of the deed itself."""
-    detail = orjson.dumps(entry.detail).decode()
-    row = (
+    """Return what stores an entry, for the transaction of the deed itself.
+
+    What it does not say of who did it is told by the request that it is done for.
+    """
+    occasion = OCCASION.get()
+    if occasion is not None and occasion.open:
+        occasion.noted = True
+        entry = _told(entry, occasion)
+    return Write(_ADD, [_row(entry)])
+
+
+def creation_writes(execution: Execution) -> list[Write]:
+    """Return what notes that a request starts an execution: nothing where none does.
+
+    It goes into the transaction of the execution itself, and costs no commit of its own.
+    """
+    occasion = OCCASION.get()
+    if occasion is None or not occasion.open or execution.caller_id is not None:
+        return []
+    occasion.noted = True
+    entry = AuditEntry(
+        tenant=execution.tenant,
+        at=execution.created_at,
+        actor=occasion.actor,
+        action="execution.create",
+        target=f"execution/{execution.id}",
+        detail={"flow": f"{execution.namespace}.{execution.flow_id}"},
+        namespace=execution.namespace,
+    )
+    return [Write(_ADD, [_row(_told(entry, occasion))], _LAST)]
+
+
+def _told(entry: AuditEntry, occasion: Occasion) -> AuditEntry:
+    return replace(
+        entry,
+        namespace=entry.namespace or _namespace(entry.target),
+        actor_id=entry.actor_id or occasion.actor_id,
+        actor_kind=entry.actor_kind or occasion.actor_kind,
+        token_id=entry.token_id or occasion.token_id,
+        ip=entry.ip or occasion.ip,
+        request_id=entry.request_id or occasion.request_id,
+    )
+
+
+def _namespace(target: str) -> str | None:
+    """Return the namespace that a target names: `flow/shop.eu.orders`, `namespace/shop.eu`."""
+    kind, _, name = target.partition("/")
+    if kind == "flow":
+        return name.rpartition(".")[0] or None
+    return name if kind == "namespace" else None
+
+
+def _row(entry: AuditEntry) -> tuple[Any, ...]:
+    return (
         entry.id,
         entry.tenant,
         entry.at,
@@ -102,19 +212,19 @@ def audit_write(entry: AuditEntry) -> Write:
         entry.action,
         entry.target,
         entry.reason,
-        detail,
+        orjson.dumps(entry.detail).decode(),
+        entry.namespace or _namespace(entry.target),
+        entry.actor_id,
+        entry.actor_kind,
+        entry.token_id,
+        entry.ip,
+        entry.request_id,
+        entry.before_hash,
+        entry.after_hash,
+        entry.outcome,
     )
-    return Write(_ADD, [row])
 
 
 def _entry(row: Row) -> AuditEntry:
-    return AuditEntry(
-        tenant=row.tenant,
-        at=row.at,
-        actor=row.actor,
-        action=row.action,
-        target=row.target,
-        reason=row.reason,
-        detail=orjson.loads(row.detail),
-        id=row.id,
-    )
+    values = row._asdict()
+    return AuditEntry(**{**values, "detail": orjson.loads(row.detail)})

@@ -42,10 +42,10 @@ def _postgres() -> list[str]:
         for table, condition in _ALLOWED.items()
     )
     head = "RETURNS trigger LANGUAGE plpgsql AS"
+    decide = f"BEGIN{checks} RAISE EXCEPTION '{_WORD}'; END"
     found = [
         f"CREATE OR REPLACE FUNCTION audit_refuses() {head} $${refuse}$$",
-        f"CREATE OR REPLACE FUNCTION audit_decides() {head}"
-        f" $$BEGIN{checks} RAISE EXCEPTION '{_WORD}'; END$$",
+        f"CREATE OR REPLACE FUNCTION audit_decides() {head} $${decide}$$",
     ]
     for table in _TABLES:
         found.append(
