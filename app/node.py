@@ -71,6 +71,8 @@ from app.sync.planning.planner import Planner
 from app.sync.review.facts import NodeFacts
 from app.sync.review.service import Reviews
 from app.sync.service import SyncService
+from app.sync.tenant_egress import narrowing_of
+from app.sync.tenant_programs import TenantPrograms
 from app.sync.tenants import Tenants
 from app.sync.testing.service import SuiteService
 from app.sync.tracing.service import Tracing
@@ -183,6 +185,7 @@ class Node:
             self.forges.of,
             self.storage,
         )
+        self.egress.narrowing = narrowing_of(self.tenants.of)
         self.suites = SuiteService(
             self.sync.workers, self.sync.files, self.flows, SuiteRuns(self.database),
             self.flow_tests, self.clock,
@@ -214,7 +217,14 @@ class Node:
             limits=engine_limits(self.settings),
             kv=self.key_values,
             files=self.sync.files,
-            runners=NodeRunners(self.settings.runners),
+            runners=NodeRunners(
+                self.settings.runners,
+                TenantPrograms(
+                    self.tenants.of,
+                    self.tenants.names,
+                    is_allowed=self.settings.runners.process_for_tenants,
+                ),
+            ),
             jq=self.jq,
             logs=self.logs,
             cache=SqlTaskCache(self.database),

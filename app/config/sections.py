@@ -224,6 +224,12 @@ class RunnerSettings(Section):
         default=True,
         description="Whether script tasks may run programs as processes of this machine.",
     )
+    process_for_tenants: bool = Field(
+        default=False,
+        description="Whether they may also where the service has more than one tenant. A process "
+        "can reach what the service's user can, the files of other tenants' programs included: "
+        "set it only with runners of your own for each tenant, or tenants that trust each other.",
+    )
     default: Literal["process", "none"] = Field(
         "process",
         description="How a script task runs that names no `taskRunner`; `none` refuses it.",

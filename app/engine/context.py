@@ -223,7 +223,7 @@ class TaskContext:
     def runner(self, kind: str | None = None) -> Runner:
         """Return where programs run: a runner of this kind, None: that of the node."""
         try:
-            return self._parts.runners.choose(kind)
+            return self._parts.runners.choose(kind, self.tenant)
         except Unavailable as error:
             raise TaskFailed(error.message) from error
 

@@ -42,8 +42,10 @@ class Runner(Protocol):
 class Runners(Protocol):
     """The ways to run programs that a node knows."""
 
-    def choose(self, kind: str | None) -> Runner:
+    def choose(self, kind: str | None, tenant: str = "") -> Runner:
         """Return the runner of a kind (`process`, `docker`, …), None: the node's own choice.
+
+        `tenant`: whose program it is; not every tenant may run all kinds.
 
         Raises:
             Unavailable: when this node does not run programs so; the message says what to do.

@@ -1,5 +1,7 @@
 """Which runner a script task gets on this node; implements `ports.Runners`."""
 
+from collections.abc import Callable
+
 from app.config import RunnerSettings
 from app.errors import Unavailable
 from app.ports import Runner
@@ -15,13 +17,16 @@ _HOW = (
 class NodeRunners:
     """Chooses among the runners that the settings allow."""
 
-    def __init__(self, settings: RunnerSettings) -> None:
-        """Read the settings."""
+    def __init__(
+        self, settings: RunnerSettings, refusal: Callable[[str], str | None] = lambda _: None
+    ) -> None:
+        """Read the settings; `refusal` says why no program of a tenant runs as a process here."""
         self._settings = settings
+        self._refusal = refusal
         self._process: Runner | None = ProcessRunner(settings) if settings.process else None
 
-    def choose(self, kind: str | None) -> Runner:
-        """Return the runner of a kind, None: that of a task which names none.
+    def choose(self, kind: str | None, tenant: str = "") -> Runner:
+        """Return the runner of a kind for a tenant, None: that of a task which names none.
 
         Kestra's own default is a container; public flows rely on it without saying so. Such a task
         runs as a process here, while one that asks for a container in so many words is refused.
@@ -43,4 +48,6 @@ class NodeRunners:
             raise Unavailable(f"the runner {kind!r} is not available on this node. {_HOW}")
         if self._process is None:
             raise Unavailable("this node runs no programs: its setting `runners.process` is off")
+        if why := self._refusal(tenant):
+            raise Unavailable(why)
         return self._process

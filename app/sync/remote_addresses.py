@@ -44,7 +44,7 @@ class RemoteAddresses:
             await self._resolver.check(host, port, (host,))
             return ()
         if _is_proxied(location):
-            await self._resolver.check_name(host, port, "")
+            self._resolver.check_name(host, port, "")
             return ()
         return await self._resolver.addresses(host, port, _SECONDS)
 

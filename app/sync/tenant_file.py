@@ -7,9 +7,17 @@ cannot be read of the file counts as not there, except for what protects: that c
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
 
+from app.config.egress import parse_destination
 from app.flows.flow import PluginDefault
 from app.flows.problems import Problem
 from app.flows.yaml import YamlError, decode, load
@@ -17,9 +25,17 @@ from app.flows.yaml import YamlError, decode, load
 Mode = Literal["allowed", "granted"]
 """Whether namespaces may use each other unless one forbids it, or only where one grants it."""
 
+
+def _destination(text: str) -> str:
+    parse_destination(text)
+    return text
+
+
 _LABELS = 64
 _Short = Annotated[str, StringConstraints(max_length=256)]
-_Target = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^\S+$")]
+_Target = Annotated[
+    str, StringConstraints(min_length=1, max_length=300), AfterValidator(_destination)
+]
 
 
 class _Part(BaseModel):

@@ -314,7 +314,7 @@ class _Programs:
     def __init__(self) -> None:
         self.ran = 0
 
-    def choose(self, kind: str | None) -> "_Programs":
+    def choose(self, kind: str | None, tenant: str = "") -> "_Programs":
         return self
 
     async def run(self, command: object, line: object) -> int:

@@ -72,7 +72,7 @@ class NoRunners:
         """Note every choice in `refusals`."""
         self._refusals = refusals
 
-    def choose(self, kind: str | None) -> Runner:
+    def choose(self, kind: str | None, tenant: str = "") -> Runner:  # noqa: ARG002 - the port's
         """Refuse.
 
         Raises:

@@ -2,7 +2,7 @@
 
 import functools
 import ipaddress
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
@@ -12,7 +12,7 @@ from app.plugins.http.addresses import AddressPolicy, unwrap
 from app.plugins.http.failure import CallRefused
 from app.plugins.http.own import Lookup, OwnPlaces
 
-Narrowing = Callable[[str], Awaitable["Policy | None"]]
+Narrowing = Callable[[str], "Policy | None"]
 """Gives the policy of a tenant; None: it has none of its own."""
 
 _EVERYTHING = tuple(map(parse_destination, ("0.0.0.0/0", "::/0")))
@@ -99,21 +99,21 @@ class Egress:
         found = tuple(addresses)
         if ours := await self.own.refusal(host, port, found, lookup):
             _refuse(host, found[0], ours)
-        for policy in await self._policies(tenant):
+        for policy in self._policies(tenant):
             for address in found:
                 if why := self._refusal(policy, host, port, address):
                     _refuse(host, address, why)
 
-    async def check_name(self, host: str, port: int, tenant: str) -> None:
+    def check_name(self, host: str, port: int, tenant: str) -> None:
         """Let a call by a proxy pass, to a name that only the proxy resolves; raises as `check`."""
-        for policy in await self._policies(tenant):
+        for policy in self._policies(tenant):
             if why := policy.refuses_name(host, port):
                 raise CallRefused(f"{host} must not be called: {why}", host=host, sent=False)
 
-    async def _policies(self, tenant: str) -> Sequence[Policy]:
+    def _policies(self, tenant: str) -> Sequence[Policy]:
         if not tenant or self.narrowing is None:
             return (self.policy,)
-        narrower = await self.narrowing(tenant)
+        narrower = self.narrowing(tenant)
         return (self.policy,) if narrower is None else (self.policy, narrower)
 
 

@@ -118,7 +118,7 @@ class ReqwestClient:
         if target.literal:
             await ask.check(target.host, target.port, (target.host,), tenant)
         else:
-            await ask.check_name(target.host, target.port, tenant)
+            ask.check_name(target.host, target.port, tenant)
         through = parse_url(call.proxy or "")
         host, address = "", ""
         if through.literal:

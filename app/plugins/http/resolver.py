@@ -38,9 +38,9 @@ class Resolver:
         """Raise `CallRefused` when one of the addresses must not be called by a tenant."""
         await self._egress.check(host, port, addresses, tenant, self._own)
 
-    async def check_name(self, host: str, port: int, tenant: str) -> None:
+    def check_name(self, host: str, port: int, tenant: str) -> None:
         """Raise `CallRefused` when a name that a proxy resolves must not be called."""
-        await self._egress.check_name(host, port, tenant)
+        self._egress.check_name(host, port, tenant)
 
     async def addresses(
         self, host: str, port: int, timeout: float, tenant: str = ""
