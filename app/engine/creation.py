@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.engine.checks import FailedCheck, verdict
+from app.engine.crowds import refuse_crowd
 from app.engine.executor import Executor
 from app.engine.json import as_bytes
 from app.engine.limits import Limits, refusal
@@ -13,7 +14,7 @@ from app.engine.live import Live
 from app.engine.logs import masked
 from app.engine.results import failure
 from app.engine.revision_choice import refuse_deleted
-from app.errors import Conflict, Fenced, Invalid, TooLarge, TooMany
+from app.errors import Conflict, Fenced, Invalid, TooLarge
 from app.executions import ROOT, Event, Execution, Kind, State, execution_id
 from app.flows.inputs import InvalidInputs
 from app.flows.model import label_map
@@ -137,11 +138,8 @@ class Creation:
         return loaded
 
     async def _make(self, new: NewExecution, loaded: LoadedFlow) -> Live:
-        full = self._executor.count() >= self._limits.executions
-        if full and new.parent is None and not new.renews:
-            message = f"{self._limits.executions} executions are running; try again in a moment"
-            METRICS.limits_reached.labels("executions").inc()
-            raise TooMany(message, retry_after=1)
+        if new.parent is None and not new.renews:
+            refuse_crowd(self._executor, new.tenant, self._limits.executions)
         made_id = new.id or execution_id()
         inputs = await self._inputs(new, loaded, made_id)
         if (size := len(as_bytes(inputs))) > self._limits.inputs:

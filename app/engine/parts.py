@@ -20,10 +20,12 @@ from app.ports import (
     KeyValues,
     Logs,
     NamespaceFiles,
+    NoRules,
     Runners,
     Slots,
     Storage,
     TaskCache,
+    TenantRules,
 )
 
 
@@ -53,5 +55,7 @@ class Parts:
     work: Path
     """The folder of working directories."""
     limits: Limits = field(default_factory=Limits)
+    tenants: TenantRules = field(default_factory=NoRules)
+    """What tenants may take, and what namespaces may do with each other."""
     cipher: Cipher | None = None
     """What seals secret values; None: they are refused."""

@@ -3,18 +3,19 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import AsyncIterator, Container, Coroutine, Sequence
+from collections.abc import AsyncIterator, Container, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, ClassVar
 
 from app.engine.entry import Entry, ended_message
 from app.engine.finished import Finished
+from app.engine.household import Household
 from app.engine.live import Home, Listener, Live
 from app.engine.parts import Parts
 from app.engine.suspects import Suspects
 from app.errors import Conflict, NotFound
 from app.executions import Event, Execution
-from app.ports import LoadedFlow
+from app.ports import LoadedFlow, Share
 from app.telemetry import METRICS, get_logger
 
 _LOG = get_logger(__name__)
@@ -32,7 +33,7 @@ class Residence(ABC):
         self._parts = parts
         self.clock = parts.clock
         self._limits = parts.limits
-        self._live: dict[str, Live] = {}
+        self._live = Household()
         self._leaving: dict[str, asyncio.Future[Any]] = {}
         self._loading: dict[str, asyncio.Task[Live]] = {}
         self._wanted: Counter[str] = Counter()
@@ -94,9 +95,17 @@ class Residence(ABC):
         )  # fmt: skip
         return any(execution_id in place for place in places)
 
-    def count(self) -> int:
-        """Return how many executions are in memory."""
-        return len(self._live)
+    def count(self, tenant: str | None = None) -> int:
+        """Return how many executions are in memory: of a tenant, or of all."""
+        return len(self._live) if tenant is None else self._live.tenants[tenant]
+
+    def share(self, tenant: str) -> Share:
+        """Return how much a tenant may take of this node."""
+        return self._parts.tenants.share(tenant)
+
+    def tenants(self) -> Iterable[str]:
+        """Return the tenants that have executions in memory."""
+        return list(self._live.tenants)
 
     async def load(self, execution_id: str) -> Live:
         """Return the execution in memory, bringing it in and driving it if need be.

@@ -21,6 +21,7 @@ from app.engine.parts import Parts
 from app.engine.places import Place, retrying, running_again
 from app.engine.policies import Try, after_success, allowed, next_try, renews, retry_due
 from app.engine.rendering import Renderer, reason
+from app.engine.turns import Turns
 from app.engine.uris import files_of
 from app.errors import HeadwaterError
 from app.executions import Event, Kind, State, TaskRun
@@ -54,7 +55,7 @@ class Worker:
         """Run tasks over these ports."""
         self._parts = parts
         self._limits = parts.limits
-        self._slots = asyncio.Semaphore(self._limits.task_runs)
+        self._turns = Turns(self._limits.task_runs, parts.tenants.share)
 
     async def run(
         self, place: Place, task: Runnable, renderer: Renderer, variables: Variables
@@ -92,7 +93,9 @@ class Worker:
     async def _attempt(
         self, place: Place, task: Runnable, upcoming: Try, renderer: Renderer, variables: Variables
     ) -> Outcome:
-        async with self._slots:
+        tenant = place.live.execution.tenant
+        await self._turns.take(tenant)
+        try:
             started = place.event(Kind.STARTED, State.RUNNING)
             started.attempt, started.delivery = upcoming.attempt, upcoming.delivery
             live = place.live
@@ -114,6 +117,8 @@ class Worker:
             if sink is not None:
                 outcome = replace(outcome, log_file=await self._stored(place, sink, upcoming))
             return outcome
+        finally:
+            self._turns.give(tenant)
 
     async def _outcome(self, task: Runnable, context: TaskContext, renderer: Renderer) -> Outcome:
         try:

@@ -37,8 +37,10 @@ from app.ports.http import HttpAnswer, HttpCall, HttpClient
 from app.ports.journal import Claim, Clock, Journal, LogEntry, MetricEntry
 from app.ports.programs import Command, Jq, Runner, Runners
 from app.ports.stores import KeptKey, KeyValue, KeyValues, LogLine, LogQuery, Logs, TaskCache
+from app.ports.tenants import UNBOUNDED, NoRules, Share, TenantRules, Use
 
 __all__ = [
+    "UNBOUNDED",
     "Annotation",
     "Approval",
     "Archive",
@@ -78,14 +80,18 @@ __all__ = [
     "NamespaceFile",
     "NamespaceFiles",
     "NewPull",
+    "NoRules",
     "PullRequest",
     "RevisionPolicy",
     "Runner",
     "Runners",
+    "Share",
     "Slots",
     "Storage",
     "SuiteResult",
     "SuiteSource",
     "TaskCache",
+    "TenantRules",
     "Triggers",
+    "Use",
 ]
