@@ -18,6 +18,8 @@ from tzlocal import get_localzone
 from app.config import Settings
 from app.db.access import AccessStore
 from app.db.audit import AuditStore
+from app.db.audit_chain import Key
+from app.db.audit_ledger import Ledger, Upkeep
 from app.db.commits import CommitStore
 from app.db.database import Database
 from app.db.executions import SqlExecutions
@@ -118,6 +120,7 @@ class Node:
         self.flows = FlowStore(self.database, self.registry)
         self.sources = SourceStore(self.database)
         self.audit = AuditStore(self.database)
+        self.ledger: Ledger
         self.access = AccessStore(self.database)
         self.egress = egress_of(settings)
         self.forges = Forges(self.clock, self.egress)
@@ -150,6 +153,8 @@ class Node:
         """Open the database, take up what was interrupted, begin to follow the repository."""
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
         await self.database.open()
+        self.ledger = ledger_of(self.settings, self.database, self.clock)
+        await self.ledger.start()
         self.suspects = Suspects(self.settings.data_dir)
         epoch = await next_epoch(
             self.database, now=self.clock.now(), pid=os.getpid(), host=socket.gethostname()
@@ -317,6 +322,8 @@ class Node:
             await self.forges.close()
             await self.jq.close()
             self.suspects.close()
+        if hasattr(self, "ledger"):
+            await self.ledger.stop()
         await self.database.close()
 
     async def tidy(self) -> None:
@@ -365,6 +372,14 @@ def cipher_of(settings: Settings) -> Cipher:
             " remove it: a new one is made, and what was encrypted under the old one is lost"
         )
         raise Unavailable(message) from None
+
+
+def ledger_of(settings: Settings, database: Database, clock: SystemClock) -> Ledger:
+    """Return what looks after the audit log: it keeps a folder and a key of its own."""
+    key = settings.audit.key
+    secret = key.get_secret_value() if key else key_of(settings.data_dir / "audit.key")
+    storage = LocalStorage(settings.data_dir / "audit")
+    return Ledger(database, storage, Key(secret.encode()), clock, Upkeep.of(settings.audit))
 
 
 def engine_limits(settings: Settings) -> Limits:

@@ -17,9 +17,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.access import admit
+from app.api.auditing import answered, begin
 from app.api.authentication import identify
+from app.api.headers import protecting
 from app.api.paths import with_tenant
 from app.api.problems import answer
+from app.db.audit_occasion import Occasion
 from app.errors import BadRequest, Forbidden, TooLarge, UnsupportedMedia
 from app.telemetry import METRICS
 
@@ -29,8 +32,8 @@ Hot = Callable[[Scope], Handler | None]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_DENIED = frozenset({401, 403, 404})
 _MAX_DIGITS = 18
-_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 
 
 class Entrance:
@@ -58,15 +61,18 @@ class Entrance:
             if not exchange.complete:
                 await answer(error, scope)(scope, receive, exchange.send)
         finally:
+            exchange.end()
             _timer(scope["method"], exchange.status).observe(time.perf_counter() - started)
 
     async def _serve(self, scope: Scope, exchange: "_Exchange") -> None:
         scope["path"] = with_tenant(_checked(scope["path"]))
         scope["headwater.caller"] = await identify(scope)
+        exchange.begin(scope)
         handler = self._hot(scope)
         if handler is None:
             await self._app(scope, exchange.receive, exchange.send)
             return
+        scope["endpoint"] = handler
         admit(handler, scope)
         response = await handler(Request(scope, exchange.receive, exchange.send))
         await response(scope, exchange.receive, exchange.send)
@@ -82,7 +88,18 @@ def _checked(path: str) -> str:
 class _Exchange:
     """One request and its answer, on their way through the entrance."""
 
-    __slots__ = ("_limit", "_read", "_receive", "_request_id", "_send", "complete", "status")
+    __slots__ = (
+        "_limit",
+        "_occasion",
+        "_read",
+        "_receive",
+        "_request_id",
+        "_scope",
+        "_secure",
+        "_send",
+        "complete",
+        "status",
+    )
 
     def __init__(self, receive: Receive, send: Send, limit: int) -> None:
         self._receive = receive
@@ -90,6 +107,9 @@ class _Exchange:
         self._limit = limit
         self._read = 0
         self._request_id = b""
+        self._secure = False
+        self._scope: Scope | None = None
+        self._occasion: Occasion | None = None
         self.status = 0
         self.complete = False
 
@@ -104,6 +124,7 @@ class _Exchange:
         valid = _REQUEST_ID.fullmatch(given)
         self._request_id = given if valid else os.urandom(8).hex().encode()
         scope["request_id"] = self._request_id.decode()
+        self._secure = scope["scheme"] == "https"
         if scope["method"] in _SAFE:
             return
         if headers.get(b"content-encoding", b"identity") != b"identity":
@@ -125,6 +146,21 @@ class _Exchange:
         message = f"the body is larger than the limit of {self._limit} bytes"
         raise TooLarge(message)
 
+    def begin(self, scope: Scope) -> None:
+        """Say from now on for whom things are done: who calls is known."""
+        self._scope = scope
+        self._occasion = begin(scope)
+
+    def end(self) -> None:
+        """Say that nothing more is done for this request."""
+        if self._occasion is not None:
+            self._occasion.open = False
+
+    async def _note(self, message: Message) -> None:
+        """Note in the audit log what was changed or denied, before anybody hears of it."""
+        if self._scope is not None and (self._occasion is not None or self.status in _DENIED):
+            await answered(self._scope, self._occasion, self.status, message.get("headers", ()))
+
     async def receive(self) -> Message:
         """Pass on a part of the request, as long as the body is within the limit."""
         message = await self._receive()
@@ -136,10 +172,12 @@ class _Exchange:
         """Pass on a part of the answer, with the headers that every answer has."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            extra = [(b"x-request-id", self._request_id), _NO_SNIFFING]
+            await self._note(message)
+            own = message.get("headers", ())
+            extra = [(b"x-request-id", self._request_id), *protecting(own, secure=self._secure)]
             if self.status == TooLarge.status:
                 extra.append((b"connection", b"close"))  # the rest of the body is not wanted
-            message["headers"] = [*message.get("headers", ()), *extra]
+            message["headers"] = [*own, *extra]
         await self._send(message)
         if message["type"] == "http.response.body":
             self.complete = not message.get("more_body", False)

@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 from app.config import Settings
 from app.db.access import AccessStore
 from app.db.audit import AuditStore
+from app.db.audit_ledger import Ledger
 from app.db.executions import SqlExecutions
 from app.db.flows import FlowStore
 from app.db.key_values import SqlKeyValues
@@ -127,6 +128,11 @@ class Services(Protocol):
     @property
     def audit(self) -> AuditStore:
         """Who did what, and why."""
+        ...
+
+    @property
+    def ledger(self) -> Ledger:
+        """The chains of the audit log."""
         ...
 
     @property

@@ -12,6 +12,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableValue
 
+from app.config.audit import AuditSettings
 from app.config.egress import EgressSettings
 from app.config.git import GitSettings, SourceSettings
 from app.config.oidc import LoginProviderSettings
@@ -89,6 +90,7 @@ class Settings(BaseSettings):
         "such as `HEADWATER_OIDC__COMPANY__ISSUER`.",
     )
     triggers: TriggerSettings = TriggerSettings()
+    audit: AuditSettings = AuditSettings()
     webhooks: WebhookSettings = WebhookSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from app.config.audit import AuditSettings
 from app.db.audit import AuditEntry, AuditStore
 from app.db.audit_anchors import Anchors
 from app.db.audit_chain import Key
@@ -33,6 +34,16 @@ class Upkeep:
     anchor_file: Path | None = None
     keep_days: int | None = None
     archive: bool = True
+
+    @classmethod
+    def of(cls, settings: AuditSettings) -> "Upkeep":
+        """Return what the settings say."""
+        return cls(
+            anchor_seconds=settings.anchor_minutes * 60,
+            anchor_file=settings.anchor_file,
+            keep_days=settings.keep_days,
+            archive=settings.archive,
+        )
 
 
 class Ledger:

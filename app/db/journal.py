@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from app.db.audit import creation_writes
 from app.db.database import Database
 from app.db.outbox import Outbox
 from app.db.slots import leaving
@@ -99,6 +100,7 @@ class SqlJournal:
             writes.append(Write(_INSERT_EXECUTION, [_execution_row(execution, stored)], _EXECUTION))
             if claim is not None:
                 writes.append(Write(_INSERT_CLAIM, [_claim_row(execution, claim)], _CLAIM))
+            writes += creation_writes(execution)
         elif touch or changed or not rows:
             writes.append(Write(_UPDATE_EXECUTION, [_update_row(execution, stored)], _UPDATE))
         if execution.slot and execution.state.terminal and events:

@@ -138,7 +138,7 @@ async def test_entries_of_before_there_was_a_chain_are_sealed(book: Book) -> Non
 
 
 async def test_two_sealers_take_turns(book: Book) -> None:
-    other = Book(book.folder, book.database, book.ledger._upkeep)  # noqa: SLF001 - the same
+    other = Book(book.folder, book.database, book.ledger._upkeep)
     for _ in range(5):
         await book.write("main", 7)
         await asyncio.gather(book.ledger.seal(), other.ledger.seal())
