@@ -16,6 +16,7 @@ from app.api.access import needs
 from app.api.actors import ACTOR, Message
 from app.api.answers import Json
 from app.api.documents import problems_of, text_answer
+from app.api.execution_files import disposition
 from app.api.flow_bulk import FlowName
 from app.api.flow_lookup import Key, existing
 from app.api.flow_search import find, plain_filters
@@ -150,13 +151,20 @@ def _archive(flows: Iterable[FlowRevision], sources: Mapping[str, str]) -> bytes
     return buffer.getvalue()
 
 
+def cell(value: Any) -> Any:
+    """Return a value as a spreadsheet shows it: a text that it would evaluate begins with a '."""
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{value}"
+    return value
+
+
 def table(name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Response:
     """Answer with a table as CSV (RFC 4180)."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    writer.writerow(columns)
-    writer.writerows(rows)
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    writer.writerow(map(cell, columns))
+    writer.writerows(map(cell, row) for row in rows)
+    headers = {"Content-Disposition": disposition(name)}
     return Response(buffer.getvalue(), headers=headers, media_type="text/csv; charset=utf-8")
 
 
