@@ -49,7 +49,7 @@ class Loose:
             yield from self._of_file(file)
         for file, source in self._suites:
             yield from self._of_suite(file, source)
-        for name, trail in circles_of(subflow_cycles(self._flows)):
+        for name, trail in circles_of(subflow_cycles(self._flows, self._flows)):
             severity, message, fix = circular(trail, endless=is_endless(self._flows, trail))
             yield Finding(self._owners[name], "CYCLE", severity, message, fix)
 

@@ -7,7 +7,7 @@ of them are read in seconds. Everything here is pure: which flows there are, the
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from app.flows.cycles import cycle
 from app.flows.defaults import KEYS, merge_defaults
@@ -218,15 +218,25 @@ def missing_calls(references: References, exists: Callable[[Name], bool]) -> lis
     return [call for call in references.calls if not exists(call.target)]
 
 
-def subflow_cycles(
-    flows: Mapping[Name, References], start: Iterable[Name] | None = None
-) -> list[list[Name]]:
+class Lookup(Protocol):
+    """Flows by name, read when they are asked for: a dictionary is one."""
+
+    def __getitem__(self, name: Name, /) -> References:
+        """Return what a flow refers to."""
+        ...
+
+    def __contains__(self, name: object, /) -> bool:
+        """Whether there is such a flow."""
+        ...
+
+
+def subflow_cycles(flows: Lookup, start: Iterable[Name]) -> list[list[Name]]:
     """Return circles in which flows start each other, each with its first flow again at the end.
 
     Of circles that share a call, one; a hundred at most. Only what can be reached from `start` is
-    looked at (everything by default). `flows[name]` is asked for those only.
+    looked at.
     """
-    graph = _graph(flows, flows if start is None else start)
+    graph = _graph(flows, start)
     found: list[list[Name]] = []
     while len(found) < _MOST_CYCLES and (circle := cycle(graph)):
         found.append([Name(*key.split("/", 1)) for key in circle])
@@ -234,7 +244,7 @@ def subflow_cycles(
     return found
 
 
-def is_endless(flows: Mapping[Name, References], ring: Sequence[Name]) -> bool:
+def is_endless(flows: Lookup, ring: Sequence[Name]) -> bool:
     """Return whether nothing ends a circle: every call of it is made in any case."""
     return all(
         any(call.certain and call.target == called for call in flows[name].calls)
@@ -242,7 +252,7 @@ def is_endless(flows: Mapping[Name, References], ring: Sequence[Name]) -> bool:
     )
 
 
-def _graph(flows: Mapping[Name, References], start: Iterable[Name]) -> dict[str, list[str]]:
+def _graph(flows: Lookup, start: Iterable[Name]) -> dict[str, list[str]]:
     graph: dict[str, list[str]] = {}
     rest = sorted(start, reverse=True)
     while rest:

@@ -1,6 +1,6 @@
 """What a sync did is told at the forge: a status on the commit, and a deployment."""
 
-from app.db.records import Pin, StoredFinding, SyncRun
+from app.db.records import StoredFinding, SyncRun
 from app.db.sources import SourceStore
 from app.errors import HeadwaterError, RemoteUnreachable, TooMany, Unavailable
 from app.ports import Annotation, Check, Forge
@@ -50,13 +50,21 @@ class CommitStatus:
                 continue
             runs = await self._sources.runs(worker.id, 20)
             told = next((run for run in runs if run.outcome in _STATES), None)
-            if told is not None and told.new_commit and not await self._is_rolled_back(told):
+            if (
+                told is not None
+                and told.new_commit
+                and not await self._is_rolled_back(worker, told)
+            ):
                 self._owed.setdefault(worker.id, told)
 
-    async def _is_rolled_back(self, run: SyncRun) -> bool:
-        """Whether somebody rolled back since: then the commit says that."""
-        pins: list[Pin] = await self._sources.pins.open()
-        return any(pin.created_at >= run.started_at for pin in pins)
+    async def _is_rolled_back(self, worker: SourceWorker, run: SyncRun) -> bool:
+        """Whether somebody rolled back a flow of the source since: then the commit says that."""
+        claims = self._workers.shared.claims
+        return any(
+            pin.created_at >= run.started_at
+            and claims.owner(pin.tenant, pin.namespace) == worker.id
+            for pin in await self._sources.pins.open()
+        )
 
     async def pay(self) -> bool:
         """Tell what is owed; return whether all of it is told."""

@@ -207,7 +207,7 @@ class Crossing:
         return read_secret_file(self._origin.mirror.objects.read(oid)).secrets
 
 
-class _Calls(Mapping[Name, References]):
+class _Calls:
     """The flows of a tenant at the tip, read as they are asked for."""
 
     def __init__(self, crossing: Crossing, tenant: str) -> None:
@@ -219,9 +219,3 @@ class _Calls(Mapping[Name, References]):
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, Name) and (self._tenant, *name) in self._crossing
-
-    def __iter__(self) -> Iterator[Name]:
-        raise NotImplementedError("only flows that are asked for are read")
-
-    def __len__(self) -> int:
-        raise NotImplementedError("only flows that are asked for are read")

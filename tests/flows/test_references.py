@@ -119,11 +119,11 @@ def test_cycles() -> None:
         Name("n", "c"): calling("a", "c"),
         Name("n", "d"): calling("a"),
     }
-    found = [[name.id for name in each] for each in subflow_cycles(flows)]
+    found = [[name.id for name in each] for each in subflow_cycles(flows, flows)]
     assert sorted(map(len, found)) == [2, 4]
     assert all(each[0] == each[-1] for each in found)
     assert subflow_cycles(flows, [Name("n", "gone")]) == []
-    assert subflow_cycles({Name("n", "x"): calling("y")}) == []
+    assert subflow_cycles({Name("n", "x"): calling("y")}, [Name("n", "x")]) == []
 
 
 GRAPHS = st.dictionaries(st.sampled_from("abcde"), st.lists(st.sampled_from("abcde"), max_size=3))
@@ -132,7 +132,7 @@ GRAPHS = st.dictionaries(st.sampled_from("abcde"), st.lists(st.sampled_from("abc
 @given(GRAPHS)
 def test_cycles_are_cycles_and_none_is_missed(graph: dict[str, list[str]]) -> None:
     flows = {Name("n", name): calling(*targets) for name, targets in graph.items()}
-    found = subflow_cycles(flows)
+    found = subflow_cycles(flows, flows)
     for circle in found:
         assert circle[0] == circle[-1]
         assert all(second.id in graph[first.id] for first, second in pairwise(circle))
@@ -174,5 +174,5 @@ def test_calls_that_are_made_in_any_case(tasks: str, certain: bool) -> None:
     (found,) = references.calls
     assert found.certain is certain
     flows = {Name("n", "a"): references}
-    (ring,) = subflow_cycles(flows)
+    (ring,) = subflow_cycles(flows, flows)
     assert is_endless(flows, ring) is certain
