@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from app.api.application import make_application
+from app.api.setup import offer_setup
 from app.config import Settings, load_settings
 from app.node import Node
 
@@ -24,6 +25,7 @@ def create_app(settings: Settings | None = None, *, node: Node | None = None) ->
             if own is not None:
                 application.state.node = own
                 await own.start()
+                application.state.setup_token = await offer_setup(own)
             yield
         finally:
             application.state.stopping.set()

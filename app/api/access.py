@@ -13,9 +13,13 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from app.access import ANONYMOUS, OF_INSTANCE, Caller, Permission
-from app.errors import Forbidden, NotFound, Unauthorized
+from app.errors import Forbidden, HeadwaterError, NotFound, Unauthorized
 
 _Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
+
+
+REFUSED = "headwater.refused"
+"""Key of the scope: what was wrong with the credentials of a request, if anything was."""
 
 
 class Needs(NamedTuple):
@@ -26,11 +30,16 @@ class Needs(NamedTuple):
     login: bool = True
     reason: str = ""
     """Why a route is open."""
+    unless: str = ""
+    """A setting of `access` that opens the route."""
 
 
-def needs(permission: Permission) -> Callable[[_Endpoint], _Endpoint]:
-    """Declare the permission that a route needs in the tenant and namespace of its path."""
-    return _declare(Needs(permission))
+def needs(permission: Permission, *, unless: str = "") -> Callable[[_Endpoint], _Endpoint]:
+    """Declare the permission that a route needs in the tenant and namespace of its path.
+
+    `unless` is a setting of `access` that opens the route to everybody.
+    """
+    return _declare(Needs(permission, unless=unless))
 
 
 def needs_login(reason: str) -> Callable[[_Endpoint], _Endpoint]:
@@ -63,7 +72,9 @@ def admit(endpoint: Callable[..., Any], scope: Scope) -> None:
         return
     caller = caller_of(scope)
     if not caller.known:
-        raise Unauthorized("log in, or send a token: Authorization: Bearer hw_…")
+        if needed is not None and needed.unless and _opened(needed.unless, scope):
+            return
+        raise unknown(scope)
     names = scope.get("path_params", {})
     tenant, namespace = names.get("tenant"), names.get("namespace")
     if tenant is not None and not caller.is_of(tenant):
@@ -72,6 +83,17 @@ def admit(endpoint: Callable[..., Any], scope: Scope) -> None:
         raise Forbidden("nobody may call this route: it declares no permission")
     if needed.permission is not None:
         _check(caller, needed.permission, tenant, namespace)
+
+
+def unknown(scope: Scope) -> HeadwaterError:
+    """Return the error for a request of nobody known: what was wrong with what it sent."""
+    found: HeadwaterError | None = scope.get(REFUSED)
+    return found or Unauthorized("log in, or send a token: Authorization: Bearer hw_…")
+
+
+def _opened(setting: str, scope: Scope) -> bool:
+    node = scope["app"].state.node
+    return node is not None and bool(getattr(node.settings.access, setting))
 
 
 def _check(

@@ -42,6 +42,7 @@ from app.api import (
     hooks,
     input_checks,
     key_values,
+    login,
     logs,
     metrics,
     namespace_files,
@@ -64,7 +65,7 @@ from app.api import (
     validation,
     webhooks,
 )
-from app.api.access import caller_of
+from app.api.access import caller_of, unknown
 from app.api.dependencies import Dependencies
 from app.api.documents import components
 from app.api.entrance import Entrance
@@ -73,7 +74,7 @@ from app.api.hot import find
 from app.api.origins import Origins
 from app.api.problems import on_error
 from app.api.services import Services
-from app.errors import HeadwaterError, Unauthorized
+from app.errors import HeadwaterError
 
 _DESCRIPTION = """\
 Flows start at HEAD: a Git-native orchestrator that speaks Kestra's flow language and API.
@@ -85,6 +86,7 @@ Errors are problem documents (RFC 9457) that also carry Kestra's `message`.
 # The order matters where a literal stands in the place of a parameter: the literal comes first.
 _ROUTERS = (
     health.router,
+    login.router,
     reference.router,
     bulk.router,
     actions.router,
@@ -202,7 +204,7 @@ def make_application(
 async def _nowhere(scope: Scope, _: Receive, __: Send) -> None:
     """Answer where no route is: who is not known does not learn that."""
     if not caller_of(scope).known:
-        raise Unauthorized
+        raise unknown(scope)
     raise HTTPException(404)
 
 

@@ -181,6 +181,7 @@ EXECUTION = answers_with(ExecutionDocument)
 
 _REASONS = {
     400: "The request is malformed",
+    401: "Nobody is logged in",
     403: "Not allowed",
     404: "There is no such thing",
     405: "Not this method",
@@ -200,7 +201,7 @@ def problems_of(*statuses: int) -> Responses:
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
         status: {"description": _REASONS[status], "content": content}
-        for status in sorted({*statuses, 400, 403, 404, 413, 415, 422, 503})
+        for status in sorted({*statuses, 400, 401, 403, 404, 413, 415, 422, 503})
     }
 
 

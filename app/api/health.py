@@ -127,7 +127,7 @@ _CHECKS: dict[str, _Check] = {
 
 
 @router.get("/metrics", summary="Figures for Prometheus", responses=text_answer("Figures"))
-@needs(Permission.INSTANCE_READ)
+@needs(Permission.INSTANCE_READ, unless="open_metrics")
 async def metrics(node: Node) -> Response:
     """Answer with every figure in Prometheus' text format."""
     METRICS.executions_in_memory.set(node.executor.count())
@@ -201,7 +201,7 @@ async def configs(node: Node) -> Response:
             "isTemplateEnabled": False,
             "isCustomDashboardsEnabled": False,
             "isAiEnabled": False,
-            "isBasicAuthInitialized": True,
+            "isBasicAuthInitialized": await _is_set_up(node),
             "systemNamespace": "system",
             "hiddenLabelsPrefixes": ["system."],
             "url": node.settings.server.url or "",
@@ -212,6 +212,10 @@ async def configs(node: Node) -> Response:
 
 @router.get(f"{PREFIX}/configs/login", summary="What clients may know before a login")
 @is_open("probes and clients ask this before they log in")
-async def login() -> Response:
-    """Answer that nothing has to be set up before a login."""
-    return Json({"isBasicAuthInitialized": True})
+async def login(node: Node) -> Response:
+    """Answer whether there is somebody who can log in, or nobody has to."""
+    return Json({"isBasicAuthInitialized": await _is_set_up(node)})
+
+
+async def _is_set_up(node: Services) -> bool:
+    return not node.settings.asks_for_login or await node.access.members.any_user()

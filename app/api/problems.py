@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 from app.api.answers import encoded
 from app.api.proposals import proposed
-from app.errors import BadRequest, HeadwaterError, Invalid, NotFound
+from app.errors import BadRequest, HeadwaterError, Invalid, NotFound, Unauthorized
 from app.sync.changesets.model import Proposed
 from app.telemetry import get_logger
 
@@ -74,7 +74,10 @@ def _answer(
 
 def _headers(error: HeadwaterError) -> dict[str, str]:
     retry_after = error.details.get("retry_after", 5 if error.status == 503 else None)
-    return {} if retry_after is None else {"Retry-After": str(retry_after)}
+    found = {} if retry_after is None else {"Retry-After": str(retry_after)}
+    if error.status == Unauthorized.status:
+        found["WWW-Authenticate"] = 'Bearer realm="headwater"'
+    return found
 
 
 def _errors(details: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -135,10 +135,22 @@ async def _serve(config: uvicorn.Config, listener: socket.socket, settings: Sett
                 f"Headwater {__version__} on http://{address[0]}:{address[1]}"
                 f" ({settings.server.mode}), data in {settings.data_dir}"
             )
+            _tell_setup(application.state, address, settings)
             await server.serve(sockets=[listener])
     except HeadwaterError as error:
         message = f"the service cannot start: {error.message}"
         raise CommandError(message, FAILED) from error
+
+
+def _tell_setup(state: Any, address: tuple[Any, ...], settings: Settings) -> None:
+    """Tell how to make the first user, or that nobody has to log in."""
+    if not settings.asks_for_login:
+        progress("Nobody has to log in: whoever reaches this address may do everything.")
+    elif (token := getattr(state, "setup_token", None)) is not None:
+        progress(
+            f"There is no user yet. Setup token: {token} (also in {settings.data_dir}/setup-token)."
+            f" Make the first: headwater login --setup --server http://{address[0]}:{address[1]}"
+        )
 
 
 def bind(host: str, port: int) -> socket.socket:

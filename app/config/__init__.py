@@ -8,6 +8,7 @@ working directory is *not* read: in a repository of flows that name belongs to t
 """
 
 from app.config.egress import EgressSettings
+from app.config.access import AccessSettings
 from app.config.git import GitSettings, OidcSettings, SourceSettings, WindowSettings
 from app.config.sections import (
     DatabaseSettings,
@@ -27,6 +28,7 @@ from app.config.settings import Settings, load_settings
 from app.config.sources import SettingsError, secret_file_variable, secret_paths, variable
 
 __all__ = [
+    "AccessSettings",
     "DatabaseSettings",
     "EgressSettings",
     "EncryptionSettings",

@@ -14,6 +14,7 @@ from pydantic_settings import SettingsError as UnreadableValue
 
 from app.config.audit import AuditSettings
 from app.config.egress import EgressSettings
+from app.config.access import AccessSettings
 from app.config.git import GitSettings, SourceSettings
 from app.config.oidc import LoginProviderSettings
 from app.config.sections import (
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
         description="Folder of the database, the repository mirrors and the internal storage.",
     )
     server: ServerSettings = ServerSettings()
+    access: AccessSettings = AccessSettings()
     database: DatabaseSettings = DatabaseSettings()
     git: GitSettings = GitSettings()
     sources: dict[SourceName, SourceSettings] = Field(
@@ -93,6 +95,12 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     webhooks: WebhookSettings = WebhookSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+
+    @property
+    def asks_for_login(self) -> bool:
+        """Whether callers have to say who they are."""
+        chosen = self.access.login
+        return chosen == "required" or (chosen == "auto" and self.server.mode != "dev")
 
     @classmethod
     def settings_customise_sources(

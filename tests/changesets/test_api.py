@@ -46,6 +46,7 @@ async def api(
     settings = load_settings(
         data_dir=tmp_path / "data",
         server={"mode": "production"},
+        access={"login": "none"},
         git={
             "repo": server.url("acme.git"),
             "username": "ann",
