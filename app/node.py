@@ -384,6 +384,13 @@ def ledger_of(settings: Settings, database: Database, clock: SystemClock) -> Led
 
 def engine_limits(settings: Settings) -> Limits:
     """Return the engine's limits as the settings have them."""
+def global_variables(settings: Settings) -> dict[str, Any]:
+    """Return what expressions see of the service: `globals`, and what is set of `kestra`."""
+    about = {"environment": settings.variables.environment, "url": settings.server.url}
+    shown = {key: value for key, value in about.items() if value}
+    return {"globals": settings.variables.globals, **({"kestra": shown} if shown else {})}
+
+
     engine, logs = settings.engine, settings.logs
     return Limits(
         executions=engine.queue_depth,

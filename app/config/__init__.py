@@ -7,9 +7,10 @@ a secret may come from a file (`HEADWATER_GIT__TOKEN_FILE=/run/secrets/token`); 
 working directory is *not* read: in a repository of flows that name belongs to the layout.
 """
 
-from app.config.egress import EgressSettings
 from app.config.access import AccessSettings
+from app.config.egress import EgressSettings
 from app.config.git import GitSettings, OidcSettings, SourceSettings, WindowSettings
+from app.config.secrets import SecretSettings, VariableSettings
 from app.config.sections import (
     DatabaseSettings,
     EncryptionSettings,
@@ -26,6 +27,7 @@ from app.config.sections import (
 )
 from app.config.settings import Settings, load_settings
 from app.config.sources import SettingsError, secret_file_variable, secret_paths, variable
+from app.config.tenants import TenantQuota, TenantsSettings
 
 __all__ = [
     "AccessSettings",
@@ -39,13 +41,17 @@ __all__ = [
     "LogSettings",
     "OidcSettings",
     "RunnerSettings",
+    "SecretSettings",
     "Section",
     "ServerSettings",
     "Settings",
     "SettingsError",
     "SourceSettings",
     "TelemetrySettings",
+    "TenantQuota",
+    "TenantsSettings",
     "TriggerSettings",
+    "VariableSettings",
     "WebhookSettings",
     "WindowSettings",
     "load_settings",

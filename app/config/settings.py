@@ -17,6 +17,7 @@ from app.config.egress import EgressSettings
 from app.config.access import AccessSettings
 from app.config.git import GitSettings, SourceSettings
 from app.config.oidc import LoginProviderSettings
+from app.config.secrets import SecretSettings, VariableSettings
 from app.config.sections import (
     DatabaseSettings,
     EncryptionSettings,
@@ -97,6 +98,8 @@ class Settings(BaseSettings):
     telemetry: TelemetrySettings = TelemetrySettings()
 
     @property
+    secrets: SecretSettings = SecretSettings()
+    variables: VariableSettings = VariableSettings()
     def asks_for_login(self) -> bool:
         """Whether callers have to say who they are."""
         chosen = self.access.login

@@ -65,7 +65,7 @@ def secrets_from_files(settings: type[BaseSettings]) -> dict[str, dict[str, str]
 
 
 def usual_names() -> dict[str, dict[str, str]]:
-    """Read variables that are set by custom: `DATABASE_URL`, `PORT`, `HEADWATER_ENCRYPTION_KEY`."""
+    """Read variables that are set by custom: `DATABASE_URL`, `PORT`, `SOPS_AGE_KEY`, …."""
     values: dict[str, dict[str, str]] = {}
     if url := os.environ.get("DATABASE_URL"):
         values["database"] = {"url": url}
@@ -73,7 +73,17 @@ def usual_names() -> dict[str, dict[str, str]]:
         values["server"] = {"port": port}
     if key := os.environ.get(f"{PREFIX}ENCRYPTION_KEY"):
         values["encryption"] = {"key": key}
+    if key := _age_key():
+        values["secrets"] = {"age_key": key}
     return values
+
+
+def _age_key() -> str | None:
+    """Return the age identities that sops would take from the environment."""
+    if key := os.environ.get("SOPS_AGE_KEY"):
+        return key
+    file = os.environ.get("SOPS_AGE_KEY_FILE")
+    return _read(Path(file).expanduser(), "SOPS_AGE_KEY_FILE") if file else None
 
 
 def settings_file() -> dict[str, Any]:

@@ -15,6 +15,7 @@ from app.engine.rendering import Renderer
 from app.engine.results import ending
 from app.engine.scope import Scope
 from app.engine.steps import ExecutionSteps
+from app.engine.surroundings import surround
 from app.engine.suspects import Stepping, Suspects
 from app.engine.worker import Worker
 from app.executions import State
@@ -47,6 +48,7 @@ class Driver:
 
     async def walk(self, live: Live, owner: Owner) -> None:
         """Walk an execution as far as it goes; `owner` ends it."""
+        await surround(live, self._parts)
         renderer = self.renderer(live)
         steps = ExecutionSteps(live, renderer, self._worker, self.subflows, self._parts)
         try:
@@ -90,10 +92,12 @@ class Driver:
 
     async def render(self, live: Live, value: Any) -> Any:
         """Render every text of a structure as an execution as a whole sees it."""
+        await surround(live, self._parts)
         return await self.renderer(live).deep(value, Scope(live).variables())
 
     async def failed_checks(self, live: Live) -> list[FailedCheck]:
         """Return the checks of its flow that an execution does not hold before it is created."""
+        await surround(live, self._parts)
         checks = live.loaded.flow.checks
         return await failed_checks(checks, Scope(live).variables(), self.renderer(live))
 

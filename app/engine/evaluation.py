@@ -62,7 +62,7 @@ class Evaluations:
             NotFound: when there is no such task run.
             ExpressionError: when it cannot be read or evaluated.
         """
-        live = self._executor.make(execution, loaded)
+        live = await self._executor.surrounded(self._executor.make(execution, loaded))
         variables = _variables(live, task_run_id)
         _veil(variables, loaded)
         environment = self._environment(live)

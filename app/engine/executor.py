@@ -16,6 +16,7 @@ from app.engine.rendering import reason
 from app.engine.residence import Residence
 from app.engine.resolver import InputResolver
 from app.engine.results import complain, failure
+from app.engine.surroundings import surround
 from app.engine.suspects import Suspects
 from app.engine.worker import Worker
 from app.errors import Conflict, Fenced, HeadwaterError, NotFound
@@ -223,6 +224,10 @@ class Executor(Residence):
         """
         live = self.make(execution, await self._entry.flow(execution))
         return await self._driver.render(live, value)
+
+    async def surrounded(self, live: Live) -> Live:
+        """Give an execution that nobody drives what is around its flow; return it."""
+        return await surround(live, self._parts)
 
     async def failed_checks(self, live: Live) -> list[FailedCheck]:
         """Return the checks of its flow that an execution does not hold before it is created."""

@@ -17,7 +17,7 @@ from app.engine.live import Live
 from app.engine.logs import LEVELS
 from app.engine.parts import Parts
 from app.engine.scope import instant
-from app.engine.secret_variables import secret_of
+from app.engine.secret_answers import Asker, SecretAnswers
 from app.engine.uris import may_read
 from app.errors import BadRequest
 from app.expressions import UNKNOWN, Budget, Environment
@@ -36,12 +36,22 @@ class FlowHost:
     Secrets that were asked for are added to `secrets`, for logs to mask them.
     """
 
-    def __init__(self, parts: Parts, tenant: str, namespace: str, secrets: set[str]) -> None:
-        """Answer for a flow of `namespace`."""
+    def __init__(
+        self,
+        parts: Parts,
+        tenant: str,
+        namespace: str,
+        secrets: set[str],
+        asker: Asker | None = None,
+    ) -> None:
+        """Answer for a flow of `namespace`; `asker` tells more of who wants secrets."""
         self._parts = parts
         self._place = (tenant, namespace)
         self._secrets = secrets
 
+        self._answers = SecretAnswers(
+            parts.secrets, asker or Asker(tenant, namespace), parts.tenants
+        )
     def _fetchers(self) -> dict[str, Fetch]:
         """Return who answers: a table, so that no question can name anything else.
 
@@ -51,6 +61,7 @@ class FlowHost:
         return {
             "kv": self._kv,
             "jq": self._jq,
+            "secret": self._fetch_secret,
             "http": self._http,
             "isPublicHoliday": self._holiday,
         }
@@ -79,10 +90,20 @@ class FlowHost:
         """Whether a file of an execution may be read."""
         return False
 
-    def _secret(self, key: str, _namespace: str | None, subkey: str | None) -> str:
-        found = secret_of(key, subkey)
+    def _secret(self, key: str, namespace: str | None, subkey: str | None) -> Any:
+        """Return a secret that is known without waiting, else `UNKNOWN`."""
+        found = self._answers.at_once(key, namespace, subkey)
+        return self._taken(key, found) if isinstance(found, tuple) else found
+
+    async def _fetch_secret(self, key: str, namespace: str | None, subkey: str | None) -> str:
+        return self._taken(key, await self._answers.fetch(key, namespace, subkey))
+
+    def _taken(self, key: str, found: tuple[str, ...]) -> str:
+        """Note the use of a secret, and that no form of it is to be seen from now on."""
         self._secrets.update(filter(None, found))
         return found[-1]
+        if self._parts.secret_used is not None and (use := self._answers.use(key)) is not None:
+            self._parts.secret_used(use)
 
     async def _kv(self, key: str, namespace: str | None) -> Any:
         """Return a value of the flow's namespace or one above it, or of the one that is named."""
@@ -109,8 +130,10 @@ class ExecutionHost(FlowHost):
 
     def __init__(self, live: Live, parts: Parts) -> None:
         """Answer for `live`."""
-        execution = live.execution
-        super().__init__(parts, execution.tenant, execution.namespace, live.secrets)
+        tenant, namespace, commit = live.place
+        driven = live.execution.id if live.root is not None else ""
+        asker = Asker(tenant, namespace, commit, live.loaded.revision.flow_id, driven)
+        super().__init__(parts, tenant, namespace, live.secrets, asker)
         self._live = live
 
     def _fetchers(self) -> dict[str, Fetch]:

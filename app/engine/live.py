@@ -61,6 +61,8 @@ class Live:
             self.revealed = partial(opened, cipher=home.cipher, found=self.secrets)
         """Returns a structure for expressions: sealed texts opened, and masked in logs from now."""
         self.outputs = OutputTree(execution, self.revealed)
+        self.surroundings: Mapping[str, Any] = {}
+        """What expressions see around the flow: see `surround`."""
         self.root: asyncio.Task[None] | None = None
         self.committed: asyncio.Future[Any] | None = None
         self.left = False
@@ -81,6 +83,18 @@ class Live:
         self._waiters: dict[str, asyncio.Future[None]] = {}
         self._signals: set[str] = set()
         self._dues: dict[str, int | None] = {}
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Tenant, namespace and commit of what expressions ask for: those of the flow.
+
+        A flow trigger sees another execution than one of its own flow; its secrets, pairs and
+        variables stay those of its own namespace.
+        """
+        revision, execution = self.loaded.revision, self.execution
+        if revision.key[:2] == (execution.tenant, execution.namespace):
+            return execution.tenant, execution.namespace, execution.commit
+        return revision.tenant, revision.namespace, revision.snapshot or revision.commit
 
     @property
     def id(self) -> str:

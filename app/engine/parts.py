@@ -1,8 +1,9 @@
 """The parts that the engine is put together from; `node` chooses them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from app.engine.limits import Limits
 from app.engine.logs import LogSink
@@ -20,8 +21,11 @@ from app.ports import (
     KeyValues,
     Logs,
     NamespaceFiles,
+    NamespaceVariables,
     NoRules,
     Runners,
+    SecretStore,
+    SecretUse,
     Slots,
     Storage,
     TaskCache,
@@ -59,3 +63,11 @@ class Parts:
     """What tenants may take, and what namespaces may do with each other."""
     cipher: Cipher | None = None
     """What seals secret values; None: they are refused."""
+    secrets: SecretStore | None = None
+    """The secrets of namespaces; None: those of the environment are all."""
+    secret_used: Callable[[SecretUse], None] | None = None
+    """Is told of every use of a secret, once an execution and name."""
+    variables: NamespaceVariables | None = None
+    """The variables of namespaces; None: there are none."""
+    globals: Mapping[str, Any] = field(default_factory=dict)
+    """What expressions see of the service at the top level: `globals`, `kestra`."""

@@ -60,13 +60,13 @@ class Previews:
             "labels": list(map(list, label_map(loaded.flow.labels).items())),
         }
         event = Event(Kind.CREATED, self._clock.now(), ROOT, State.CREATED, data=data)
-        preview = self.of_execution(Execution.created(execution_id(), event), loaded)
+        preview = await self.of_execution(Execution.created(execution_id(), event), loaded)
         preview.variables.pop("execution", None)
         preview.variables["trigger"] = trigger
         return preview
 
-    def of_execution(self, execution: Execution, loaded: LoadedFlow) -> Preview:
+    async def of_execution(self, execution: Execution, loaded: LoadedFlow) -> Preview:
         """Return what is seen of an execution, in the light of `loaded` (which may be another)."""
-        live = self._executor.make(execution, loaded)
+        live = await self._executor.surrounded(self._executor.make(execution, loaded))
         renderer = Renderer(self._environment(live), loaded.plans, Stepping(None, live))
         return Preview(renderer, Scope(live).variables())

@@ -13,6 +13,7 @@ from app.engine.json import as_json
 from app.engine.live import Live
 from app.engine.parts import Parts
 from app.engine.scope import flow_variables
+from app.engine.surroundings import surroundings
 from app.engine.uris import execution_files
 from app.errors import Conflict, HeadwaterError
 from app.executions import ROOT, Event, Execution, Kind, State
@@ -122,7 +123,7 @@ class InputResolver:
     ) -> list[InputState]:
         """Resolve, again for each answer from outside that an expression waits for."""
         evaluation = _Evaluation(lambda: self._environment(self._stub(loaded, execution_id)))
-        variables = self.variables(loaded)
+        variables = {**self.variables(loaded), **await surroundings(self._parts, loaded)}
         for _ in range(_QUESTIONS):
             try:
                 return validate_inputs(

@@ -73,7 +73,7 @@ class Scope:
         """Prepare what is the same everywhere in the execution."""
         self._live = live
         execution = live.execution
-        self._fixed = flow_variables(live.loaded)
+        self._fixed = {**flow_variables(live.loaded), **live.surroundings}
         inputs = live.revealed(execution.inputs)
         if inputs := with_floats(live.loaded.flow.inputs, inputs):
             self._fixed["inputs"] = inputs
@@ -82,6 +82,8 @@ class Scope:
         if execution.trigger:
             self._fixed["trigger"] = live.revealed(execution.trigger.get("variables") or {})
         self._fixed.update(execution.variables)
+        if "namespace" in live.surroundings:  # nothing from outside stands for it
+            self._fixed["namespace"] = live.surroundings["namespace"]
         self._vars: dict[str, Any] = {}
 
     def variables(self) -> dict[str, Any]:

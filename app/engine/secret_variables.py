@@ -27,10 +27,15 @@ def secret_of(key: str, subkey: str | None = None) -> tuple[str, ...]:
     except (binascii.Error, UnicodeDecodeError):
         message = f"the secret '{key}' is not base64 text"
         raise BadRequest(message) from None
-    return (value,) if subkey is None else (value, _entry(key, value, subkey))
+    return (value,) if subkey is None else (value, entry_of(key, value, subkey))
 
 
-def _entry(key: str, value: str, subkey: str) -> str:
+def entry_of(key: str, value: str, subkey: str) -> str:
+    """Return an entry of a secret that is a JSON object.
+
+    Raises:
+        NotFound: when it has none of that name. BadRequest: when it is no JSON object.
+    """
     try:
         entries = orjson.loads(value)
     except orjson.JSONDecodeError:

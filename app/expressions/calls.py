@@ -14,7 +14,7 @@ from app.expressions.nodes import Arguments, Attribute, Call, Filter, Literal, N
 
 Compile = Callable[[Node, Unit], Evaluate]
 
-TRUSTED_ROOTS = frozenset({"vars", "globals"})
+TRUSTED_ROOTS = frozenset({"vars", "globals", "namespace"})
 """Variables whose texts come with the flow or the server: they are rendered with secrets."""
 
 SEES_SCOPES = frozenset({"render", "renderOnce", "printContext", "fetchContext"})

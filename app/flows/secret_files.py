@@ -17,6 +17,8 @@ _OWN = "sops"
 """Where SOPS keeps its own data: recipients, when, the message authentication code."""
 _PLAIN_SUFFIX = "_unencrypted"
 """Keys that SOPS leaves readable by agreement."""
+SCOPE = "_scope"
+"""The key that says where a file belongs: no secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,12 @@ class SecretFile:
 
     secrets: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    encrypted: frozenset[str] = frozenset()
+    """The names whose values are encrypted, all of them: SOPS vouches for no other name."""
+    ciphertexts: frozenset[str] = frozenset()
+    """Every encrypted value, `_scope` too."""
+    recipients: frozenset[str] = frozenset()
+    """The age recipients that the file is encrypted to; empty for what SOPS has not written."""
 
 
 def read_secret_file(source: bytes) -> SecretFile:
@@ -43,7 +51,11 @@ def read_secret_file(source: bytes) -> SecretFile:
         return SecretFile({}, (Problem("SCHEMA", "error", "", 1, 1, "The file is not a map"),))
     own = {str(key): item for key, item in value.items() if key != _OWN}
     plain = [path for key, item in own.items() for path in _plain(item, (key,))]
-    return SecretFile({key: _hash(item) for key, item in own.items()}, tuple(_told(text, plain)))
+    problems = tuple(_told(text, plain))
+    secrets = {key: _hash(item) for key, item in own.items() if key != SCOPE}
+    encrypted = frozenset(key for key in secrets if _is_encrypted(own[key]))
+    recipients = _recipients(value.get(_OWN))
+    return SecretFile(secrets, problems, encrypted, frozenset(_texts(own)), recipients)
 
 
 def _broken(error: YamlError) -> Problem:
@@ -61,8 +73,43 @@ def _plain(value: Any, path: Path) -> Iterator[Path]:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _plain(item, (*path, index))
-    elif not (isinstance(value, str) and value.startswith(_ENCRYPTED) and value.endswith("]")):
+    elif not _is_ciphertext(value):
         yield path
+
+
+def _is_encrypted(value: Any) -> bool:
+    """Whether something of a value is encrypted, and nothing but what is empty is not."""
+    leaves = [leaf for leaf in _leaves(value) if leaf not in (None, "")]
+    return bool(leaves) and all(_is_ciphertext(leaf) for leaf in leaves)
+
+
+def _texts(own: Mapping[str, Any]) -> Iterator[str]:
+    return (leaf for leaf in _leaves(own) if _is_ciphertext(leaf))
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    pending = [value]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, dict):
+            pending.extend(one.values())
+        elif isinstance(one, list):
+            pending.extend(one)
+        else:
+            yield one
+
+
+def _is_ciphertext(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(_ENCRYPTED) and value.endswith("]")
+
+
+def _recipients(own: Any) -> frozenset[str]:
+    stanzas = own.get("age") if isinstance(own, dict) else None
+    return frozenset(
+        str(each["recipient"])
+        for each in (stanzas if isinstance(stanzas, list) else ())
+        if isinstance(each, dict) and "recipient" in each
+    )
 
 
 def _told(text: str, paths: list[Path]) -> Iterator[Problem]:

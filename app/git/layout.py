@@ -1,7 +1,8 @@
 """What each path of a repository is: pure rules, no I/O.
 
 `native` is `tenants/<tenant>/namespaces/<dotted.namespace>/{flows,files,tests,…}`; `kestra` is
-`<namespace>/{flows,files,tests}` and `_global/dashboards`, as Kestra's TenantSync writes it. Both
+`<namespace>/{flows,files,tests}` and `_global/dashboards`, as Kestra's TenantSync writes it. What a
+whole tenant inherits lies in its folder, or in `_global`. Both
 lie below a root folder of the repository. A flow's name is in its content, never in its path.
 """
 
@@ -69,6 +70,12 @@ _NAMESPACE_FILES = {
     "secrets.sops.yaml": Kind.SECRETS,
     "secrets.preview.sops.yaml": Kind.PREVIEW_SECRETS,
 }
+_TENANT_FILES = {
+    "tenant.yaml": Kind.TENANT,
+    "variables.yaml": Kind.VARIABLES,
+    "secrets.sops.yaml": Kind.SECRETS,
+}
+_GLOBAL_FILES = {name: kind for name, kind in _TENANT_FILES.items() if kind is not Kind.TENANT}
 _ROOT_FILES = {
     "headwater.yaml": Kind.SETTINGS,
     ".headwaterignore": Kind.IGNORE,
@@ -176,6 +183,19 @@ class Layout:
             return None
         return self._join(f"tenants/{self._tenant_folder(tenant)}/tenant.yaml")
 
+    def inherited_file(self, tenant: str, namespace: str, name: str) -> str | None:
+        """Return where a document lies that is inherited; namespace "": that of the whole tenant.
+
+        None: the repository has no place for the tenant.
+        """
+        if not self.reads(tenant):
+            return None
+        if namespace:
+            return f"{self.namespace_folder(tenant, namespace)}/{name}"
+        if self.style == "kestra":
+            return self._join(f"_global/{name}")
+        return self._join(f"tenants/{self._tenant_folder(tenant)}/{name}")
+
     def file_path(self, tenant: str, namespace: str, name: str) -> str:
         """Return where a namespace file is written."""
         return f"{self.namespace_folder(tenant, namespace)}/files/{name}"
@@ -195,8 +215,8 @@ class Layout:
         tenant = self._tenant_of(parts[1])
         if tenant is None:
             return None
-        if len(parts) == 3 and parts[2] == "tenant.yaml":
-            return Place(Kind.TENANT, path, "tenant.yaml", tenant)
+        if len(parts) == 3 and (kind := _TENANT_FILES.get(parts[2])):
+            return Place(kind, path, parts[2], tenant)
         if parts[2] != "namespaces" or len(parts) < 5:
             return None
         return _in_namespace(path, tenant, parts[3], parts[4:])
@@ -205,6 +225,8 @@ class Layout:
         if len(parts) < 2:
             return None
         if parts[0] == "_global":
+            if len(parts) == 2 and (kind := _GLOBAL_FILES.get(parts[1])):
+                return Place(kind, path, parts[1], self.tenant)
             known = parts[1] == "dashboards" and len(parts) > 2 and path.endswith(_YAML)
             name = "/".join(parts[2:])
             return Place(Kind.DASHBOARD, path, name, self.tenant) if known else None

@@ -36,7 +36,19 @@ from app.ports.forges import (
 from app.ports.http import HttpAnswer, HttpCall, HttpClient
 from app.ports.journal import Claim, Clock, Journal, LogEntry, MetricEntry
 from app.ports.programs import Command, Jq, Runner, Runners
-from app.ports.stores import KeptKey, KeyValue, KeyValues, LogLine, LogQuery, Logs, TaskCache
+from app.ports.stores import (
+    KeptKey,
+    KeyValue,
+    KeyValues,
+    LogLine,
+    LogQuery,
+    Logs,
+    NamespaceVariables,
+    SecretLookup,
+    SecretStore,
+    SecretUse,
+    TaskCache,
+)
 from app.ports.tenants import UNBOUNDED, NoRules, Share, TenantRules, Use
 
 __all__ = [
@@ -79,12 +91,16 @@ __all__ = [
     "MetricEntry",
     "NamespaceFile",
     "NamespaceFiles",
+    "NamespaceVariables",
     "NewPull",
     "NoRules",
     "PullRequest",
     "RevisionPolicy",
     "Runner",
     "Runners",
+    "SecretLookup",
+    "SecretStore",
+    "SecretUse",
     "Share",
     "Slots",
     "Storage",

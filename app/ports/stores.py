@@ -138,12 +138,25 @@ class TaskCache(Protocol):
 class SecretStore(Protocol):
     """Secrets of namespaces, encrypted wherever they are kept."""
 
+    seconds: float
+    """How long an execution may keep what it has asked for."""
+
     async def secrets(self, tenant: str, namespace: str, commit: str | None) -> "SecretLookup":
         """Return what finds secrets of a namespace, of those above it and of its tenant.
 
         `commit` is what the asking execution runs at; it matters where secrets are pinned.
         """
         ...
+
+
+class SecretUse(NamedTuple):
+    """Somebody's use of a secret, by its name. `execution_id` is "" where a trigger asks."""
+
+    tenant: str
+    namespace: str
+    flow_id: str
+    execution_id: str
+    key: str
 
 
 class SecretLookup(Protocol):

@@ -8,7 +8,7 @@ from app.flows.yaml import YamlError, decode, load
 from app.git.layout import Kind, Layout, Place
 from app.git.objects import ObjectReader
 from app.git.survey import Survey, lfs_finding
-from app.sync.findings import Found, of_layout, of_problem
+from app.sync.findings import NOWHERE, Found, of_layout, of_problem
 from app.sync.namespace_file import settings_problems
 from app.sync.ownership import NamespaceKey
 
@@ -26,14 +26,31 @@ def document_findings(
     """
     places: dict[str, list[Place]] = {}
     for place, entry in survey.of(*_DOCUMENTS):
-        if (place.tenant, place.namespace) in changed:
+        if (place.tenant, place.namespace) in changed or not place.namespace:
             places.setdefault(entry.oid, []).append(place)
-    return [
-        found
+    found = [
+        each
         for oid, source in objects.read_many(places)
         for place in places[oid]
-        for found in judged(place, source, layout)
+        for each in judged(place, source, layout)
     ]
+    return [*found, *_inherited(found, survey, changed)]
+
+
+def _inherited(
+    found: Iterable[Found], survey: Survey, changed: Collection[NamespaceKey]
+) -> Iterator[Found]:
+    """Yield errors for the namespaces below variables that cannot be read: they stay, too."""
+    places = {place.path: place for place, _ in survey.of(Kind.VARIABLES)}
+    for each in found:
+        place = places.get(each.path)
+        if place is None or not each.is_error:
+            continue
+        above = f"{place.namespace}." if place.namespace else ""
+        for key in changed:
+            if key[0] == place.tenant and key[1].startswith(above) and key[1] != place.namespace:
+                message = f"The namespace {key[1]} inherits what cannot be read: {each.message}"
+                yield each._replace(namespace=key, message=message)
 
 
 def judged(place: Place, source: bytes, layout: Layout) -> Iterator[Found]:
@@ -45,7 +62,8 @@ def judged(place: Place, source: bytes, layout: Layout) -> Iterator[Found]:
     problems = read_secret_file(source).problems if place.kind in _SECRETS else _of_map(source)
     if place.kind is Kind.NAMESPACE:
         problems = [*problems, *settings_problems(source)]
-    key = (place.tenant, place.namespace, "")
+    tenant, namespace = (place.tenant, place.namespace) if place.namespace else NOWHERE
+    key = (tenant, namespace, "")
     yield from (of_problem(each, place.path, key) for each in problems)
 
 

@@ -4,12 +4,14 @@ Only what was touched since the last run is listed; the whole tree where that is
 something lies outside of all namespaces that a person should hear of.
 """
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from app.db.records import Snapshot
+from app.flows.keyvalues import lineage
 from app.git.history import Change, changes_between
-from app.git.layout import Place
+from app.git.layout import Kind, Place
 from app.git.survey import Finding, Survey, survey
 from app.git.trees import Entry, ls_tree
 from app.sync.findings import is_ours, of_refusal
@@ -17,6 +19,9 @@ from app.sync.flowfiles import tree_entries
 from app.sync.origin import IGNORE_FILE, Origin
 from app.sync.ownership import NamespaceKey
 from app.sync.plan import Tree
+
+_INHERITED = {Kind.VARIABLES: "variables.yaml", Kind.SECRETS: "secrets.sops.yaml"}
+"""Documents that hold for the namespaces below, too."""
 
 _NARROW = 64
 """Namespaces that are listed one by one; more of them are cheaper all at once."""
@@ -42,7 +47,7 @@ def load_tip(
     `base` is the commit since which nothing else was touched, None: not known. `outside`: look
     outside of namespaces in any case.
     """
-    touched = None if outside else _touched(origin, base, tip)
+    touched = None if outside else _touched(origin, base, tip, snapshots)
     if touched is not None:
         touched |= {key for key, each in snapshots.items() if each.state != "active"}
     if touched is None or len(touched) > _NARROW:
@@ -73,8 +78,13 @@ def _surveyed(entries: Sequence[Entry], origin: Origin) -> Survey:
     )
 
 
-def _touched(origin: Origin, base: str | None, tip: str) -> set[NamespaceKey] | None:
-    """Return the namespaces that differ from `base`; None when more than namespaces may."""
+def _touched(
+    origin: Origin, base: str | None, tip: str, known: Iterable[NamespaceKey]
+) -> set[NamespaceKey] | None:
+    """Return the namespaces that differ from `base`; None when more than namespaces may.
+
+    What is inherited touches those of the `known` ones that are below, too.
+    """
     if base is None or not origin.mirror.has(base):
         return None
     launcher = origin.mirror.disk.launcher
@@ -83,9 +93,16 @@ def _touched(origin: Origin, base: str | None, tip: str) -> set[NamespaceKey] | 
         place = origin.file_at(change.path)
         if place is not None and is_ours(place):
             touched.add((place.tenant, place.namespace))
+            if place.kind in _INHERITED:
+                touched |= _below(place, known)
         elif _matters(origin, change, place):
             return None
     return touched
+
+
+def _below(place: Place, known: Iterable[NamespaceKey]) -> set[NamespaceKey]:
+    above = f"{place.namespace}."
+    return {key for key in known if key[0] == place.tenant and key[1].startswith(above)}
 
 
 def _matters(origin: Origin, change: Change, place: Place | None) -> bool:
@@ -126,10 +143,42 @@ def _changed(
             changed.append(Tree(name, ""))
     # Where files are ignored, another rule makes another namespace of the same folder.
     rules = f"-{origin.rules}" if origin.rules else ""
+    above = inherited_marks(origin, tip, list(asked.values()))
     for text, info in origin.mirror.objects.infos(asked):
         is_there = info is not None and info.kind == "tree" and not origin.standing(*asked[text])
-        tree = Tree(asked[text], f"{info.oid}{rules}" if info and is_there else "")
+        tree = Tree(
+            asked[text],
+            f"{info.oid}{rules}{above.get(asked[text], '')}" if info and is_there else "",
+        )
         snapshot = snapshots.get(tree.key)
         if snapshot is None or (snapshot.tree, snapshot.state) != (tree.oid, "active"):
             changed.append(tree)
     return changed
+
+
+def inherited_marks(
+    origin: Origin, tip: str, names: Sequence[NamespaceKey]
+) -> dict[NamespaceKey, str]:
+    """Return what tells apart what namespaces inherit at a commit; none for those without.
+
+    An execution stays at the commit of its namespace. So a namespace moves on when only what it
+    inherits is another, though its own folder is not.
+    """
+    asked: dict[str, tuple[str, str]] = {}
+    for tenant, namespace in names:
+        for above in (*lineage(namespace)[1:], ""):
+            for file in _INHERITED.values():
+                path = origin.layout.inherited_file(tenant, above, file)
+                if path is not None:
+                    asked[f"{tip}:{path}"] = (tenant, above)
+    found: dict[tuple[str, str], str] = {}
+    for text, info in origin.mirror.objects.infos(asked):
+        if info is not None and info.kind == "blob":
+            found[asked[text]] = f"{found.get(asked[text], '')}{info.oid}"
+    marks = {}
+    for tenant, namespace in names if found else ():
+        own = [found.get((tenant, above), "") for above in (*lineage(namespace)[1:], "")]
+        if any(own):
+            mark = hashlib.sha256(" ".join(own).encode()).hexdigest()[:12]
+            marks[tenant, namespace] = f"+{mark}"
+    return marks

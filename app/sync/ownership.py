@@ -99,6 +99,10 @@ class Claims:
         if keys:
             self.released(source_id)
 
+    def tenants(self) -> set[str]:
+        """Return the tenants of which something is held."""
+        return {tenant for tenant, _ in self._holders}
+
     def owner(self, tenant: str, namespace: str) -> str | None:
         """Return the source that a namespace comes from, or would come from; None: there is none.
 

@@ -26,6 +26,7 @@ from app.sync.hooks.deliveries import Deliveries
 from app.sync.hooks.redelivery import Redelivery
 from app.sync.hooks.renaming import Renaming
 from app.sync.inbox import Inbox
+from app.sync.inherited import Inheritance
 from app.sync.large_files import LargeFiles
 from app.sync.model import Actor, Delivery, FlowWrite
 from app.sync.namespace_settings import NamespaceReader
@@ -39,6 +40,8 @@ from app.sync.revision_policy import SourcePolicy
 from app.sync.rollback import Order, Rollback
 from app.sync.routing import RoutedFiles
 from app.sync.scope_pins import ScopePins
+from app.sync.secret_identities import Identities
+from app.sync.secrets import SecretReader
 from app.sync.source_verbs import SourceVerbs
 from app.sync.sources import MAIN, SourceSet
 from app.sync.status import Status
@@ -46,6 +49,7 @@ from app.sync.status import Stores as StatusStores
 from app.sync.tenants import Tenants
 from app.sync.timing import Timing
 from app.sync.trying import Trial, try_sync
+from app.sync.variables import VariableReader
 from app.sync.vault import Vault
 from app.sync.webhook import Webhook
 from app.sync.worker import ForgeOf, Shared, SourceWorker
@@ -114,6 +118,14 @@ class SyncService:
         self.pinning = Rollback(flows, sources.pins, clock, self._announce)
         self.scopes = ScopePins(self.pinning)
         self.namespaces = NamespaceReader(self.workers)
+        inheritance = Inheritance(self.workers)
+        self.variables = VariableReader(inheritance)
+        self.secrets = SecretReader(
+            inheritance,
+            Identities(settings.secrets),
+            settings.secrets,
+            lambda: len(self.shared.claims.tenants()),
+        )
         self.policy = SourcePolicy(self.workers, self.namespaces)
         told_by = Stores(flows, sources.pins, sources.health)
         self.reverting = Reverting(self.workers, told_by, self.reverts)

@@ -14,6 +14,7 @@ from app.db.sql import Write
 from app.db.trigger_records import TriggerKey
 from app.db.windows import dropped, kept
 from app.engine.commands import CORRELATION
+from app.engine.identity import Identity
 from app.engine.json import as_bytes
 from app.engine.preview import Preview
 from app.errors import Conflict, HeadwaterError, NotFound, TooMany, Unavailable
@@ -89,7 +90,10 @@ class Upstreams:
             trigger = trigger_of(loaded, key[3])
             if not isinstance(trigger, FlowTrigger) or idle(loaded, trigger):
                 return []
-            return await self._judge(self._heard(loaded, trigger, event, execution))
+            who = Identity(self._parts.tenants, *key[:2])
+            if not await who.may(execution.namespace, "trigger"):
+                return []
+            return await self._judge(await self._heard(loaded, trigger, event, execution))
         except (TooMany, Unavailable):
             raise
         except HeadwaterError as error:
@@ -97,10 +101,10 @@ class Upstreams:
             _LOG.warning("a trigger failed", trigger=name, reason=error.message)
             return []
 
-    def _heard(
+    async def _heard(
         self, loaded: LoadedFlow, trigger: FlowTrigger, event: UpstreamEvent, execution: Execution
     ) -> _Heard:
-        preview = self._parts.previews.of_execution(execution, loaded)
+        preview = await self._parts.previews.of_execution(execution, loaded)
         about = _variables(event, execution, execution.outputs or {})
 
         async def render(template: str, **extra: Any) -> str:

@@ -11,7 +11,14 @@ from typing import Any
 
 import orjson
 
-from app.config import GitSettings, HttpSettings, ServerSettings, Settings, SourceSettings
+from app.config import (
+    GitSettings,
+    HttpSettings,
+    SecretSettings,
+    ServerSettings,
+    Settings,
+    SourceSettings,
+)
 from app.db.audit import AuditStore
 from app.db.database import Database
 from app.db.flows import FlowStore
@@ -53,6 +60,7 @@ class Rig:
         self.url = url
         self.mode = git.pop("mode", "production")
         self.http = HttpSettings(**git.pop("http", {}))
+        self.secrets = SecretSettings(**git.pop("secrets", {}))
         self.sources: dict[str, SourceSettings] = git.pop("sources", {})
         git.setdefault("poll_seconds", 3600.0)
         git.setdefault("allow_file_protocol", True)
@@ -71,6 +79,7 @@ class Rig:
             git=GitSettings(**self.git),
             sources=self.sources,
             http=self.http,
+            secrets=self.secrets,
             server=ServerSettings(mode=self.mode),
         )
 

@@ -5,6 +5,7 @@ nothing. A commit is known to be ours by its id, never by its message.
 """
 
 import asyncio
+import re
 from contextlib import suppress
 from dataclasses import replace
 
@@ -219,4 +220,5 @@ def _holds(
     tip, tree = trees
     folder = origin.layout.namespace_folder(*place)
     # What was taken out again before anybody looked is active where nothing is left of it.
-    return tip is not None and (tree_of(origin.mirror.objects, tip, folder) or "") == (tree or "")
+    own = re.split("[-+]", tree or "")[0]  # without what it inherits, and what is ignored in it
+    return tip is not None and (tree_of(origin.mirror.objects, tip, folder) or "") == own

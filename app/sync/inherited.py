@@ -1,0 +1,131 @@
+"""Documents that namespaces inherit: of a namespace, of those above it, and of the whole tenant.
+
+A document is looked for where its namespace comes from: at the commit that is asked for in the same
+repository, at the active one in others. That of the tenant is the one of the same repository.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from app.errors import NotFound
+from app.flows.keyvalues import lineage
+from app.sync.sources import SourceSet
+from app.sync.worker import SourceWorker
+
+LARGEST = 1 << 20
+"""Bytes that such a document may have."""
+
+
+class Document(NamedTuple):
+    """A document of a namespace ("": of the tenant), by the id of its blob."""
+
+    tenant: str
+    namespace: str
+    path: str
+    blob: str
+    worker: SourceWorker
+    is_fixed: bool
+    """Whether the same question has the same answer for ever."""
+
+    def read(self) -> bytes:
+        """Return what is in it (blocking).
+
+        Raises:
+            GitError, TooLarge: when it cannot be read.
+        """
+        return self.worker.parts.repository.mirror.objects.read(self.blob, limit=LARGEST)
+
+
+class Chain(NamedTuple):
+    """The documents that a namespace sees, nearest first."""
+
+    documents: Sequence[Document]
+    is_fixed: bool
+    """Whether it is the same for ever: all of it is of one commit of one repository."""
+
+
+class _Spot(NamedTuple):
+    worker: SourceWorker
+    namespace: str
+    commit: str
+    is_fixed: bool
+
+
+class Inheritance:
+    """Finds documents along the chain of namespaces."""
+
+    def __init__(self, workers: SourceSet) -> None:
+        """Look into the repositories of `workers`."""
+        self._workers = workers
+
+    async def chain(self, tenant: str, namespace: str, name: str, commit: str | None) -> Chain:
+        """Return the documents called `name`; without `commit` as they are active now.
+
+        Raises:
+            NotFound: when no source holds the namespace. GitError, Unavailable: by the repository.
+        """
+        spots = await self._spots(tenant, namespace, commit)
+        documents: list[Document] = []
+        for worker in dict.fromkeys(spot.worker for spot in spots):
+            own = [spot for spot in spots if spot.worker is worker]
+            documents += await asyncio.to_thread(_found, tenant, name, own)
+        order = {spot.namespace: place for place, spot in enumerate(spots)}
+        documents.sort(key=lambda each: order[each.namespace])
+        return Chain(documents, all(spot.is_fixed for spot in spots))
+
+    async def _spots(self, tenant: str, namespace: str, commit: str | None) -> list[_Spot]:
+        own = await self._workers.owner(tenant, namespace)
+        spots: list[_Spot] = []
+        for each in lineage(namespace):
+            worker = await self._owner(tenant, each)
+            if worker is own and commit:
+                spots.append(_Spot(worker, each, commit, is_fixed=True))
+            elif worker is not None and (active := await _active(worker, tenant, each)):
+                spots.append(_Spot(worker, each, active, is_fixed=False))
+        at = commit or await _passed(own)
+        if at:
+            spots.append(_Spot(own, "", at, is_fixed=bool(commit)))
+        return spots
+
+    async def _owner(self, tenant: str, namespace: str) -> SourceWorker | None:
+        try:
+            return await self._workers.owner(tenant, namespace)
+        except NotFound:
+            return None
+
+
+async def _active(worker: SourceWorker, tenant: str, namespace: str) -> str | None:
+    activation = worker.parts.sources.activation
+    snapshot = await activation.snapshot(worker.id, tenant, namespace)
+    return snapshot.commit if snapshot is not None and snapshot.tree else None
+
+
+async def _passed(worker: SourceWorker) -> str | None:
+    """Return the newest commit that the gate let through, else the one that is active."""
+    source = await worker.parts.sources.get(worker.id)
+    ref, _, commit = (source.last_passed or "").rpartition("@")
+    return commit if ref == source.ref and commit else source.last_applied
+
+
+def _found(tenant: str, name: str, spots: Sequence[_Spot]) -> list[Document]:
+    """Look for the documents of one repository (blocking)."""
+    worker = spots[0].worker
+    origin = worker.parts.repository
+    asked = {}
+    for spot in spots:
+        path = origin.layout.inherited_file(tenant, spot.namespace, name)
+        if path is not None and origin.file_at(path) is not None:
+            asked[f"{spot.commit}:{path}"] = (spot, path)
+    return [
+        Document(
+            tenant,
+            asked[text][0].namespace,
+            asked[text][1],
+            info.oid,
+            worker,
+            asked[text][0].is_fixed,
+        )
+        for text, info in origin.mirror.objects.infos(asked)
+        if info is not None and info.kind == "blob"
+    ]

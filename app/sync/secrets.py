@@ -1,0 +1,204 @@
+"""Secrets of namespaces: `secrets.sops.yaml` along the chain, decrypted when they are asked for.
+
+What is decrypted is held by the executions that asked for it, and shared between them; nothing of
+it is kept when the last of them lets go, or when it is older than the settings allow.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakValueDictionary
+
+import orjson
+
+from app.config import SecretSettings
+from app.errors import HeadwaterError, NotFound
+from app.flows.secret_files import read_secret_file
+from app.sync.inherited import Document, Inheritance
+from app.sync.secret_identities import Identities, Ring
+
+FILE = "secrets.sops.yaml"
+_REMEMBERED = 2_000
+
+IsPinned = Callable[[str, str], Any]
+"""Returns (awaitable) whether a namespace reads secrets at the commit of the execution."""
+
+
+class Opened:
+    """The secrets of one file in plain text."""
+
+    __slots__ = ("__weakref__", "at", "values")
+
+    def __init__(self, values: Mapping[str, str], at: float) -> None:
+        """Hold them; `at` is when they were decrypted (monotonic seconds)."""
+        self.values = values
+        self.at = at
+
+    def __repr__(self) -> str:
+        """Tell nothing."""
+        return "Opened(…)"
+
+
+class SecretReader:
+    """Implements `ports.SecretStore` on the repositories of a node."""
+
+    def __init__(
+        self,
+        inheritance: Inheritance,
+        identities: Identities,
+        settings: SecretSettings,
+        tenants: Callable[[], int],
+    ) -> None:
+        """Decrypt with `identities`; `tenants` tells how many tenants there are."""
+        self._inheritance = inheritance
+        self.identities = identities
+        self.seconds = settings.cache_seconds
+        self._settings = settings
+        self._tenants = tenants
+        self._opened: WeakValueDictionary[tuple[str, str, str], Opened] = WeakValueDictionary()
+        self._names: OrderedDict[str, frozenset[str]] = OrderedDict()
+        self.is_pinned: IsPinned | None = None
+
+    async def secrets(self, tenant: str, namespace: str, commit: str | None) -> "Lookup":
+        """Return what finds secrets of a namespace, of those above it and of its tenant.
+
+        Raises:
+            GitError, Unavailable: when the repository cannot be read.
+        """
+        pinned = self.is_pinned is not None and await self.is_pinned(tenant, namespace)
+        at = commit if pinned else None
+        try:
+            chain = await self._inheritance.chain(tenant, namespace, FILE, at)
+        except NotFound:
+            return Lookup(self, ())
+        return Lookup(self, chain.documents)
+
+    def open(self, document: Document) -> Opened:
+        """Return the secrets of a file (blocking).
+
+        Raises:
+            SecretError: when it cannot be decrypted, was changed, or belongs elsewhere.
+            Unavailable: when there is no identity at hand.
+        """
+        key = (document.tenant, document.namespace, document.blob)
+        known = self._opened.get(key)
+        if known is None or not self.is_fresh(known):
+            known = Opened(self._decrypted(document), time.monotonic())
+            self._opened[key] = known
+        return known
+
+    def names(self, document: Document) -> frozenset[str]:
+        """Return the names of the secrets in a file (blocking); it is not decrypted for that.
+
+        Names whose values are not encrypted are none: nothing vouches for them.
+        """
+        known = self._names.get(document.blob)
+        if known is None:
+            known = read_secret_file(document.read()).encrypted
+            self._names[document.blob] = known
+            while len(self._names) > _REMEMBERED:
+                self._names.popitem(last=False)
+        return known
+
+    def is_fresh(self, opened: Opened) -> bool:
+        """Whether plain text is young enough to be used."""
+        return time.monotonic() - opened.at < self.seconds
+
+    def _decrypted(self, document: Document) -> Mapping[str, str]:
+        source = document.read()
+        ring = self.identities.of(document.tenant, document.namespace)
+        place = (document.tenant, document.namespace)
+        values = decrypted(source, ring, place, document.path, is_strict=self._is_strict)
+        names = self.names(document) & values.keys()
+        return {key: text_of(values[key]) for key in names}
+
+    @property
+    def _is_strict(self) -> bool | None:
+        """Whether files must say where they belong; None: those that a common identity opens."""
+        if self._settings.scope == "auto":
+            return None if self._tenants() > 1 else False
+        return self._settings.scope == "required"
+
+
+class Lookup:
+    """Implements `ports.SecretLookup`: the files of one chain, opened as they are needed."""
+
+    def __init__(self, reader: SecretReader, documents: Sequence[Document]) -> None:
+        """Look into `documents`, nearest first."""
+        self._reader = reader
+        self._documents = documents
+        self._held: dict[int, Opened] = {}
+
+    def find(self, key: str) -> str | None:
+        """Return a secret's text, None if there is none (blocking); raises as `open`."""
+        for number, document in enumerate(self._documents):
+            if key not in self._reader.names(document):
+                continue
+            held = self._held.get(number)
+            if held is None or not self._reader.is_fresh(held):
+                held = self._held[number] = self._reader.open(document)
+            if key in held.values:
+                return held.values[key]
+        return None
+
+    def __repr__(self) -> str:
+        """Tell nothing."""
+        return "Lookup(…)"
+
+
+def decrypted(
+    source: bytes,
+    ring: Ring,
+    place: tuple[str, str],
+    path: str,
+    *,
+    is_strict: bool | None,
+) -> Mapping[str, Any]:
+    """Return what a file of secrets holds in plain text, once it is known to be in its place.
+
+    `is_strict`: whether the file must say where it belongs; None: when a common identity opens it.
+
+    Raises:
+        SecretError: as `read_document`; MisplacedSecrets: when it belongs elsewhere.
+    """
+    # The age library is loaded with the first secret only.
+    from app.secrets.documents import read_document  # noqa: PLC0415 - see above
+    from app.secrets.errors import MisplacedSecrets, WrongKey  # noqa: PLC0415 - see above
+
+    if not ring:
+        message = f"{path}: there is no age identity for it; set HEADWATER_SECRETS__AGE_KEY"
+        raise WrongKey(message)
+    is_own = bool(ring.own)
+    with _telling_of(path):
+        try:
+            document = read_document(source, ring.own or ring.common)
+        except WrongKey:
+            if not (ring.own and ring.common):
+                raise
+            is_own, document = False, read_document(source, ring.common)
+    scope = document.scope
+    wanted = "/".join(filter(None, place))
+    if scope is None and (is_strict or (is_strict is None and not is_own)):
+        message = f"{path} does not say where it belongs: `_scope: {wanted}` is missing in it"
+        raise MisplacedSecrets(message)
+    if scope is not None and scope.rstrip("/") != wanted:
+        message = f"{path} was encrypted for another place than {wanted}: `_scope` says so"
+        raise MisplacedSecrets(message)
+    return document.values
+
+
+@contextmanager
+def _telling_of(path: str) -> Iterator[None]:
+    """Let errors name the file."""
+    try:
+        yield
+    except HeadwaterError as error:
+        error.message = f"{path}: {error.message}"
+        raise
+
+
+def text_of(value: Any) -> str:
+    """Return a secret as text: of a structure JSON, of a truth value what JSON says."""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()

@@ -1,0 +1,198 @@
+"""Variables and secrets along the chain: tenant, namespaces above, the namespace itself."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.errors import Invalid
+from app.secrets.errors import MisplacedSecrets, WrongKey
+from app.secrets.keys import new_identity
+from tests.git.scratch import Scratch
+from tests.sync.conftest import Start
+from tests.sync.rig import Rig, flow, path
+from tests.sync.sealed import sealed
+
+IDENTITY, RECIPIENT = new_identity()
+TENANT = "tenants/main"
+E = {"k": "v"}
+COMPANY = f"{TENANT}/namespaces/company"
+TEAM = f"{TENANT}/namespaces/company.team"
+
+
+def tree(**files: bytes) -> dict[str, bytes]:
+    return {path("f", "company.team"): flow("f"), **files}
+
+
+async def variables(rig: Rig, commit: str | None = None) -> dict[str, Any]:
+    at = commit or rig.runs("f", "company.team").snapshot
+    return dict(await rig.sync.variables.of("main", "company.team", at))
+
+
+async def secret(rig: Rig, key: str, namespace: str = "company.team") -> str | None:
+    return (await rig.sync.secrets.secrets("main", namespace, None)).find(key)
+
+
+async def test_variables_are_merged_from_the_tenant_down(scratch: Scratch, start: Start) -> None:
+    scratch.commit(
+        tree(
+            **{
+                f"{TENANT}/variables.yaml": b"region: eu\ndb: {host: a, port: 1}\nlist: [1, 2]\n",
+                f"{COMPANY}/variables.yaml": b"db: {host: b}\nlist: [3]\n",
+                f"{TEAM}/variables.yaml": b"own: mine\ndb: {name: n}\n",
+            }
+        )
+    )
+    rig = await start(repo=str(scratch.path))
+    assert await variables(rig) == {
+        "region": "eu",
+        "db": {"host": "b", "port": 1, "name": "n"},
+        "list": [3],
+        "own": "mine",
+    }
+    assert rig.sync.variables.known("main", "company.team", scratch.git("rev-parse", "main"))
+
+
+@pytest.mark.parametrize("above", [TENANT, COMPANY])
+async def test_what_is_inherited_moves_the_namespace_on(
+    scratch: Scratch, start: Start, above: str
+) -> None:
+    first = scratch.commit(tree(**{f"{above}/variables.yaml": b"a: 1\n"}))
+    rig = await start(repo=str(scratch.path))
+    second = scratch.commit({f"{above}/variables.yaml": b"a: 2\n"})
+    assert await rig.outcome() == "SYNCED"
+    assert rig.runs("f", "company.team").snapshot == second
+    assert rig.runs("f", "company.team").revision == 1
+    assert await variables(rig) == {"a": 2}
+    assert await variables(rig, first) == {"a": 1}
+
+
+@pytest.mark.parametrize("above", [TENANT, COMPANY])
+async def test_variables_that_are_no_map_move_nobody(
+    scratch: Scratch, start: Start, above: str
+) -> None:
+    file = f"{above}/variables.yaml"
+    scratch.commit(tree(**{file: b"a: 1\n"}))
+    rig = await start(repo=str(scratch.path))
+    broken = scratch.commit({file: b"- a\n"})
+    await rig.sync.sync()
+    assert set(await rig.codes()) == {("SCHEMA", file)}
+    assert await variables(rig) == {"a": 1}
+    with pytest.raises(Invalid, match="no map of variables"):
+        await variables(rig, broken)
+    scratch.commit({file: b"a: 2\n"})
+    assert await rig.outcome() == "SYNCED"
+    assert await variables(rig) == {"a": 2}
+    assert await rig.codes() == []
+
+
+async def test_the_nearest_secret_counts(scratch: Scratch, start: Start) -> None:
+    scratch.commit(
+        tree(
+            **{
+                f"{TENANT}/secrets.sops.yaml": sealed({"A": "t", "B": "t", "C": "t"}, RECIPIENT),
+                f"{COMPANY}/secrets.sops.yaml": sealed({"A": "c", "B": "c"}, RECIPIENT),
+                f"{TEAM}/secrets.sops.yaml": sealed({"A": "own", "E": E, "N": 5}, RECIPIENT),
+            }
+        )
+    )
+    rig = await start(repo=str(scratch.path), secrets={"age_key": IDENTITY})
+    assert [await secret(rig, key) for key in "ABCD"] == ["own", "c", "t", None]
+    assert [await secret(rig, key) for key in "EN"] == ['{"k":"v"}', "5"]
+    assert await secret(rig, "A", "company") == "c"
+    assert await secret(rig, "A", "other") == "t"
+
+
+async def test_the_newest_secrets_count(scratch: Scratch, start: Start) -> None:
+    scratch.commit(tree(**{f"{TEAM}/secrets.sops.yaml": sealed({"A": "old"}, RECIPIENT)}))
+    rig = await start(repo=str(scratch.path), secrets={"age_key": IDENTITY})
+    assert await secret(rig, "A") == "old"
+    scratch.commit({f"{TEAM}/secrets.sops.yaml": sealed({"A": "new"}, RECIPIENT)})
+    assert await rig.outcome() == "SYNCED"
+    assert await secret(rig, "A") == "new"
+
+
+async def test_identities_of_places(scratch: Scratch, start: Start, tmp_path: Path) -> None:
+    other, recipient = new_identity()
+    (tmp_path / "team.txt").write_text(f"# created: now\n{other}\n")
+    scratch.commit(
+        tree(
+            **{
+                f"{COMPANY}/secrets.sops.yaml": sealed({"A": "company"}, RECIPIENT),
+                f"{TEAM}/secrets.sops.yaml": sealed({"B": "team"}, recipient),
+            }
+        )
+    )
+    keys = {"main/company.team": tmp_path / "team.txt"}
+    rig = await start(repo=str(scratch.path), secrets={"age_key": IDENTITY, "identities": keys})
+    assert await secret(rig, "A") == "company"
+    assert await secret(rig, "B") == "team"
+    assert IDENTITY not in repr(rig.settings)
+    assert other not in repr(rig.sync.secrets.identities.of("main", "company.team"))
+
+
+async def test_a_file_of_another_place_is_refused(scratch: Scratch, start: Start) -> None:
+    scratch.commit(
+        tree(**{f"{TEAM}/secrets.sops.yaml": sealed({"A": "x"}, RECIPIENT, scope="main/company")})
+    )
+    rig = await start(repo=str(scratch.path), secrets={"age_key": IDENTITY})
+    with pytest.raises(MisplacedSecrets, match=r"another place than main/company\.team"):
+        await secret(rig, "A")
+
+
+async def test_with_several_tenants_a_shared_key_needs_the_place(
+    scratch: Scratch, start: Start
+) -> None:
+    scratch.commit(
+        {
+            path("f", "company.team"): flow("f"),
+            path("f", "company.team", "two"): flow("f"),
+            f"{TEAM}/secrets.sops.yaml": sealed({"A": "x"}, RECIPIENT),
+            f"{COMPANY}/secrets.sops.yaml": sealed({"B": "y"}, RECIPIENT, scope="main/company"),
+        }
+    )
+    rig = await start(repo=str(scratch.path), secrets={"age_key": IDENTITY})
+    assert await secret(rig, "B") == "y"
+    with pytest.raises(MisplacedSecrets, match="does not say where it belongs"):
+        await secret(rig, "A")
+
+
+async def test_a_file_that_nobody_can_open_names_itself_and_nothing_else(
+    scratch: Scratch, start: Start
+) -> None:
+    scratch.commit(tree(**{f"{TEAM}/secrets.sops.yaml": sealed({"A": "x"}, RECIPIENT)}))
+    rig = await start(repo=str(scratch.path))
+    assert await secret(rig, "B") is None  # what is not in it needs no identity
+    with pytest.raises(
+        WrongKey, match=r"company\.team/secrets\.sops\.yaml: there is no age identity"
+    ):
+        await secret(rig, "A")
+
+
+async def test_plain_text_is_dropped(
+    scratch: Scratch, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch.commit(tree(**{f"{TEAM}/secrets.sops.yaml": sealed({"A": "x"}, RECIPIENT)}))
+    rig = await start(repo=str(scratch.path), secrets={"age_key": IDENTITY})
+    reader = rig.sync.secrets
+    lookup = await reader.secrets("main", "company.team", None)
+    other = await reader.secrets("main", "company.team", None)
+    assert lookup.find("A") == other.find("A") == "x"
+    assert len(reader._opened) == 1  # shared
+    (before,) = reader._opened.values()
+    now = time.monotonic() + 61
+    monkeypatch.setattr("app.sync.secrets.time.monotonic", lambda: now)
+    assert lookup.find("A") == "x"
+    (after,) = reader._opened.values()
+    assert after is not before
+    assert "x" not in repr((lookup, after, reader.identities.of("main", "a")))
+    del lookup, other, before, after
+    assert not reader._opened
+
+
+async def test_another_namespace_of_nobody(scratch: Scratch, start: Start) -> None:
+    scratch.commit(tree())
+    rig = await start(repo=str(scratch.path), namespaces=("company.*",))
+    assert await secret(rig, "A", "elsewhere") is None
+    assert await rig.sync.variables.of("main", "elsewhere", "") == {}
