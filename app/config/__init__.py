@@ -27,7 +27,6 @@ from app.config.sections import (
 )
 from app.config.settings import Settings, load_settings
 from app.config.sources import SettingsError, secret_file_variable, secret_paths, variable
-from app.config.tenants import TenantQuota, TenantsSettings
 
 __all__ = [
     "AccessSettings",
@@ -48,8 +47,6 @@ __all__ = [
     "SettingsError",
     "SourceSettings",
     "TelemetrySettings",
-    "TenantQuota",
-    "TenantsSettings",
     "TriggerSettings",
     "VariableSettings",
     "WebhookSettings",
