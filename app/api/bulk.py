@@ -17,10 +17,10 @@ from app.api.changes import NewLabels, checked_labels
 from app.api.documents import answers_with, problems_of
 from app.api.execution_filters import wanted
 from app.api.execution_parameters import PLAIN_FILTERS
+from app.api.granted import Granted, Right
 from app.api.paths import PREFIX
 from app.api.query import known_keys, takes_filters
 from app.api.result_documents import CountDocument
-from app.api.rights import Granted, Right
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.verbs import Remains, Verb, do_all

@@ -21,9 +21,9 @@ from app.api.documents import EXECUTION, form_of_inputs, problems_of
 from app.api.execution_files import files_of
 from app.api.execution_json import restarted_json
 from app.api.forms import read_form
+from app.api.granted import Granted, Right
 from app.api.paths import PREFIX, REVISION_RULE, ExecutionId
 from app.api.query import known_keys
-from app.api.rights import Granted, Right
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.status import answer, owned

@@ -13,9 +13,9 @@ from app.api.answers import Json
 from app.api.execution_files import files_of
 from app.api.execution_json import created_json, execution_json
 from app.api.forms import Form, read_form
+from app.api.granted import right_of
 from app.api.paths import PREFIX, is_commit, is_flow
 from app.api.query import refuse_unknown
-from app.api.rights import right_of
 from app.api.services import Services, services
 from app.api.times import read_duration, read_instant
 from app.api.waiting import ended

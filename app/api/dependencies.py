@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from app.api.rights import Right
+from app.api.granted import Right
 from app.api.services import Services
 from app.errors import HeadwaterError
 from app.flows.topology import Name, Tie, Ties, relations, ties_of

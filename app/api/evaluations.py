@@ -12,10 +12,10 @@ from app.api.access import needs
 from app.api.answers import Json
 from app.api.documents import answers_with, problems_of
 from app.api.execution_flows import loaded_for
+from app.api.granted import Granted, Right
 from app.api.paths import PREFIX, ExecutionId
 from app.api.query import known_keys
 from app.api.result_documents import EvaluationDocument
-from app.api.rights import Granted, Right
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.status import owned

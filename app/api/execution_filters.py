@@ -6,7 +6,7 @@ from dataclasses import replace
 from starlette.datastructures import QueryParams
 
 from app.api.filters import Group, Leaf, read_filters
-from app.api.rights import Right
+from app.api.granted import Right
 from app.api.single_filters import dated, not_possible, only_value, within
 from app.db.executions import ExecutionFilter
 from app.errors import BadRequest

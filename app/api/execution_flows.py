@@ -12,11 +12,11 @@ from app.api.answers import Json
 from app.api.documents import answers_with, problems_of
 from app.api.flow_json import flow_json
 from app.api.flow_lookup import Key, existing, flows_of
+from app.api.granted import Granted
 from app.api.graphs import Subflows, drawn, runs_of
 from app.api.paths import PREFIX, ExecutionId, FlowId, Namespace, Tenant
 from app.api.query import known_keys
 from app.api.result_documents import GraphDocument
-from app.api.rights import Granted
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.status import owned

@@ -13,9 +13,9 @@ from app.api.documents import problems_of, text_answer
 from app.api.execution_filters import wanted
 from app.api.execution_parameters import PLAIN_FILTERS
 from app.api.flow_archives import table
+from app.api.granted import Granted
 from app.api.paths import PREFIX
 from app.api.query import known_keys, takes_filters
-from app.api.rights import Granted
 from app.api.routing import Router
 from app.api.services import Node
 from app.api.stats import FlowFilter

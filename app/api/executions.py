@@ -23,6 +23,7 @@ from app.api.execution_files import disposition, readable
 from app.api.execution_filters import wanted
 from app.api.execution_json import execution_json
 from app.api.execution_parameters import PLAIN_FILTERS
+from app.api.granted import Granted, Right
 from app.api.paths import (
     EXECUTION_RULE,
     FLOW_RULE,
@@ -32,7 +33,6 @@ from app.api.paths import (
     ExecutionId,
 )
 from app.api.query import Page, Size, Sort, known_keys, takes_filters
-from app.api.rights import Granted, Right
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.single_filters import sortable

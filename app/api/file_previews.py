@@ -15,10 +15,10 @@ from app.api.answers import Json
 from app.api.documents import answers_with, problems_of
 from app.api.execution_files import readable
 from app.api.executions import FilePath
+from app.api.granted import Granted
 from app.api.paths import PREFIX, ExecutionId
 from app.api.query import known_keys
 from app.api.result_documents import PreviewDocument
-from app.api.rights import Granted
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.status import owned

@@ -8,14 +8,16 @@ from starlette.responses import Response, StreamingResponse
 
 from app.access import Permission
 from app.api.access import needs
-from app.api.actors import ACTOR, Message
+from app.api.actors import Message
 from app.api.answers import Json
 from app.api.documents import problems_of
 from app.api.execution_files import disposition
 from app.api.file_archives import Packing, pieces, spooled, unpacked
 from app.api.file_attributes import FilePath, clean
+from app.api.flow_lookup import flows_of
+from app.api.granted import Granted, Right
 from app.api.multipart import MultipartReader, boundary_of
-from app.api.paths import PREFIX, Namespace, Tenant
+from app.api.paths import PREFIX, Namespace
 from app.api.proposals import PROPOSED
 from app.api.query import known_keys
 from app.api.routing import Router
@@ -36,14 +38,14 @@ FLOWS = "_flows/"
 
 @router.get("/export", summary="All files as an archive")
 @needs(Permission.FILE_READ)
-async def export(tenant: Tenant, namespace: Namespace, node: Node) -> Response:
+async def export(right: Granted, namespace: Namespace, node: Node) -> Response:
     """Answer with a zip archive of all files, and of the flows below `_flows`."""
-    packing = Packing()
+    tenant, packing = right.tenant, Packing()
     files = node.sync.files
     for each in await files.entries(tenant, namespace):
         data = await files.read(tenant, namespace, each.path)
         await asyncio.to_thread(packing.add, each.path, data, executable=each.executable)
-    for flow in node.flows.active(tenant):
+    for flow in flows_of(node, right.to(Permission.FLOW_READ)):
         if flow.namespace == namespace:
             source = (await node.flows.source(flow)).encode()
             await asyncio.to_thread(packing.add, f"{FLOWS}{flow.flow_id}.yaml", source)
@@ -71,7 +73,7 @@ _UPLOAD = {
 @needs(Permission.FILE_WRITE)
 async def upload(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     namespace: Namespace,
     node: Node,
     path: FilePath,
@@ -91,21 +93,23 @@ async def upload(
                 files, executable = dict(found.files), found.executable
             else:
                 files, executable = {clean(path): await asyncio.to_thread(file.read)}, frozenset()
-        return await _written(node, (tenant, namespace), files, executable, message)
+        return await _written(node, right, namespace, files, executable, message)
     message = "the request holds no file: send it as the part `fileContent`"
     raise BadRequest(message)
 
 
 async def _written(
     node: Services,
-    place: tuple[str, str],
+    right: Right,
+    namespace: str,
     files: dict[str, bytes],
     executable: frozenset[str],
     message: str | None,
 ) -> Response:
     """Write files, and flows where an archive has them, in one commit."""
-    tenant, namespace = place
     flows = {path: data for path, data in files.items() if path.startswith(FLOWS)}
+    if flows:
+        right.to(Permission.FLOW_WRITE).require([namespace])
     rest = {path: data for path, data in files.items() if path not in flows}
     changes = [Change(namespace, "flow", "", data) for data in flows.values()]
     changes += [
@@ -115,6 +119,6 @@ async def _written(
     if changes:
         subject = f"file {next(iter(files))}" if len(files) == 1 else f"{len(files)} files"
         commit = await node.sync.changesets.write(
-            tenant, changes, actor=ACTOR, message=message or f"Upload {subject}"
+            right.tenant, changes, actor=right.actor, message=message or f"Upload {subject}"
         )
     return Json([{"namespace": namespace, "path": f"/{path}", "commit": commit} for path in rest])

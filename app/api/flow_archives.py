@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from app.access import Permission
 from app.api.access import needs
-from app.api.actors import ACTOR, Message
+from app.api.actors import Message
 from app.api.answers import Json
 from app.api.documents import problems_of, text_answer
 from app.api.execution_files import disposition
@@ -21,8 +21,9 @@ from app.api.flow_bulk import FlowName
 from app.api.flow_lookup import Key, existing
 from app.api.flow_search import find, plain_filters
 from app.api.flow_toggles import Names
+from app.api.granted import Granted
 from app.api.multipart import MultipartReader, boundary_of
-from app.api.paths import PREFIX, Tenant
+from app.api.paths import PREFIX
 from app.api.proposals import PROPOSED
 from app.api.query import known_keys, takes_filters
 from app.api.routing import Router
@@ -55,9 +56,10 @@ _COLUMNS = ("namespace", "id", "revision", "disabled", "commit", "path", "author
 
 @router.post("/export/by-ids", summary="Export several flows", responses=_ZIP)
 @needs(Permission.FLOW_READ)
-async def export_several(tenant: Tenant, names: Names, node: Node) -> Response:
+async def export_several(right: Granted, names: Names, node: Node) -> Response:
     """Send the sources of these flows as a zip."""
-    return await _zipped(node, [_one(node, tenant, each) for each in names])
+    right.require(each.namespace for each in names)
+    return await _zipped(node, [_one(node, right.tenant, each) for each in names])
 
 
 @router.get(
@@ -65,9 +67,9 @@ async def export_several(tenant: Tenant, names: Names, node: Node) -> Response:
 )
 @takes_filters
 @needs(Permission.FLOW_READ)
-async def export_found(request: Request, tenant: Tenant, node: Node) -> Response:
+async def export_found(request: Request, right: Granted, node: Node) -> Response:
     """Send the sources of the flows that the filters find as a zip."""
-    return await _zipped(node, await find(node, tenant, request.query_params))
+    return await _zipped(node, await find(node, right, request.query_params))
 
 
 @router.get(
@@ -78,9 +80,9 @@ async def export_found(request: Request, tenant: Tenant, node: Node) -> Response
 )
 @takes_filters
 @needs(Permission.FLOW_READ)
-async def export_table(request: Request, tenant: Tenant, node: Node) -> Response:
+async def export_table(request: Request, right: Granted, node: Node) -> Response:
     """Send a line about each flow that the filters find."""
-    flows = await find(node, tenant, request.query_params)
+    flows = await find(node, right, request.query_params)
     rows = [
         [
             each.namespace, each.flow_id, each.revision, "", each.commit, each.path,
@@ -113,7 +115,7 @@ async def export_table(request: Request, tenant: Tenant, node: Node) -> Response
 @needs(Permission.FLOW_WRITE)
 async def import_(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     node: Node,
     fail: Annotated[bool, Query(alias="failOnError", description="All of them or none.")] = False,
     message: Message = None,
@@ -121,11 +123,12 @@ async def import_(
     """Create and update the flows of an archive in one commit; answer the names of invalid ones."""
     name, data = await _upload(request)
     sources = await asyncio.to_thread(_sources, name, data)
-    changes, wrong = await asyncio.to_thread(_read, sources, node, tenant)
+    changes, wrong = await asyncio.to_thread(_read, sources, node, right.tenant)
     if wrong and fail:
         raise Invalid("; ".join(f"{where}: {reason}" for where, reason in wrong.items()))
+    right.require(each.namespace for each in changes)
     if changes:
-        await node.sync.put_flows(tenant, changes, actor=ACTOR, message=message)
+        await node.sync.put_flows(right.tenant, changes, actor=right.actor, message=message)
     return Json(sorted(wrong))
 
 

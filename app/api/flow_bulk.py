@@ -11,12 +11,13 @@ from starlette.responses import Response
 
 from app.access import Permission
 from app.api.access import needs
-from app.api.actors import ACTOR, Message
+from app.api.actors import Message
 from app.api.answers import Json
 from app.api.documents import FlowDocument, answers_with, problems_of, yaml_body
 from app.api.flow_json import flow_json, revision_json
 from app.api.flow_lookup import Key, existing
-from app.api.paths import FLOW_RULE, NAMESPACE_RULE, PREFIX, Namespace, Tenant
+from app.api.granted import Granted, Right
+from app.api.paths import FLOW_RULE, NAMESPACE_RULE, PREFIX, Namespace
 from app.api.proposals import PROPOSED
 from app.api.query import known_keys
 from app.api.routing import Router
@@ -53,7 +54,7 @@ class FlowName(BaseModel):
 @needs(Permission.FLOW_WRITE)
 async def bulk(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     node: Node,
     delete: Annotated[bool, Query(description="Delete what is not sent.")] = False,
     namespace: Annotated[str | None, Query(max_length=150)] = None,
@@ -65,11 +66,11 @@ async def bulk(
     With `delete`, flows of the `namespace` (without one: of each namespace that is sent) that are
     not sent are deleted.
     """
-    changes = await _changes(request, node, tenant)
+    changes = await _changes(request, node, right)
     if namespace is not None:
         _refuse_others(changes, namespace, children=allow_child)
     owned = {namespace} if namespace is not None else {each.namespace for each in changes}
-    return await _apply(node, tenant, changes, owned if delete else set(), message)
+    return await _apply(node, right, changes, owned if delete else set(), message)
 
 
 @router.post(
@@ -81,7 +82,7 @@ async def bulk(
 @needs(Permission.FLOW_WRITE)
 async def update_namespace(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     namespace: Namespace,
     node: Node,
     delete: Annotated[bool, Query(description="Delete what is not sent.")] = True,
@@ -89,40 +90,43 @@ async def update_namespace(
     message: Message = None,
 ) -> Response:
     """Create or update each flow that is sent; delete the others of the namespace. One commit."""
-    changes = await _changes(request, node, tenant, namespace)
+    changes = await _changes(request, node, right, namespace)
     _refuse_others(changes, namespace)
     if not override:
-        changes = [each for each in changes if not _exists(node, tenant, each)]
+        changes = [each for each in changes if not _exists(node, right.tenant, each)]
         delete = False
-    return await _apply(node, tenant, changes, {namespace} if delete else set(), message)
+    return await _apply(node, right, changes, {namespace} if delete else set(), message)
 
 
 @router.delete("/delete/by-ids", summary="Delete several flows", responses=PROPOSED)
 @needs(Permission.FLOW_WRITE)
 async def delete_several(
-    tenant: Tenant, names: Annotated[list[FlowName], Body(max_length=1_000)], node: Node
+    right: Granted, names: Annotated[list[FlowName], Body(max_length=1_000)], node: Node
 ) -> Response:
     """Delete each of these flows, in one commit."""
+    right.require(each.namespace for each in names)
     for each in names:
-        existing(node, Key(tenant, each.namespace, each.id))
+        existing(node, Key(right.tenant, each.namespace, each.id))
     changes = [FlowWrite(each.namespace, each.id, None) for each in names]
     if changes:
-        await node.sync.put_flows(tenant, changes, actor=ACTOR, message=None)
+        await node.sync.put_flows(right.tenant, changes, actor=right.actor, message=None)
     return Json({"count": len(changes)})
 
 
 async def _changes(
-    request: Request, node: Services, tenant: str, namespace: str | None = None
+    request: Request, node: Services, right: Right, namespace: str | None = None
 ) -> list[FlowWrite]:
     """Return what the documents of a body are to change.
 
     Raises:
-        Invalid: with every problem of every document.
+        Invalid: with every problem of every document. Forbidden: for a namespace out of reach.
     """
     parts = divided(text_of(await request.body()))
-    return await asyncio.to_thread(
-        _read_all, [part.source for part in parts], node, tenant, namespace
+    changes = await asyncio.to_thread(
+        _read_all, [part.source for part in parts], node, right.tenant, namespace
     )
+    right.require(each.namespace for each in changes)
+    return changes
 
 
 def _read_all(
@@ -166,9 +170,11 @@ def _exists(node: Services, tenant: str, change: FlowWrite) -> bool:
 
 
 async def _apply(
-    node: Services, tenant: str, changes: list[FlowWrite], owned: set[str], message: str | None
+    node: Services, right: Right, changes: list[FlowWrite], owned: set[str], message: str | None
 ) -> Response:
     """Commit the changes; of the namespaces `owned`, flows that are not among them are deleted."""
+    right.require(owned)
+    tenant = right.tenant
     sent = {change[:2] for change in changes}
     gone = [
         each
@@ -177,7 +183,8 @@ async def _apply(
     ]
     deletions = [FlowWrite(each.namespace, each.flow_id, None) for each in gone]
     if changes or deletions:
-        await node.sync.put_flows(tenant, [*changes, *deletions], actor=ACTOR, message=message)
+        wanted = [*changes, *deletions]
+        await node.sync.put_flows(tenant, wanted, actor=right.actor, message=message)
     kept = [node.flows.effective(tenant, each.namespace, each.flow_id) for each in changes]
     body: list[dict[str, Any]] = [flow_json(await node.flows.load(each)) for each in kept]
     return Json([*body, *({**revision_json(each), "deleted": True} for each in gone)])

@@ -13,11 +13,11 @@ from app.api.answers import Json
 from app.api.dependencies import Dependencies
 from app.api.documents import answers_with, problems_of, yaml_body
 from app.api.flow_lookup import Key, Wanted, existing, revision_of
+from app.api.granted import Granted
 from app.api.graphs import Subflows, drawn, drawn_flow
 from app.api.paths import PREFIX, FlowId, Namespace
 from app.api.query import known_keys
 from app.api.result_documents import DependenciesDocument, GraphDocument
-from app.api.rights import Granted
 from app.api.routing import Router
 from app.api.services import Node
 from app.api.validation import text_of

@@ -4,8 +4,8 @@ from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Query
 
+from app.api.granted import Right
 from app.api.paths import COMMIT_RULE
-from app.api.rights import Right
 from app.api.services import Services
 from app.api.times import read_instant
 from app.errors import BadRequest, Gone, NotFound

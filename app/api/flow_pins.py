@@ -7,15 +7,18 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from app.access import Permission
-from app.api.access import needs
-from app.api.actors import ACTOR
+from app.api.access import By, needs
+from app.api.actors import actor_of
 from app.api.answers import Json, nothing
 from app.api.documents import problems_of
-from app.api.paths import COMMIT_RULE, PREFIX, FlowId, Namespace, SourceId, Tenant
+from app.api.granted import Granted
+from app.api.paths import COMMIT_RULE, PREFIX, FlowId, Namespace, SourceId
 from app.api.query import known_keys
 from app.api.records import record_json
 from app.api.routing import Router
 from app.api.services import Node
+from app.api.source_rights import permit_source
+from app.sync.model import Actor
 from app.sync.rollback import Order
 
 router = Router(
@@ -48,9 +51,9 @@ class Wish(BaseModel):
     )
     dry_run: bool = Field(False, alias="dryRun", description="Only answer what it would do.")
 
-    def order(self, **more: Any) -> Order:
+    def order(self, actor: Actor, **more: Any) -> Order:
         """Return it as an order of the caller."""
-        return Order(ACTOR, self.reason, self.until, self.confirm, **more)
+        return Order(actor, self.reason, self.until, self.confirm, **more)
 
 
 class NewPin(Wish):
@@ -86,30 +89,30 @@ class Rollback(Wish):
 @router.post("/{namespace}/{flow_id}/pin", summary="Pin a flow to a revision")
 @needs(Permission.REVISION_ROLLBACK)
 async def pin(
-    tenant: Tenant, namespace: Namespace, flow_id: FlowId, wanted: NewPin, node: Node
+    right: Granted, namespace: Namespace, flow_id: FlowId, wanted: NewPin, node: Node
 ) -> Response:
     """Let new executions run one revision until the pin ends. Nothing is written to Git."""
-    key, pinning = (tenant, namespace, flow_id), node.sync.pinning
+    key, pinning = (right.tenant, namespace, flow_id), node.sync.pinning
     target = await pinning.aim(key, wanted.revision, wanted.commit)
     if wanted.dry_run:
         return Json((await pinning.plan(key, target)).to_json())
-    return Json(record_json(await pinning.hold_one(key, target, wanted.order())))
+    return Json(record_json(await pinning.hold_one(key, target, wanted.order(right.actor))))
 
 
 @router.delete("/{namespace}/{flow_id}/pin", status_code=204, summary="End the pin of a flow")
 @needs(Permission.REVISION_ROLLBACK)
 async def unpin(
-    tenant: Tenant, namespace: Namespace, flow_id: FlowId, node: Node, reason: Why = ""
+    right: Granted, namespace: Namespace, flow_id: FlowId, node: Node, reason: Why = ""
 ) -> Response:
     """Let new executions run again what Git says."""
-    await node.sync.unpin(tenant, namespace, flow_id, ACTOR, reason)
+    await node.sync.unpin(right.tenant, namespace, flow_id, right.actor, reason)
     return nothing()
 
 
 @router.post("/{namespace}/{flow_id}/rollback", summary="Roll a flow back")
 @needs(Permission.REVISION_ROLLBACK)
 async def rollback(
-    tenant: Tenant,
+    right: Granted,
     namespace: Namespace,
     flow_id: FlowId,
     node: Node,
@@ -121,19 +124,19 @@ async def rollback(
     pin ends by itself.
     """
     asked = wanted or Rollback.model_construct()
-    key, pinning = (tenant, namespace, flow_id), node.sync.pinning
+    key, pinning = (right.tenant, namespace, flow_id), node.sync.pinning
     target = await pinning.aim_back(key, asked.to)
     if asked.dry_run:
         return Json((await pinning.plan(key, target)).to_json())
-    order = asked.order(action="flow.rollback", revert=asked.pull_request)
+    order = asked.order(right.actor, action="flow.rollback", revert=asked.pull_request)
     return Json(record_json(await pinning.hold_one(key, target, order)))
 
 
 @router.get("/{namespace}/{flow_id}/pins", summary="Pins that a flow has or had")
 @needs(Permission.REVISION_READ)
-async def of_flow(tenant: Tenant, namespace: Namespace, flow_id: FlowId, node: Node) -> Response:
+async def of_flow(right: Granted, namespace: Namespace, flow_id: FlowId, node: Node) -> Response:
     """List every pin of a flow, oldest first, and what ended it."""
-    found = await node.sync.pinning.pins.of_flow((tenant, namespace, flow_id))
+    found = await node.sync.pinning.pins.of_flow((right.tenant, namespace, flow_id))
     return Json([record_json(each) for each in found])
 
 
@@ -147,9 +150,11 @@ pins = Router(
 
 @pins.get("", summary="Pins of a tenant")
 @needs(Permission.REVISION_READ)
-async def listed(tenant: Tenant, node: Node) -> Response:
+async def listed(right: Granted, node: Node) -> Response:
     """List the pins that hold."""
-    return Json([record_json(each) for each in await node.sync.pins(tenant)])
+    reach = right.reach
+    found = await node.sync.pins(right.tenant)
+    return Json([record_json(each) for each in found if reach.holds(each.namespace)])
 
 
 scopes = Router(
@@ -163,14 +168,15 @@ scopes = Router(
 @scopes.post("/{tenant}/namespaces/{namespace}/pin", summary="Pin a namespace to a commit")
 @needs(Permission.REVISION_ROLLBACK)
 async def pin_namespace(
-    tenant: Tenant, namespace: Namespace, wanted: ScopePin, node: Node
+    right: Granted, namespace: Namespace, wanted: ScopePin, node: Node
 ) -> Response:
     """Let new executions of all flows of a namespace run what one commit says."""
     verbs = node.sync.scopes
     if wanted.dry_run:
-        plan = await verbs.plan_namespace(tenant, namespace, wanted.commit)
+        plan = await verbs.plan_namespace(right.tenant, namespace, wanted.commit)
         return Json(plan.to_json())
-    made = await verbs.pin_namespace(tenant, namespace, wanted.commit, wanted.order())
+    order = wanted.order(right.actor)
+    made = await verbs.pin_namespace(right.tenant, namespace, wanted.commit, order)
     return Json([record_json(each) for each in made])
 
 
@@ -179,29 +185,31 @@ async def pin_namespace(
 )
 @needs(Permission.REVISION_ROLLBACK)
 async def unpin_namespace(
-    tenant: Tenant, namespace: Namespace, node: Node, reason: Why = ""
+    right: Granted, namespace: Namespace, node: Node, reason: Why = ""
 ) -> Response:
     """Let new executions run again what Git says; pins of single flows stay."""
-    await node.sync.scopes.unpin_namespace(tenant, namespace, ACTOR, reason)
+    await node.sync.scopes.unpin_namespace(right.tenant, namespace, right.actor, reason)
     return nothing()
 
 
 @scopes.post("/sources/{source_id}/pin", summary="Pin a source to a commit")
 @needs(Permission.REVISION_ROLLBACK)
-async def pin_source(source_id: SourceId, wanted: ScopePin, node: Node) -> Response:
+async def pin_source(source_id: SourceId, wanted: ScopePin, node: Node, by: By) -> Response:
     """Let new executions of all flows of a source run what one commit says."""
+    await permit_source(node, by, Permission.REVISION_ROLLBACK, source_id)
     node.sync.workers.get(source_id)
     verbs = node.sync.scopes
     if wanted.dry_run:
         return Json((await verbs.plan_source(source_id, wanted.commit)).to_json())
-    made = await verbs.pin_source(source_id, wanted.commit, wanted.order())
+    made = await verbs.pin_source(source_id, wanted.commit, wanted.order(actor_of(by)))
     return Json([record_json(each) for each in made])
 
 
 @scopes.delete("/sources/{source_id}/pin", status_code=204, summary="End the pin of a source")
 @needs(Permission.REVISION_ROLLBACK)
-async def unpin_source(source_id: SourceId, node: Node, reason: Why = "") -> Response:
+async def unpin_source(source_id: SourceId, node: Node, by: By, reason: Why = "") -> Response:
     """Let new executions run again what Git says; pins of flows and namespaces stay."""
+    await permit_source(node, by, Permission.REVISION_ROLLBACK, source_id)
     node.sync.workers.get(source_id)
-    await node.sync.scopes.unpin_source(source_id, ACTOR, reason)
+    await node.sync.scopes.unpin_source(source_id, actor_of(by), reason)
     return nothing()

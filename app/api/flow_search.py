@@ -8,6 +8,8 @@ from fastapi import Query
 from starlette.datastructures import QueryParams
 
 from app.api.filters import Group, Leaf, holds, read_filters
+from app.api.flow_lookup import flows_of
+from app.api.granted import Right
 from app.api.services import Services
 from app.errors import BadRequest
 from app.flows.model import label_map
@@ -30,8 +32,8 @@ async def plain_filters(
     """Declare the parameters of earlier versions; `find` reads them from the query."""
 
 
-async def find(node: Services, tenant: str, query: QueryParams) -> list[FlowRevision]:
-    """Return the active flows that a query asks for, in order of name.
+async def find(node: Services, right: Right, query: QueryParams) -> list[FlowRevision]:
+    """Return the active flows within reach that a query asks for, in order of name.
 
     Raises:
         BadRequest: for filters that are not possible.
@@ -45,7 +47,7 @@ async def find(node: Services, tenant: str, query: QueryParams) -> list[FlowRevi
             raise BadRequest(message)
     with_labels = any(leaf.field == "labels" for leaf in leaves)
     found = []
-    for each in node.flows.active(tenant):
+    for each in flows_of(node, right):
         labels = await _labels(node, each) if with_labels else {}
         if holds(asked, partial(_values, each, labels)):
             found.append(each)

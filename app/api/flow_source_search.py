@@ -14,8 +14,10 @@ from app.api.access import needs
 from app.api.answers import page
 from app.api.documents import answers_with, problems_of
 from app.api.flow_json import revision_json
+from app.api.flow_lookup import flows_of
 from app.api.flow_search import ordered
-from app.api.paths import PREFIX, Tenant
+from app.api.granted import Granted
+from app.api.paths import PREFIX
 from app.api.query import Page, Size, Sort, known_keys
 from app.api.result_documents import SourceHitPage
 from app.api.routing import Router
@@ -68,7 +70,7 @@ async def _wanted(
 @router.get("/source", summary="Search the sources of flows", responses=answers_with(SourceHitPage))
 @needs(Permission.FLOW_READ)
 async def search(
-    tenant: Tenant,
+    right: Granted,
     node: Node,
     wanted: Annotated[Wanted, Depends(_wanted)],
     namespace: Annotated[str | None, Query(max_length=150)] = None,
@@ -79,7 +81,7 @@ async def search(
     """List the flows whose source holds a text, with the lines around each place."""
     flows = [
         each
-        for each in node.flows.active(tenant)
+        for each in flows_of(node, right)
         if not namespace or f"{each.namespace}.".startswith(f"{namespace}.")
     ]
     flows = ordered(flows, sort)

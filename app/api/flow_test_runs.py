@@ -18,7 +18,8 @@ from app.api.flow_test_documents import (
     run_json,
 )
 from app.api.flow_tests import InNamespace, OfFlow, SuiteId, SuiteName
-from app.api.paths import FLOW_RULE, NAMESPACE_RULE, PREFIX, Namespace, RunId, Tenant
+from app.api.granted import Granted
+from app.api.paths import FLOW_RULE, NAMESPACE_RULE, PREFIX, Namespace, RunId
 from app.api.query import Page, Size, Sort, known_keys
 from app.api.routing import Router
 from app.api.services import Node
@@ -68,7 +69,7 @@ class QueryWish(BaseModel):
 @router.get("/results/search", summary="Results of tests", responses=answers_with(SuiteRunPage))
 @needs(Permission.FLOW_READ)
 async def results(
-    tenant: Tenant,
+    right: Granted,
     node: Node,
     number: Page = 1,
     size: Size = 10,
@@ -78,7 +79,9 @@ async def results(
     flow_id: OfFlow = None,
 ) -> Response:
     """List what became of tests, newest first; the last 100 runs of each are kept."""
-    query = RunQuery(tenant, namespace, suite_id, flow_id, _sorted_by(sort))
+    query = RunQuery(
+        right.tenant, namespace, suite_id, flow_id, _sorted_by(sort), reach=right.reach
+    )
     offset = (number - 1) * size
     found, total = await node.suites.runs.find(query, offset=offset, limit=size)
     return page([run_json(each) for each in found], total)
@@ -99,22 +102,22 @@ def _sorted_by(sort: Sequence[str]) -> list[tuple[str, bool]]:
     "/results/search/last", summary="Last results", responses=answers_with(SuiteRunsDocument)
 )
 @needs(Permission.FLOW_READ)
-async def last_results(tenant: Tenant, node: Node, wish: LastWish | None = None) -> Response:
+async def last_results(right: Granted, node: Node, wish: LastWish | None = None) -> Response:
     """Answer with the newest result of each of some tests."""
     asked = wish.suites if wish else None
     if asked is None:
-        files = await node.suites.files.all(tenant)
+        files = await node.suites.files.all(right.tenant, right.reach.holds)
         names = [(each.namespace, each.id) for each in files]
     else:
-        names = [(each.namespace, each.id) for each in asked]
-    found = await node.suites.runs.last(tenant, names)
+        names = [(each.namespace, each.id) for each in asked if right.holds(each.namespace)]
+    found = await node.suites.runs.last(right.tenant, names)
     return Json({"results": [run_json(each) for each in found]})
 
 
 @router.get("/results/{run_id}", summary="A result", responses=answers_with(SuiteRunDocument))
 @needs(Permission.FLOW_READ)
 async def result(
-    tenant: Tenant,
+    right: Granted,
     run_id: RunId,
     node: Node,
     form: Annotated[
@@ -122,12 +125,13 @@ async def result(
     ] = "json",
 ) -> Response:
     """Answer with what became of tests in one run."""
-    found = await node.suites.runs.get(tenant, run_id)
+    found = await node.suites.runs.get(right.tenant, run_id)
     if found is None:
         message = f"there is no result {run_id}"
         raise NotFound(message)
+    right.permit(found.namespace, f"result {run_id}")
     if form == "junit":
-        document = junit([suite_of(found.result, tenant)])
+        document = junit([suite_of(found.result, right.tenant)])
         return Response(document, media_type="application/xml")
     return Json(run_json(found))
 
@@ -137,15 +141,15 @@ async def result(
 
 @router.post("/run", summary="Run several tests")
 @needs(Permission.FLOW_VALIDATE)
-async def run_several(tenant: Tenant, wish: QueryWish, node: Node) -> Response:
+async def run_several(right: Granted, wish: QueryWish, node: Node) -> Response:
     """Run the tests of a namespace or of a flow, in memory; answer with all results."""
-    found = await node.suites.files.all(tenant)
+    found = await node.suites.files.all(right.tenant, right.reach.holds)
     found = node.suites.wanted(found, wish.namespace, wish.flow_id, below=wish.below)
     ran = [run_json(await node.suites.run(each)) for each in found]
     asked = wish.model_dump(by_alias=True, exclude_none=True)
     body = {
         "requestMade": asked,
-        "tenantId": tenant,
+        "tenantId": right.tenant,
         "numberOfTestSuitesToBeRun": len(found),
         "numberOfTestCasesToBeRun": sum(len(each["results"]) for each in ran),
         "results": ran,
@@ -158,14 +162,14 @@ async def run_several(tenant: Tenant, wish: QueryWish, node: Node) -> Response:
 )
 @needs(Permission.FLOW_VALIDATE)
 async def run(
-    tenant: Tenant,
+    right: Granted,
     namespace: Namespace,
     suite_id: SuiteId,
     node: Node,
     wish: RunWish | None = None,
 ) -> Response:
     """Run tests against what runs now, in memory: nothing reaches the network or the executions."""
-    file = await node.suites.files.get(tenant, namespace, suite_id)
+    file = await node.suites.files.get(right.tenant, namespace, suite_id)
     cases = frozenset(wish.cases) if wish and wish.cases else None
     if cases and file.parsed.suite:
         _refuse_unknown(cases, file)

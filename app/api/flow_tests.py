@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from app.access import Permission
 from app.api.access import needs
-from app.api.actors import ACTOR
 from app.api.answers import Json, page
 from app.api.documents import answers_with, problems_of, yaml_body
 from app.api.flow_test_documents import (
@@ -21,7 +20,8 @@ from app.api.flow_test_documents import (
     suite_document,
     verdict_json,
 )
-from app.api.paths import FLOW_RULE, NAME_RULE, NAMESPACE_RULE, PREFIX, Namespace, RunId, Tenant
+from app.api.granted import Granted, Right
+from app.api.paths import FLOW_RULE, NAME_RULE, NAMESPACE_RULE, PREFIX, Namespace, RunId
 from app.api.proposals import PROPOSED
 from app.api.query import Page, Size, Sort, known_keys
 from app.api.routing import Router
@@ -29,7 +29,9 @@ from app.api.services import Node, Services
 from app.api.validation import text_of
 from app.errors import BadRequest, NotFound
 from app.flows.edits import with_disabled
+from app.flows.model import Flow
 from app.flows.unit_test_documents import parse_suite
+from app.flows.unit_tests import Suite
 from app.sync.testing.suite_files import SuiteFile
 
 router = Router(
@@ -69,7 +71,7 @@ class SuiteNames(BaseModel):
 @router.get("/search", summary="Tests", responses=answers_with(SuitePage))
 @needs(Permission.FLOW_READ)
 async def search(
-    tenant: Tenant,
+    right: Granted,
     node: Node,
     number: Page = 1,
     size: Size = 10,
@@ -79,7 +81,7 @@ async def search(
     below: Below = True,
 ) -> Response:
     """List the tests of a tenant, of a namespace or of a flow."""
-    found = await node.suites.files.all(tenant)
+    found = await node.suites.files.all(right.tenant, right.reach.holds)
     found = node.suites.wanted(found, namespace, flow_id, below=below)
     found = _ordered(found, sort)
     shown = found[(number - 1) * size : number * size]
@@ -103,82 +105,92 @@ def _ordered(found: list[SuiteFile], sort: Sequence[str]) -> list[SuiteFile]:
     openapi_extra=_YAML,
 )
 @needs(Permission.FLOW_VALIDATE)
-async def validate(request: Request, tenant: Tenant, node: Node) -> Response:
+async def validate(request: Request, right: Granted, node: Node) -> Response:
     """Tell what is wrong with tests: with the document, and with how it fits its flow."""
     source = text_of(await request.body())
     parsed = await asyncio.to_thread(parse_suite, source)
     problems = list(parsed.problems)
     if parsed.suite is not None:
-        key = (tenant, parsed.suite.namespace, parsed.suite.flow_id)
-        try:
-            flow = (await node.flows.current(*key)).flow
-        except NotFound:
-            flow = None
-        problems += parsed.against(flow)
+        problems += parsed.against(await _tested(node, right, parsed.suite))
     return Json(verdict_json(parsed, problems))
+
+
+async def _tested(node: Services, right: Right, suite: Suite) -> Flow | None:
+    """Return the flow that tests are of, as far as the caller may see it."""
+    if not right.to(Permission.FLOW_READ).holds(suite.namespace):
+        return None
+    try:
+        return (await node.flows.current(right.tenant, suite.namespace, suite.flow_id)).flow
+    except NotFound:
+        return None
 
 
 @router.post("", summary="Create tests", responses=_CHANGED, openapi_extra=_YAML)
 @needs(Permission.FLOW_WRITE)
-async def create(request: Request, tenant: Tenant, node: Node) -> Response:
+async def create(request: Request, right: Granted, node: Node) -> Response:
     """Create tests from YAML, as a commit; ones that exist are refused."""
     source = text_of(await request.body())
-    return Json(suite_document(await node.suites.files.put(tenant, source, actor=ACTOR)))
+    if not right.reach.everywhere:
+        parsed = await asyncio.to_thread(parse_suite, source)
+        right.require([parsed.suite.namespace] if parsed.suite else [])
+    made = await node.suites.files.put(right.tenant, source, actor=right.actor)
+    return Json(suite_document(made))
 
 
 @router.delete("/by-ids", summary="Delete several tests", responses=PROPOSED)
 @needs(Permission.FLOW_WRITE)
 async def delete_several(
-    tenant: Tenant, wish: Annotated[SuiteNames, Body()], node: Node
+    right: Granted, wish: Annotated[SuiteNames, Body()], node: Node
 ) -> Response:
     """Delete tests, in one commit a source."""
-    files = await _named(node, tenant, wish)
-    await node.suites.files.delete(files, actor=ACTOR)
+    files = await _named(node, right, wish)
+    await node.suites.files.delete(files, actor=right.actor)
     return Json({"count": len(files)})
 
 
 @router.post("/enable/by-ids", summary="Enable several tests", responses=PROPOSED)
 @needs(Permission.FLOW_WRITE)
 async def enable_several(
-    tenant: Tenant, wish: Annotated[SuiteNames, Body()], node: Node
+    right: Granted, wish: Annotated[SuiteNames, Body()], node: Node
 ) -> Response:
     """Let tests run again, in one commit a source."""
-    return await _set_disabled(node, tenant, wish, disabled=False)
+    return await _set_disabled(node, right, wish, disabled=False)
 
 
 @router.post("/disable/by-ids", summary="Disable several tests", responses=PROPOSED)
 @needs(Permission.FLOW_WRITE)
 async def disable_several(
-    tenant: Tenant, wish: Annotated[SuiteNames, Body()], node: Node
+    right: Granted, wish: Annotated[SuiteNames, Body()], node: Node
 ) -> Response:
     """Keep tests from running, in one commit a source."""
-    return await _set_disabled(node, tenant, wish, disabled=True)
+    return await _set_disabled(node, right, wish, disabled=True)
 
 
 async def _set_disabled(
-    node: Services, tenant: str, wish: SuiteNames, *, disabled: bool
+    node: Services, right: Right, wish: SuiteNames, *, disabled: bool
 ) -> Response:
-    files = await _named(node, tenant, wish)
+    files = await _named(node, right, wish)
     changes = [
         (each, with_disabled(each.parsed.source, disabled=disabled))
         for each in files
         if each.parsed.suite is None or each.parsed.suite.disabled is not disabled
     ]
-    await node.suites.files.rewrite(changes, actor=ACTOR)
+    await node.suites.files.rewrite(changes, actor=right.actor)
     return Json({"count": len(files)})
 
 
-async def _named(node: Services, tenant: str, wish: SuiteNames) -> list[SuiteFile]:
+async def _named(node: Services, right: Right, wish: SuiteNames) -> list[SuiteFile]:
     """Return the tests of these names; raises `NotFound` when one is not there."""
+    right.require(each.namespace for each in wish.ids)
     names = dict.fromkeys((each.namespace, each.id) for each in wish.ids)
-    return [await node.suites.files.get(tenant, *name) for name in names]
+    return [await node.suites.files.get(right.tenant, *name) for name in names]
 
 
 @router.get("/{namespace}/{suite_id}", summary="Tests of an id", responses=_ONE)
 @needs(Permission.FLOW_READ)
-async def get(tenant: Tenant, namespace: Namespace, suite_id: SuiteId, node: Node) -> Response:
+async def get(right: Granted, namespace: Namespace, suite_id: SuiteId, node: Node) -> Response:
     """Answer with tests and their source."""
-    return Json(suite_document(await node.suites.files.get(tenant, namespace, suite_id)))
+    return Json(suite_document(await node.suites.files.get(right.tenant, namespace, suite_id)))
 
 
 @router.put(
@@ -186,18 +198,19 @@ async def get(tenant: Tenant, namespace: Namespace, suite_id: SuiteId, node: Nod
 )
 @needs(Permission.FLOW_WRITE)
 async def update(
-    request: Request, tenant: Tenant, namespace: Namespace, suite_id: SuiteId, node: Node
+    request: Request, right: Granted, namespace: Namespace, suite_id: SuiteId, node: Node
 ) -> Response:
     """Update tests from YAML, as a commit."""
     source = text_of(await request.body())
     at = (namespace, suite_id)
-    return Json(suite_document(await node.suites.files.put(tenant, source, actor=ACTOR, at=at)))
+    made = await node.suites.files.put(right.tenant, source, actor=right.actor, at=at)
+    return Json(suite_document(made))
 
 
 @router.delete("/{namespace}/{suite_id}", summary="Delete tests", responses=_CHANGED)
 @needs(Permission.FLOW_WRITE)
-async def delete(tenant: Tenant, namespace: Namespace, suite_id: SuiteId, node: Node) -> Response:
+async def delete(right: Granted, namespace: Namespace, suite_id: SuiteId, node: Node) -> Response:
     """Delete tests, as a commit; answer with what they were."""
-    file = await node.suites.files.get(tenant, namespace, suite_id)
-    await node.suites.files.delete([file], actor=ACTOR)
+    file = await node.suites.files.get(right.tenant, namespace, suite_id)
+    await node.suites.files.delete([file], actor=right.actor)
     return Json(suite_document(file) | {"deleted": True})

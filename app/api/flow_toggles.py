@@ -9,14 +9,15 @@ from starlette.responses import Response
 
 from app.access import Permission
 from app.api.access import needs
-from app.api.actors import ACTOR, Message
+from app.api.actors import Message
 from app.api.answers import Json
 from app.api.documents import FlowDocument, answers_with, problems_of, yaml_body
 from app.api.flow_bulk import FlowName
 from app.api.flow_json import flow_json
 from app.api.flow_lookup import Key, existing
 from app.api.flow_search import find, plain_filters
-from app.api.paths import PREFIX, FlowId, Namespace, Tenant
+from app.api.granted import Granted, Right
+from app.api.paths import PREFIX, FlowId, Namespace
 from app.api.query import known_keys, takes_filters
 from app.api.result_documents import CountDocument
 from app.api.routing import Router
@@ -47,18 +48,18 @@ _FOUND = [Depends(plain_filters)]
 
 @router.post("/disable/by-ids", summary="Disable several flows", responses=_COUNT)
 @needs(Permission.REVISION_ACTIVATE)
-async def disable_several(tenant: Tenant, names: Names, node: Node, reason: Why = "") -> Response:
+async def disable_several(right: Granted, names: Names, node: Node, reason: Why = "") -> Response:
     """Disable each of these flows by an overlay: Git stays as it is."""
-    word = Word(ACTOR, reason)
-    return await _toggle(node, tenant, _named(node, tenant, names), word, disabled=True)
+    word = Word(right.actor, reason)
+    return await _toggle(node, right, _named(node, right, names), word, disabled=True)
 
 
 @router.post("/enable/by-ids", summary="Enable several flows", responses=_COUNT)
 @needs(Permission.REVISION_ACTIVATE)
-async def enable_several(tenant: Tenant, names: Names, node: Node, reason: Why = "") -> Response:
+async def enable_several(right: Granted, names: Names, node: Node, reason: Why = "") -> Response:
     """Enable each of these flows by an overlay: Git stays as it is."""
-    word = Word(ACTOR, reason)
-    return await _toggle(node, tenant, _named(node, tenant, names), word, disabled=False)
+    word = Word(right.actor, reason)
+    return await _toggle(node, right, _named(node, right, names), word, disabled=False)
 
 
 @router.post(
@@ -66,10 +67,10 @@ async def enable_several(tenant: Tenant, names: Names, node: Node, reason: Why =
 )
 @takes_filters
 @needs(Permission.REVISION_ACTIVATE)
-async def disable_found(request: Request, tenant: Tenant, node: Node, reason: Why = "") -> Response:
+async def disable_found(request: Request, right: Granted, node: Node, reason: Why = "") -> Response:
     """Disable each flow that the filters find by an overlay: Git stays as it is."""
-    found = await found_by(request, node, tenant)
-    return await _toggle(node, tenant, found, Word(ACTOR, reason), disabled=True)
+    found = await found_by(request, node, right)
+    return await _toggle(node, right, found, Word(right.actor, reason), disabled=True)
 
 
 @router.post(
@@ -77,10 +78,10 @@ async def disable_found(request: Request, tenant: Tenant, node: Node, reason: Wh
 )
 @takes_filters
 @needs(Permission.REVISION_ACTIVATE)
-async def enable_found(request: Request, tenant: Tenant, node: Node, reason: Why = "") -> Response:
+async def enable_found(request: Request, right: Granted, node: Node, reason: Why = "") -> Response:
     """Enable each flow that the filters find by an overlay: Git stays as it is."""
-    found = await found_by(request, node, tenant)
-    return await _toggle(node, tenant, found, Word(ACTOR, reason), disabled=False)
+    found = await found_by(request, node, right)
+    return await _toggle(node, right, found, Word(right.actor, reason), disabled=False)
 
 
 @router.delete(
@@ -88,12 +89,12 @@ async def enable_found(request: Request, tenant: Tenant, node: Node, reason: Why
 )
 @takes_filters
 @needs(Permission.FLOW_WRITE)
-async def delete_found(request: Request, tenant: Tenant, node: Node) -> Response:
+async def delete_found(request: Request, right: Granted, node: Node) -> Response:
     """Delete each flow that the filters find, in one commit."""
-    found = await found_by(request, node, tenant)
+    found = await found_by(request, node, right)
     changes = [FlowWrite(each.namespace, each.flow_id, None) for each in found]
     if changes:
-        await node.sync.put_flows(tenant, changes, actor=ACTOR, message=None)
+        await node.sync.put_flows(right.tenant, changes, actor=right.actor, message=None)
     return Json({"count": len(changes)})
 
 
@@ -106,7 +107,7 @@ async def delete_found(request: Request, tenant: Tenant, node: Node) -> Response
 @needs(Permission.FLOW_WRITE)
 async def patch_task(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     namespace: Namespace,
     flow_id: FlowId,
     task_id: str,
@@ -114,11 +115,12 @@ async def patch_task(
     message: Message = None,
 ) -> Response:
     """Put another task in the place of one; the rest of the source stays as it is."""
-    found = existing(node, Key(tenant, namespace, flow_id))
+    key = Key(right.tenant, namespace, flow_id)
+    found = existing(node, key)
     task = _task(text_of(await request.body()), task_id)
     source = with_task(await node.flows.source(found), task_id, task)
     revision = await node.sync.put_flow(
-        tenant, namespace, flow_id, source, actor=ACTOR, message=message, create=False
+        *key, source, actor=right.actor, message=message, create=False
     )
     return Json(flow_json(await node.flows.load(revision), source=True))
 
@@ -131,31 +133,32 @@ def _task(text: str, task_id: str) -> dict[str, Any]:
     return task
 
 
-async def found_by(request: Request, node: Services, tenant: str) -> list[FlowRevision]:
-    """Return the flows that the filters of a request find.
+async def found_by(request: Request, node: Services, right: Right) -> list[FlowRevision]:
+    """Return the flows within reach that the filters of a request find.
 
     Raises:
         Invalid: when they are more than one request may change.
     """
-    found = await find(node, tenant, request.query_params)
+    found = await find(node, right, request.query_params)
     if len(found) > MAX_FLOWS:
         message = f"{len(found)} flows are found, the limit is {MAX_FLOWS}; narrow the query"
         raise Invalid(message)
     return found
 
 
-def _named(node: Services, tenant: str, names: Sequence[FlowName]) -> list[FlowRevision]:
+def _named(node: Services, right: Right, names: Sequence[FlowName]) -> list[FlowRevision]:
+    right.require(each.namespace for each in names)
     for each in names:
-        existing(node, Key(tenant, each.namespace, each.id))
+        existing(node, Key(right.tenant, each.namespace, each.id))
     keys = dict.fromkeys((each.namespace, each.id) for each in names)
-    found = (node.flows.in_git(tenant, *key) for key in keys)
+    found = (node.flows.in_git(right.tenant, *key) for key in keys)
     return [each for each in found if each is not None]
 
 
 async def _toggle(
-    node: Services, tenant: str, flows: Sequence[FlowRevision], word: Word, *, disabled: bool
+    node: Services, right: Right, flows: Sequence[FlowRevision], word: Word, *, disabled: bool
 ) -> Response:
     """Override the flows; answer how many are meant."""
-    keys = [(tenant, each.namespace, each.flow_id) for each in flows]
+    keys = [(right.tenant, each.namespace, each.flow_id) for each in flows]
     await node.overlays.disable_flows(keys, word, disabled=disabled)
     return Json({"count": len(flows)})

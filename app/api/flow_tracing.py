@@ -19,6 +19,7 @@ from app.api.flow_tracing_documents import (
     blame_json,
     breakage_json,
 )
+from app.api.granted import Granted
 from app.api.paths import (
     COMMIT_RULE,
     EXECUTION_RULE,
@@ -97,7 +98,7 @@ async def blame(
 )
 @needs(Permission.FLOW_READ)
 async def broken_by(
-    tenant: Tenant,
+    right: Granted,
     namespace: Namespace,
     flow_id: FlowId,
     node: Node,
@@ -107,11 +108,12 @@ async def broken_by(
     ] = None,
 ) -> Response:
     """Tell what changed between the last execution that went well and the first that failed."""
-    key = Key(tenant, namespace, flow_id)
+    key = Key(right.tenant, namespace, flow_id)
+    right.to(Permission.EXECUTION_READ).require([namespace])
     if not await node.flows.revisions(*key):
-        message = f"there is no flow {namespace}.{flow_id} in tenant {tenant}"
+        message = f"there is no flow {namespace}.{flow_id} in tenant {right.tenant}"
         raise NotFound(message)
-    found = None if execution is None else await node.executions.get(tenant, execution)
+    found = None if execution is None else await node.executions.get(right.tenant, execution)
     if found is not None and (found.namespace, found.flow_id) != (namespace, flow_id):
         message = f"execution {execution} is none of {namespace}.{flow_id}"
         raise NotFound(message)
@@ -125,17 +127,18 @@ async def broken_by(
 )
 @needs(Permission.FLOW_VALIDATE)
 async def bisect(
-    tenant: Tenant,
+    right: Granted,
     namespace: Namespace,
     flow_id: FlowId,
     wish: Annotated[BisectWish, Body()],
     node: Node,
 ) -> Response:
     """Run tests in memory at revisions between a good and a bad one: about log2(n) runs."""
-    key = Key(tenant, namespace, flow_id)
+    key = Key(right.tenant, namespace, flow_id)
     good = await _named(node, key, wish.good)
     bad = node.flows.effective(*key) if wish.bad is None else await _named(node, key, wish.bad)
     cases = frozenset(wish.cases) if wish.cases else None
+    right.to(Permission.FLOW_READ).require([wish.namespace or namespace])
     source = await _tests(node, key, wish)
     return Json(bisection_json(await node.tracing.bisects.of(good, bad, source, cases)))
 

@@ -1,5 +1,6 @@
 """Changes of flows: each is a commit on the tracked branch, and active when it is answered."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import Depends, Query
@@ -8,12 +9,13 @@ from starlette.responses import Response
 
 from app.access import Permission
 from app.api.access import needs
-from app.api.actors import ACTOR, Message
+from app.api.actors import Message
 from app.api.answers import Json, entity_tag, matches, nothing
 from app.api.documents import FlowDocument, answers_with, problems_of, yaml_body
 from app.api.flow_json import flow_json
 from app.api.flow_lookup import Key, existing
-from app.api.paths import PREFIX, FlowId, Namespace, Tenant
+from app.api.granted import Granted, Right
+from app.api.paths import PREFIX, FlowId, Namespace
 from app.api.proposals import PROPOSED
 from app.api.query import known_keys
 from app.api.routing import Router
@@ -22,6 +24,7 @@ from app.api.validation import text_of
 from app.errors import Invalid, PreconditionFailed
 from app.ports import FlowRevision
 from app.sync.changesets.model import Change
+from app.sync.validation import parse
 
 router = Router(
     prefix=f"{PREFIX}/{{tenant}}/flows",
@@ -38,7 +41,7 @@ Draft = Annotated[bool, Query(description="Only false is accepted; see `/drafts`
 @router.post("", summary="Create a flow", responses=_ONE, openapi_extra=yaml_body("The flow."))
 @needs(Permission.FLOW_WRITE)
 async def create(
-    request: Request, tenant: Tenant, node: Node, message: Message = None, draft: Draft = False
+    request: Request, right: Granted, node: Node, message: Message = None, draft: Draft = False
 ) -> Response:
     """Create a flow from YAML; one that exists is refused.
 
@@ -47,8 +50,9 @@ async def create(
     """
     _refuse_drafts(draft=draft)
     source = text_of(await request.body())
+    namespace = await _namespace(node, right, source)
     revision = await node.sync.put_flow(
-        tenant, None, None, source, actor=ACTOR, message=message, create=True
+        right.tenant, namespace, None, source, actor=right.actor, message=message, create=True
     )
     return await _written(node, revision)
 
@@ -62,7 +66,7 @@ async def create(
 @needs(Permission.FLOW_WRITE)
 async def update(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     namespace: Namespace,
     flow_id: FlowId,
     node: Node,
@@ -74,12 +78,12 @@ async def update(
     Else 412 has `merged`: what is sent and what is there, with conflict markers where they differ.
     """
     _refuse_drafts(draft=draft)
-    key = Key(tenant, namespace, flow_id)
+    key = Key(right.tenant, namespace, flow_id)
     body = await request.body()
     await _check_unchanged(request, node, key, body)
     source = text_of(body)
     revision = await node.sync.put_flow(
-        tenant, namespace, flow_id, source, actor=ACTOR, message=message, create=False
+        *key, source, actor=right.actor, message=message, create=False
     )
     return await _written(node, revision)
 
@@ -89,13 +93,28 @@ async def update(
 )
 @needs(Permission.FLOW_WRITE)
 async def delete(
-    request: Request, tenant: Tenant, namespace: Namespace, flow_id: FlowId, node: Node
+    request: Request, right: Granted, namespace: Namespace, flow_id: FlowId, node: Node
 ) -> Response:
     """Delete a flow; its revisions stay readable, its executions go on."""
-    key = Key(tenant, namespace, flow_id)
+    key = Key(right.tenant, namespace, flow_id)
     await _check_unchanged(request, node, key)
-    await node.sync.delete_flow(tenant, namespace, flow_id, ACTOR)
+    await node.sync.delete_flow(*key, right.actor)
     return nothing()
+
+
+async def _namespace(node: Services, right: Right, source: str) -> str | None:
+    """Return the namespace that a flow is to be written into: for some callers not any will do.
+
+    Raises:
+        Invalid: when it is no valid flow. Forbidden: for another namespace than those.
+    """
+    if right.reach.everywhere:
+        return None  # whichever the text names: it is read once
+    parsed = await asyncio.to_thread(parse, source, node.registry, right.tenant, None)
+    if parsed.flow is None:
+        raise Invalid("; ".join(map(str, parsed.errors[:10])), problems=parsed.problems)
+    right.require([parsed.flow.namespace])
+    return parsed.flow.namespace
 
 
 def _refuse_drafts(*, draft: bool) -> None:

@@ -17,10 +17,12 @@ from app.api.flow_lookup import (
     Wanted,
     Which,
     current,
+    flows_of,
     last_content,
     revision_of,
 )
 from app.api.flow_search import find, ordered, plain_filters
+from app.api.granted import Granted
 from app.api.paths import PREFIX, FlowId, Namespace, Tenant
 from app.api.query import Page, Size, Sort, known_keys, takes_filters
 from app.api.routing import Router
@@ -51,14 +53,14 @@ _SEVERAL = answers_with(list[FlowDocument])
 @needs(Permission.FLOW_READ)
 async def search(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     node: Node,
     number: Page = 1,
     size: Size = 10,
     sort: Sort = [],  # noqa: B006 - FastAPI copies it
 ) -> Response:
     """List flows in order of name; `filters[field][OPERATION]=value` may be given as well."""
-    found = ordered(await find(node, tenant, request.query_params), sort)
+    found = ordered(await find(node, right, request.query_params), sort)
     shown = found[(number - 1) * size : number * size]
     return page([await _running(node, each) for each in shown], len(found))
 
@@ -66,11 +68,11 @@ async def search(
 @router.get("/distinct-namespaces", summary="Namespaces that have flows")
 @needs(Permission.FLOW_READ)
 async def namespaces(
-    tenant: Tenant, node: Node, q: Annotated[str | None, Query(max_length=500)] = None
+    right: Granted, node: Node, q: Annotated[str | None, Query(max_length=500)] = None
 ) -> Response:
     """List the namespaces that have flows, in order; `q` is a part of the name."""
     wanted = (q or "").casefold()
-    names = {each.namespace for each in node.flows.active(tenant)}
+    names = {each.namespace for each in flows_of(node, right)}
     return Json(sorted(name for name in names if wanted in name.casefold()))
 
 

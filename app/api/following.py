@@ -15,11 +15,11 @@ from app.api.answers import encoded
 from app.api.documents import problems_of, text_answer
 from app.api.execution_json import execution_json
 from app.api.feeds import COMMENT, Feeds, Pace, event, stream, woken
+from app.api.granted import Granted, Right, holds_still
 from app.api.log_json import log_json
 from app.api.logs import MinLevel, number_of
 from app.api.paths import PREFIX, ExecutionId
 from app.api.query import known_keys
-from app.api.rights import Granted, Right, holds_still
 from app.api.routing import Router
 from app.api.services import Node, Services, stopping
 from app.api.status import owned

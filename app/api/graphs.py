@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Query
 
 from app.api.execution_json import task_run_json
-from app.api.rights import Right
+from app.api.granted import Right
 from app.api.services import Services
 from app.errors import Conflict, Gone, NotFound
 from app.executions import ROOT, Execution, TaskRun

@@ -17,10 +17,10 @@ from app.api.execution_files import files_of
 from app.api.execution_flows import loaded_for
 from app.api.flow_lookup import Key, existing
 from app.api.forms import read_form
+from app.api.granted import Granted
 from app.api.paths import PREFIX, ExecutionId, FlowId, Namespace, Tenant
 from app.api.query import known_keys
 from app.api.result_documents import InputsDocument
-from app.api.rights import Granted
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.status import owned

@@ -14,6 +14,7 @@ from app.api.access import needs
 from app.api.answers import Json, nothing, page
 from app.api.documents import problems_of
 from app.api.filters import Leaf, no_field, read_filters
+from app.api.granted import Granted
 from app.api.kv_literals import literal
 from app.api.paths import PREFIX, Namespace, Tenant
 from app.api.query import Page, Size, Sort, known_keys, takes_filters
@@ -48,14 +49,14 @@ class Keys(BaseModel):
 @needs(Permission.KV_READ)
 async def search(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     node: Node,
     number: Page = 1,
     size: Size = 10,
     sort: Sort = [],  # noqa: B006 - FastAPI copies it
 ) -> Response:
     """List keys, one page of them, without their values; filters take namespace, key and q."""
-    wanted = KeyFilter(tenant)
+    wanted = KeyFilter(right.tenant, reach=right.reach)
     for leaf in single_leaves(read_filters(request.query_params.multi_items())):
         apply = _FILTERS.get(leaf.field)
         if apply is None:
@@ -77,11 +78,11 @@ async def listing(tenant: Tenant, namespace: Namespace, node: Node) -> Response:
 
 @router.get("/namespaces/{namespace}/kv/inheritance", summary="Keys that a namespace sees")
 @needs(Permission.KV_READ)
-async def inheritance(tenant: Tenant, namespace: Namespace, node: Node) -> Response:
+async def inheritance(right: Granted, namespace: Namespace, node: Node) -> Response:
     """List the keys of a namespace and of those above it; the nearest of equal keys counts."""
     seen: dict[str, dict[str, Any]] = {}
-    for place in lineage(namespace):
-        for pair in await node.key_values.pairs(tenant, place):
+    for place in filter(right.holds, lineage(namespace)):
+        for pair in await node.key_values.pairs(right.tenant, place):
             seen.setdefault(pair.key, entry_json(place, pair))
     return Json([seen[key] for key in sorted(seen)])
 

@@ -8,7 +8,7 @@ from fastapi import Depends, Query
 from starlette.datastructures import QueryParams
 
 from app.api.filters import Leaf, no_field, read_filters
-from app.api.rights import Right
+from app.api.granted import Right
 from app.api.single_filters import dated, not_possible, only_value, single_leaves, within
 from app.engine.logs import LEVELS
 from app.errors import BadRequest

@@ -11,11 +11,11 @@ from app.access import Permission
 from app.api.access import needs
 from app.api.answers import Json, nothing, page
 from app.api.documents import LogDocument, answers_with, problems_of, text_answer
+from app.api.granted import Granted, Right
 from app.api.log_filters import PLAIN_FILTERS, wanted
 from app.api.log_json import log_json, log_text
 from app.api.paths import PREFIX, ExecutionId, FlowId, Namespace
 from app.api.query import Page, Size, Sort, known_keys, takes_filters
-from app.api.rights import Granted, Right
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.single_filters import sortable

@@ -9,12 +9,12 @@ from app.access import Permission
 from app.api.access import needs
 from app.api.answers import Json, page
 from app.api.documents import problems_of
+from app.api.granted import Granted
 from app.api.log_json import metric_json
 from app.api.logs import TaskId, TaskRunId, owner_of
 from app.api.metric_series import Aggregation, series, stretch_of
 from app.api.paths import PREFIX, ExecutionId, FlowId, Namespace, Tenant
 from app.api.query import Page, Size, Sort, known_keys
-from app.api.rights import Granted
 from app.api.routing import Router
 from app.api.services import Node
 from app.api.single_filters import sortable

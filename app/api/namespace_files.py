@@ -7,11 +7,12 @@ from starlette.responses import Response
 
 from app.access import Permission
 from app.api.access import needs
-from app.api.actors import ACTOR, Message
+from app.api.actors import Message
 from app.api.answers import Json, nothing
 from app.api.documents import problems_of
 from app.api.execution_files import disposition
 from app.api.file_attributes import FilePath, attributes, children, clean, visible
+from app.api.granted import Granted
 from app.api.paths import PREFIX, Namespace, Tenant
 from app.api.proposals import PROPOSED
 from app.api.query import known_keys
@@ -123,15 +124,15 @@ async def revisions(
 @router.post("/directory", summary="Make a folder", responses=PROPOSED)
 @needs(Permission.FILE_WRITE)
 async def make_directory(
-    tenant: Tenant, namespace: Namespace, node: Node, path: FilePath, message: Message = None
+    right: Granted, namespace: Namespace, node: Node, path: FilePath, message: Message = None
 ) -> Response:
     """Make an empty folder: Git keeps none, so it gets a file `.gitkeep`."""
     name = clean(path)
-    entries = await node.sync.files.entries(tenant, namespace)
+    entries = await node.sync.files.entries(right.tenant, namespace)
     if name and not any(each.path == name or each.path.startswith(f"{name}/") for each in entries):
         subject = message or f"Make folder {name}"
         await node.sync.files.put(
-            tenant, namespace, {f"{name}/{KEEP}": b""}, actor=ACTOR, message=subject
+            right.tenant, namespace, {f"{name}/{KEEP}": b""}, actor=right.actor, message=subject
         )
     return nothing(200)
 
@@ -139,7 +140,7 @@ async def make_directory(
 @router.put("", summary="Move a file or folder", responses=PROPOSED)
 @needs(Permission.FILE_WRITE)
 async def move(
-    tenant: Tenant,
+    right: Granted,
     namespace: Namespace,
     node: Node,
     source: Annotated[str, Query(alias="from", max_length=600, description="Where it is.")],
@@ -149,7 +150,7 @@ async def move(
     """Move a file, or a folder with all that it holds, in one commit; nothing is replaced."""
     old, new = clean(source), clean(target)
     files = node.sync.files
-    entries = await files.entries(tenant, namespace)
+    entries = await files.entries(right.tenant, namespace)
     inside = [each for each in entries if each.path == old or each.path.startswith(f"{old}/")]
     if not old or not inside:
         told = f"there is no file {source} in namespace {namespace}"
@@ -163,12 +164,12 @@ async def move(
     names = {each.path: new + each.path.removeprefix(old) for each in inside}
     changes: dict[str, bytes | None] = dict.fromkeys(names)
     for path, moved in names.items():
-        changes[moved] = await files.stored(tenant, namespace, path)
+        changes[moved] = await files.stored(right.tenant, namespace, path)
     await files.put(
-        tenant,
+        right.tenant,
         namespace,
         changes,
-        actor=ACTOR,
+        actor=right.actor,
         message=message or f"Move {old} to {new}",
         executable=[names[each.path] for each in inside if each.executable],
     )
@@ -178,16 +179,20 @@ async def move(
 @router.delete("", status_code=204, summary="Delete a file or folder", responses=PROPOSED)
 @needs(Permission.FILE_WRITE)
 async def delete(
-    tenant: Tenant, namespace: Namespace, node: Node, path: FilePath, message: Message = None
+    right: Granted, namespace: Namespace, node: Node, path: FilePath, message: Message = None
 ) -> Response:
     """Delete a file, or a folder with all that it holds."""
     name = clean(path)
-    entries = await node.sync.files.entries(tenant, namespace)
+    entries = await node.sync.files.entries(right.tenant, namespace)
     gone = [each.path for each in entries if each.path == name or each.path.startswith(f"{name}/")]
     if not name or not gone:
         told = f"there is no file {path} in namespace {namespace}"
         raise NotFound(told)
     await node.sync.files.put(
-        tenant, namespace, dict.fromkeys(gone), actor=ACTOR, message=message or f"Delete {name}"
+        right.tenant,
+        namespace,
+        dict.fromkeys(gone),
+        actor=right.actor,
+        message=message or f"Delete {name}",
     )
     return nothing()

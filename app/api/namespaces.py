@@ -14,7 +14,9 @@ from app.api.access import needs
 from app.api.answers import Json, page
 from app.api.documents import problems_of
 from app.api.filters import Leaf, holds, no_field, read_filters
-from app.api.paths import PREFIX, Namespace, Tenant
+from app.api.flow_lookup import flows_of
+from app.api.granted import Granted, Right
+from app.api.paths import PREFIX, Namespace
 from app.api.query import Page, Size, Sort, known_keys, takes_filters
 from app.api.routing import Router
 from app.api.services import Node, Services
@@ -53,7 +55,7 @@ async def _asked(
 @needs(Permission.NAMESPACE_READ)
 async def search(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     node: Node,
     asked: Annotated[Completion, Depends(_asked)],
     number: Page = 1,
@@ -61,40 +63,40 @@ async def search(
     sort: Sort = [],  # noqa: B006 - FastAPI copies it
 ) -> Response:
     """List namespaces in order of name; with `existingOnly` only those that flows lie in."""
-    found = _found(node, tenant, asked.q, existing_only=asked.existing_only)
+    found = _found(node, right, asked.q, existing_only=asked.existing_only)
     filters = read_filters(request.query_params.multi_items())
 
     found = {name: there for name, there in found.items() if holds(filters, partial(_values, name))}
     names = sorted(found, reverse=_descending(sort))
     shown = names[(number - 1) * size : number * size]
-    return page([_json(name, tenant, there=found[name]) for name in shown], len(names))
+    return page([_json(name, right.tenant, there=found[name]) for name in shown], len(names))
 
 
 @router.post("/autocomplete", summary="Namespaces that a text is part of")
 @needs(Permission.NAMESPACE_READ)
-async def autocomplete(tenant: Tenant, asked: Completion, node: Node) -> Response:
+async def autocomplete(right: Granted, asked: Completion, node: Node) -> Response:
     """List the names of namespaces that hold a text, and of those that are named."""
-    found = _found(node, tenant, asked.q, existing_only=asked.existing_only)
-    every = _found(node, tenant, None, existing_only=False)
+    found = _found(node, right, asked.q, existing_only=asked.existing_only)
+    every = _found(node, right, None, existing_only=False)
     return Json(sorted({*found, *(name for name in asked.ids or () if name in every)}))
 
 
 @router.get("/{namespace}", summary="Look up a namespace")
 @needs(Permission.NAMESPACE_READ)
-async def get(tenant: Tenant, namespace: Namespace, node: Node) -> Response:
+async def get(right: Granted, namespace: Namespace, node: Node) -> Response:
     """Answer with a namespace that flows lie in, or below it."""
-    found = _found(node, tenant, None, existing_only=False)
+    found = _found(node, right, None, existing_only=False)
     if namespace not in found:
         message = f"there is no namespace {namespace}: no flow lies in it or below it"
         raise NotFound(message)
-    return Json(_json(namespace, tenant, there=found[namespace]))
+    return Json(_json(namespace, right.tenant, there=found[namespace]))
 
 
 def _found(
-    node: Services, tenant: str, text: str | None, *, existing_only: bool
+    node: Services, right: Right, text: str | None, *, existing_only: bool
 ) -> dict[str, bool]:
     """Return the names of namespaces that hold a text, each with whether flows lie in it."""
-    existing = {each.namespace for each in node.flows.active(tenant)}
+    existing = {each.namespace for each in flows_of(node, right)}
     around: set[str] = set()
     if not existing_only:
         for name in existing:

@@ -7,17 +7,19 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from app.access import Permission
-from app.api.access import needs
-from app.api.actors import ACTOR
+from app.api.access import By, needs
 from app.api.answers import Json, nothing
 from app.api.documents import problems_of
 from app.api.flow_lookup import Key, existing
-from app.api.paths import PREFIX, TENANT_RULE, FlowId, Namespace, Tenant
+from app.api.granted import Granted
+from app.api.paths import PREFIX, TENANT_RULE, FlowId, Namespace
 from app.api.query import known_keys
 from app.api.records import record_json
 from app.api.routing import Router
 from app.api.services import Node
 from app.api.times import read_instant
+from app.db.overlays import Overlay
+from app.sync.model import Actor, Pin
 from app.sync.overlays import Word
 
 router = Router(
@@ -54,29 +56,29 @@ class NewOverlay(BaseModel):
             raise ValueError("give triggerId with the kind trigger-disabled, and with no other")
         return self
 
-    def word(self) -> Word:
+    def word(self, actor: Actor) -> Word:
         """Return who wants it, why and until when; raises `BadRequest`."""
         until = self.expires_at
-        return Word(ACTOR, self.reason, None if until is None else read_instant(until, "expiresAt"))
+        return Word(actor, self.reason, None if until is None else read_instant(until, "expiresAt"))
 
 
 @router.get("/{namespace}/{flow_id}/overlays", summary="Overlays that a flow has or had")
 @needs(Permission.REVISION_READ)
-async def of_flow(tenant: Tenant, namespace: Namespace, flow_id: FlowId, node: Node) -> Response:
+async def of_flow(right: Granted, namespace: Namespace, flow_id: FlowId, node: Node) -> Response:
     """List every overlay of a flow, oldest first."""
-    found = await node.overlays.of_flow((tenant, namespace, flow_id))
+    found = await node.overlays.of_flow((right.tenant, namespace, flow_id))
     return Json([record_json(each) for each in found])
 
 
 @router.post("/{namespace}/{flow_id}/overlays", summary="Override something of a flow")
 @needs(Permission.REVISION_ACTIVATE)
 async def add(
-    tenant: Tenant, namespace: Namespace, flow_id: FlowId, wanted: NewOverlay, node: Node
+    right: Granted, namespace: Namespace, flow_id: FlowId, wanted: NewOverlay, node: Node
 ) -> Response:
     """Disable a flow or trigger, or change its limit; Git stays as it is, and no sync resets it."""
-    key = Key(tenant, namespace, flow_id)
+    key = Key(right.tenant, namespace, flow_id)
     existing(node, key)
-    word = wanted.word()
+    word = wanted.word(right.actor)
     if wanted.limit is not None:
         await node.overlays.limit(key, wanted.limit, word)
     elif wanted.trigger_id is not None:
@@ -93,7 +95,7 @@ async def add(
 )
 @needs(Permission.REVISION_ACTIVATE)
 async def end(
-    tenant: Tenant,
+    right: Granted,
     namespace: Namespace,
     flow_id: FlowId,
     overlay_id: str,
@@ -101,7 +103,8 @@ async def end(
     reason: Why = "",
 ) -> Response:
     """Let the flow be as Git says again."""
-    await node.overlays.end((tenant, namespace, flow_id), overlay_id, Word(ACTOR, reason))
+    key = (right.tenant, namespace, flow_id)
+    await node.overlays.end(key, overlay_id, Word(right.actor, reason))
     return nothing()
 
 
@@ -112,13 +115,18 @@ drift = Router(prefix=f"{PREFIX}/drift", tags=["Rollback"], dependencies=[Depend
 @needs(Permission.REVISION_READ)
 async def all_of_it(
     node: Node,
+    by: By,
     tenant: Annotated[
         str | None, Query(pattern=TENANT_RULE, description="Of one tenant alone.")
     ] = None,
 ) -> Response:
     """List all pins and overlays: nothing else that runs can differ from what Git says."""
-    overlays = await node.overlays.open(tenant)
-    pins = await node.sync.pins(tenant)
+
+    def seen(place: Overlay | Pin) -> bool:
+        return by.may(Permission.REVISION_READ, place.tenant, place.namespace)
+
+    overlays = filter(seen, await node.overlays.open(tenant))
+    pins = filter(seen, await node.sync.pins(tenant))
     return Json(
         {
             "overlays": [record_json(each) for each in overlays],

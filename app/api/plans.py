@@ -8,13 +8,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from app.access import Permission
-from app.api.access import needs
+from app.api.access import By, needs
 from app.api.answers import Json
 from app.api.documents import problems_of
 from app.api.paths import NAME_RULE, PREFIX, TENANT_RULE, SourceId
 from app.api.query import known_keys
 from app.api.routing import Router
 from app.api.services import Node
+from app.api.source_rights import permit_source
 from app.git.layout import Layout
 from app.git.names import check_path
 from app.sync.planning.archives import files_in
@@ -83,6 +84,7 @@ _TREE = {
 async def diff(
     source_id: SourceId,
     node: Node,
+    by: By,
     old: Old = None,
     new: New = None,
     form: Annotated[
@@ -94,6 +96,7 @@ async def diff(
     ] = "",
 ) -> Response:
     """Answer with what one commit changes against another, without looking at executions."""
+    await permit_source(node, by, Permission.REPO_READ, source_id)
     if form == "raw":
         return PlainTextResponse(await node.plans.raw(source_id, old, new, path))
     return Json((await node.plans.semantic(source_id, old, new)).to_json())
@@ -104,6 +107,7 @@ async def diff(
 async def plan(
     source_id: SourceId,
     node: Node,
+    by: By,
     old: Old = None,
     new: New = None,
     form: Annotated[
@@ -112,6 +116,7 @@ async def plan(
     ] = "json",
 ) -> Response:
     """Answer with what activating a commit would do: flows, dates, breaks, running executions."""
+    await permit_source(node, by, Permission.REPO_READ, source_id)
     found = await node.plans.plan(source_id, old, new)
     if form == "markdown":
         text = await asyncio.to_thread(plan_markdown, found, limit=_WHOLE)
@@ -124,6 +129,7 @@ async def plan(
 async def validate(
     request: Request,
     node: Node,
+    by: By,
     source: Annotated[
         str | None,
         Query(pattern=NAME_RULE, description="Plan it against what is active of this source."),
@@ -142,6 +148,8 @@ async def validate(
     ] = "main",
 ) -> Response:
     """Tell what is wrong with the files of a tree, as reviews of pull requests do; keep nothing."""
+    if source is not None:
+        await permit_source(node, by, Permission.REPO_READ, source)
     files = await asyncio.to_thread(files_in, await request.body())
     if source is not None:
         found = await node.plans.proposal(source, files, partial=partial)

@@ -8,10 +8,10 @@ from starlette.responses import Response
 
 from app.access import Permission
 from app.api.access import needs
-from app.api.actors import ACTOR
 from app.api.answers import Json
 from app.api.documents import problems_of
-from app.api.paths import PREFIX, FlowId, Namespace, Tenant
+from app.api.granted import Granted
+from app.api.paths import PREFIX, FlowId, Namespace
 from app.api.query import known_keys
 from app.api.records import record_json
 from app.api.routing import Router
@@ -38,7 +38,7 @@ class Reason(BaseModel):
 @router.post("/{namespace}/{flow_id}/revisions/{revision}/redact", summary="Redact a revision")
 @needs(Permission.REVISION_ROLLBACK)
 async def redact(
-    tenant: Tenant,
+    right: Granted,
     namespace: Namespace,
     flow_id: FlowId,
     revision: Number,
@@ -47,6 +47,9 @@ async def redact(
 ) -> Response:
     """Remove the bytes of a revision for good; answer with the branches that hold them still."""
     done = await node.sync.redactions.redact(
-        (tenant, namespace, flow_id), revision, reason=why.reason if why else "", actor=ACTOR
+        (right.tenant, namespace, flow_id),
+        revision,
+        reason=why.reason if why else "",
+        actor=right.actor,
     )
     return Json(record_json(done))

@@ -1,23 +1,25 @@
 """Reverts: commits taken out again, and flows put back, in Git."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from app.access import Permission
-from app.api.access import needs
-from app.api.actors import ACTOR
+from app.api.access import By, needs
+from app.api.actors import actor_of
 from app.api.answers import Json
 from app.api.changesets import Mode, Reason
 from app.api.documents import problems_of
-from app.api.paths import COMMIT_RULE, PREFIX, FlowId, Namespace, SourceId, Tenant
+from app.api.granted import Granted
+from app.api.paths import COMMIT_RULE, PREFIX, FlowId, Namespace, SourceId
 from app.api.proposals import PROPOSED, made
 from app.api.query import known_keys
 from app.api.records import record_json
 from app.api.routing import Router
 from app.api.services import Node
+from app.api.source_rights import permit_source
 from app.errors import MergeConflict
 from app.sync.changesets.model import Trial
 
@@ -76,13 +78,17 @@ class Restore(BaseModel):
 
 @sources.post("/{source_id}/revert", summary="Revert commits", responses=PROPOSED)
 @needs(Permission.REVISION_ROLLBACK)
-async def revert(source_id: SourceId, wanted: Revert, node: Node) -> Response:
+async def revert(source_id: SourceId, wanted: Revert, node: Node, by: By) -> Response:
     """Take commits out again by one commit: 200 when it is active, 202 for a pull request.
 
     Where later changes stand in the way, 409 has `conflicts` with their hunks, and `offer`.
     """
+    await permit_source(node, by, Permission.REVISION_ROLLBACK, source_id)
     reverts, back = node.sync.reverts, wanted.mode == "restore"
     mode = None if wanted.mode == "restore" else wanted.mode
+    asked: Any = {
+        "commits": wanted.commits, "reason": wanted.reason, "actor": actor_of(by),
+    }  # fmt: skip
     try:
         if wanted.dry_run:
             tried = await reverts.trial(
@@ -90,13 +96,9 @@ async def revert(source_id: SourceId, wanted: Revert, node: Node) -> Response:
             )
             return Json(_trial_json(tried))
         if back:
-            done = await reverts.put_back(
-                source_id, commits=wanted.commits, reason=wanted.reason, actor=ACTOR
-            )
+            done = await reverts.put_back(source_id, **asked)
         else:
-            done = await reverts.open(
-                source_id, commits=wanted.commits, reason=wanted.reason, actor=ACTOR, mode=mode
-            )
+            done = await reverts.open(source_id, **asked, mode=mode)
     except MergeConflict as conflict:
         conflict.details["offer"] = {"mode": "restore", "commits": wanted.commits}
         raise
@@ -106,10 +108,10 @@ async def revert(source_id: SourceId, wanted: Revert, node: Node) -> Response:
 @flows.post("/{namespace}/{flow_id}/restore", summary="Restore a flow", responses=PROPOSED)
 @needs(Permission.REVISION_ROLLBACK)
 async def restore(
-    tenant: Tenant, namespace: Namespace, flow_id: FlowId, wanted: Restore, node: Node
+    right: Granted, namespace: Namespace, flow_id: FlowId, wanted: Restore, node: Node
 ) -> Response:
     """Write an earlier revision of a flow, deleted or not, back into Git; this cannot conflict."""
-    key = (tenant, namespace, flow_id)
+    key = (right.tenant, namespace, flow_id)
     revision = await node.flows.find(*key, revision=wanted.revision, commit=wanted.commit)
     reverts, back = node.sync.reverts, {key: revision}
     if wanted.dry_run:
@@ -117,7 +119,11 @@ async def restore(
         return Json(_trial_json(tried))
     return made(
         await reverts.open(
-            revision.source_id, restore=back, reason=wanted.reason, actor=ACTOR, mode=wanted.mode
+            revision.source_id,
+            restore=back,
+            reason=wanted.reason,
+            actor=right.actor,
+            mode=wanted.mode,
         )
     )
 

@@ -2,21 +2,23 @@
 
 from typing import Annotated, Any, Literal
 
+import orjson
 from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from starlette.responses import Response
 
-from app.access import Permission
-from app.api.access import needs
-from app.api.actors import ACTOR
+from app.access import Caller, Permission
+from app.api.access import By, needs
+from app.api.actors import actor_of
 from app.api.answers import Json
 from app.api.documents import problems_of
 from app.api.paths import PREFIX, SourceId
 from app.api.query import known_keys
 from app.api.records import record_json
 from app.api.routing import Router
-from app.api.services import Node
+from app.api.services import Node, Services
+from app.api.source_rights import permit_settings, permit_source
 
 router = Router(
     prefix=f"{PREFIX}/sources",
@@ -75,19 +77,28 @@ class NewSource(SourceWish):
 
 @router.post("", status_code=201, summary="Add a source")
 @needs(Permission.REPO_MANAGE)
-async def add(wish: NewSource, node: Node, reason: Reason = "") -> Response:
-    """Add a source and begin to follow it; its first sync goes on after the answer."""
-    source = await node.sync.source_verbs.add(wish.id, wish.wished(), ACTOR, reason)
+async def add(wish: NewSource, node: Node, by: By, reason: Reason = "") -> Response:
+    """Add a source and begin to follow it; its first sync goes on after the answer.
+
+    Who may not do so everywhere confines it to a tenant or to namespaces.
+    """
+    permit_settings(by, Permission.REPO_MANAGE, [wish.wished()])
+    await _permit_lender(node, by, wish)
+    source = await node.sync.source_verbs.add(wish.id, wish.wished(), actor_of(by), reason)
     return Json(record_json(source), 201, headers={"Location": f"{PREFIX}/sources/{source.id}"})
 
 
 @router.patch("/{source_id}", summary="Change a source")
 @needs(Permission.REPO_MANAGE)
 async def change(
-    source_id: SourceId, wish: SourceWish, node: Node, reason: Reason = ""
+    source_id: SourceId, wish: SourceWish, node: Node, by: By, reason: Reason = ""
 ) -> Response:
     """Change properties of a source that was added here; null puts back what is by default."""
-    source = await node.sync.source_verbs.change(source_id, wish.wished(), ACTOR, reason)
+    await permit_source(node, by, Permission.REPO_MANAGE, source_id)
+    before = orjson.loads((await node.sync.source(source_id)).spec)
+    permit_settings(by, Permission.REPO_MANAGE, [before, {**before, **wish.wished()}])
+    await _permit_lender(node, by, wish)
+    source = await node.sync.source_verbs.change(source_id, wish.wished(), actor_of(by), reason)
     return Json(record_json(source))
 
 
@@ -96,23 +107,33 @@ async def change(
 async def remove(
     source_id: SourceId,
     node: Node,
+    by: By,
     confirm: Annotated[bool, Query(description="Delete its flows with it.")] = False,
     reason: Reason = "",
 ) -> Response:
     """Remove a source that was added here, and its flows; their revisions stay readable."""
-    count = await node.sync.source_verbs.remove(source_id, ACTOR, reason, confirm=confirm)
+    await permit_source(node, by, Permission.REPO_MANAGE, source_id)
+    count = await node.sync.source_verbs.remove(source_id, actor_of(by), reason, confirm=confirm)
     return Json({"id": source_id, "flows": count})
 
 
 @router.post("/{source_id}/suspend", summary="Suspend a source")
 @needs(Permission.REPO_MANAGE)
-async def suspend(source_id: SourceId, node: Node, reason: Reason = "") -> Response:
+async def suspend(source_id: SourceId, node: Node, by: By, reason: Reason = "") -> Response:
     """Stop following a source: what is active stays active."""
-    return Json(record_json(await node.sync.source_verbs.suspend(source_id, ACTOR, reason)))
+    await permit_source(node, by, Permission.REPO_MANAGE, source_id)
+    return Json(record_json(await node.sync.source_verbs.suspend(source_id, actor_of(by), reason)))
 
 
 @router.post("/{source_id}/resume", summary="Resume a source")
 @needs(Permission.REPO_MANAGE)
-async def resume(source_id: SourceId, node: Node, reason: Reason = "") -> Response:
+async def resume(source_id: SourceId, node: Node, by: By, reason: Reason = "") -> Response:
     """Follow a source again."""
-    return Json(record_json(await node.sync.source_verbs.resume(source_id, ACTOR, reason)))
+    await permit_source(node, by, Permission.REPO_MANAGE, source_id)
+    return Json(record_json(await node.sync.source_verbs.resume(source_id, actor_of(by), reason)))
+
+
+async def _permit_lender(node: Services, by: Caller, wish: SourceWish) -> None:
+    """Let somebody use the credentials of a source that they may change as well."""
+    if wish.credentials is not None:
+        await permit_source(node, by, Permission.REPO_MANAGE, wish.credentials)

@@ -7,14 +7,16 @@ from fastapi import Depends
 from starlette.responses import Response
 
 from app.access import Permission
-from app.api.access import needs
+from app.api.access import By, needs
 from app.api.answers import Json
 from app.api.documents import problems_of
+from app.api.granted import Granted
 from app.api.paths import PREFIX, FlowId, Namespace, SourceId, Tenant
 from app.api.query import known_keys
 from app.api.records import record_json
 from app.api.routing import Router
 from app.api.services import Node
+from app.api.source_rights import permit_source
 from app.api.times import instant
 from app.sync.model import Source
 from app.sync.standing import FlowStanding, Rollup
@@ -45,16 +47,17 @@ async def namespace_(tenant: Tenant, namespace: Namespace, node: Node) -> Respon
 
 @router.get("/sources/{source_id}/status", summary="How a source stands")
 @needs(Permission.REPO_READ)
-async def source_(source_id: SourceId, node: Node) -> Response:
+async def source_(source_id: SourceId, node: Node, by: By) -> Response:
     """Answer with conditions, lag, webhook, last runs and namespaces of a source."""
+    await permit_source(node, by, Permission.REPO_READ, source_id)
     return Json(_source(await node.sync.status.source(source_id)))
 
 
 @router.get("/{tenant}/status", summary="How a tenant stands")
 @needs(Permission.FLOW_READ)
-async def tenant_(tenant: Tenant, node: Node) -> Response:
+async def tenant_(right: Granted, node: Node) -> Response:
     """Answer with `sync` and `health` of all flows of a tenant together."""
-    return Json(_place(await node.sync.status.tenant(tenant)))
+    return Json(_place(await node.sync.status.tenant(right.tenant, right.reach.holds)))
 
 
 def flow_standing(standing: FlowStanding) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from app.api.answers import Json
 from app.api.documents import problems_of
 from app.api.execution_json import execution_json
 from app.api.flow_lookup import flows_of
+from app.api.granted import Granted, Right
 from app.api.log_json import LEVEL_NAMES
 from app.api.paths import PREFIX
 from app.api.query import known_keys
-from app.api.rights import Granted, Right
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.times import duration, instant, read_instant

@@ -7,9 +7,9 @@ from app.access import Permission
 from app.api.access import needs
 from app.api.answers import Json
 from app.api.execution_json import execution_json
+from app.api.granted import Right, right_of
 from app.api.paths import is_execution
 from app.api.query import refuse_unknown
-from app.api.rights import Right, right_of
 from app.api.services import Services, services
 from app.errors import NotFound
 from app.executions import Execution

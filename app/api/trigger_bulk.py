@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from app.access import Permission
 from app.api.access import needs
-from app.api.actors import ACTOR
 from app.api.answers import Json
 from app.api.documents import answers_with, problems_of
-from app.api.paths import PREFIX, Tenant
+from app.api.granted import Granted, Right
+from app.api.paths import PREFIX
 from app.api.query import known_keys, takes_filters
 from app.api.result_documents import CountDocument
 from app.api.routing import Router
@@ -58,9 +58,9 @@ class Disabling(BaseModel):
     disabled: bool
 
 
-async def _found(request: Request, node: Services, tenant: str) -> list[TriggerKey]:
+async def _found(request: Request, node: Services, right: Right) -> list[TriggerKey]:
     await node.triggers.settled()
-    wanted = triggers_wanted(tenant, request)
+    wanted = triggers_wanted(right, request)
     found, total = await node.trigger_states.search(wanted, size=MAX_TRIGGERS)
     if total > MAX_TRIGGERS:
         message = f"{total} triggers are more than {MAX_TRIGGERS}: narrow the filters"
@@ -86,15 +86,15 @@ def _routes(path: str, summary: str, verb: _Verb) -> None:
 
     @needs(permission)
     async def by_triggers(
-        tenant: Tenant,
+        right: Granted,
         names: Annotated[list[TriggerName], Body(max_length=MAX_TRIGGERS)],
         node: Node,
     ) -> Response:
-        return await _do_all(node, [name.key(tenant) for name in names], verb)
+        return await _do_all(node, [name.key(right) for name in names], verb)
 
     @needs(permission)
-    async def by_query(request: Request, tenant: Tenant, node: Node) -> Response:
-        return await _do_all(node, await _found(request, node, tenant), verb)
+    async def by_query(request: Request, right: Granted, node: Node) -> Response:
+        return await _do_all(node, await _found(request, node, right), verb)
 
     name = path.replace("/", "_")
     router.add_api_route(
@@ -118,17 +118,17 @@ for _path, (_summary, _verb) in _VERBS.items():
     _routes(_path, _summary, _verb)
 
 
-def _disabling(*, disabled: bool) -> _Verb:
-    word = Word(ACTOR)
+def _disabling(right: Right, *, disabled: bool) -> _Verb:
+    word = Word(right.actor)
     return lambda node, key: node.overlays.disable_trigger(key, word, disabled=disabled)
 
 
 @router.post("/set-disabled/by-triggers", summary="Disable or enable triggers")
 @needs(Permission.TRIGGER_TOGGLE)
-async def set_disabled(tenant: Tenant, wish: Annotated[Disabling, Body()], node: Node) -> Response:
+async def set_disabled(right: Granted, wish: Annotated[Disabling, Body()], node: Node) -> Response:
     """Disable or enable each of these triggers."""
-    keys = [name.key(tenant) for name in wish.triggers]
-    return await _do_all(node, keys, _disabling(disabled=wish.disabled))
+    keys = [name.key(right) for name in wish.triggers]
+    return await _do_all(node, keys, _disabling(right, disabled=wish.disabled))
 
 
 @router.post(
@@ -140,10 +140,10 @@ async def set_disabled(tenant: Tenant, wish: Annotated[Disabling, Body()], node:
 @needs(Permission.TRIGGER_TOGGLE)
 async def set_disabled_found(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     node: Node,
     disabled: Annotated[bool, Query(description="Whether they are not to fire any more.")],
 ) -> Response:
     """Disable or enable what the filters find."""
-    keys = await _found(request, node, tenant)
-    return await _do_all(node, keys, _disabling(disabled=disabled))
+    keys = await _found(request, node, right)
+    return await _do_all(node, keys, _disabling(right, disabled=disabled))

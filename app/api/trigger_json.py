@@ -6,8 +6,11 @@ from app.api.times import instant
 from app.db.trigger_records import Backfill, TriggerState
 
 
-def trigger_json(state: TriggerState) -> dict[str, Any]:
-    """Return the JSON of a trigger's state; what is not known is left out."""
+def trigger_json(state: TriggerState, *, data: bool = True) -> dict[str, Any]:
+    """Return the JSON of a trigger's state; what is not known is left out.
+
+    Without `data`, so are the inputs of a backfill.
+    """
     body: dict[str, Any] = {
         "tenantId": state.tenant,
         "namespace": state.namespace,
@@ -29,6 +32,8 @@ def trigger_json(state: TriggerState) -> dict[str, Any]:
         body["stopAfter"] = list(state.stop_after)
     if state.backfill is not None:
         body["backfill"] = _backfill(state.backfill)
+        if not data:
+            body["backfill"].pop("inputs", None)
     return body
 
 

@@ -12,11 +12,11 @@ from starlette.responses import Response
 
 from app.access import Permission
 from app.api.access import needs
-from app.api.actors import ACTOR
 from app.api.answers import Json, page
 from app.api.documents import problems_of
 from app.api.filters import Leaf, no_field, read_filters
-from app.api.paths import PREFIX, FlowId, Namespace, Tenant
+from app.api.granted import Granted, Right
+from app.api.paths import PREFIX, FlowId, Namespace
 from app.api.query import Page, Size, Sort, known_keys, takes_filters
 from app.api.routing import Router
 from app.api.services import Node, Services
@@ -51,9 +51,14 @@ class TriggerName(BaseModel):
     flow_id: str = Field(max_length=100)
     trigger_id: str = Field(max_length=256)
 
-    def key(self, tenant: str) -> TriggerKey:
-        """Return the name of the trigger in the whole instance."""
-        return tenant, self.namespace, self.flow_id, self.trigger_id
+    def key(self, right: Right) -> TriggerKey:
+        """Return the name of the trigger in the whole instance, for a caller with this right.
+
+        Raises:
+            NotFound, Forbidden: where the caller has none.
+        """
+        right.permit(self.namespace, f"trigger {self.namespace}.{self.flow_id}.{self.trigger_id}")
+        return right.tenant, self.namespace, self.flow_id, self.trigger_id
 
 
 class BackfillWish(BaseModel):
@@ -75,15 +80,19 @@ class TriggerWish(TriggerName):
     backfill: BackfillWish | None = Field(None, description="Dates to run.")
 
 
-def triggers_wanted(tenant: str, request: Request) -> TriggerFilter:
-    """Return which triggers a query asks for.
+def triggers_wanted(right: Right, request: Request) -> TriggerFilter:
+    """Return which triggers a query asks for, within reach.
 
     Raises:
         BadRequest: for filters that are not possible.
     """
     query = request.query_params
     result = TriggerFilter(
-        tenant, query.get("namespace") or None, query.get("flowId") or None, text=query.get("q")
+        right.tenant,
+        query.get("namespace") or None,
+        query.get("flowId") or None,
+        text=query.get("q"),
+        reach=right.reach,
     )
     for leaf in single_leaves(read_filters(query.multi_items())):
         apply = _FILTERS.get(leaf.field)
@@ -124,7 +133,7 @@ PLAIN_FILTERS = (Depends(_plain),)
 @needs(Permission.TRIGGER_READ)
 async def search(
     request: Request,
-    tenant: Tenant,
+    right: Granted,
     node: Node,
     number: Page = 1,
     size: Size = 10,
@@ -133,13 +142,16 @@ async def search(
     """List triggers with their state, one page of them."""
     await node.triggers.settled()
     found, total = await node.trigger_states.search(
-        triggers_wanted(tenant, request), page=number, size=size, sort=sortable(sort, SORTABLE)
+        triggers_wanted(right, request), page=number, size=size, sort=sortable(sort, SORTABLE)
     )
-    return page([await _with_definition(node, each) for each in found], total)
+    return page([await _with_definition(node, right, each) for each in found], total)
 
 
-async def _with_definition(node: Services, state: TriggerState) -> dict[str, Any]:
-    body: dict[str, Any] = {"triggerContext": trigger_json(state)}
+async def _with_definition(node: Services, right: Right, state: TriggerState) -> dict[str, Any]:
+    told = trigger_json(state, data=right.data(state.namespace))
+    body: dict[str, Any] = {"triggerContext": told}
+    if not right.to(Permission.FLOW_READ).holds(state.namespace):
+        return body
     try:
         loaded = await node.flows.current(*state.flow)
     except HeadwaterError:
@@ -153,7 +165,7 @@ async def _with_definition(node: Services, state: TriggerState) -> dict[str, Any
 @router.get("/{namespace}/{flow_id}", summary="Triggers of a flow")
 @needs(Permission.TRIGGER_READ)
 async def of_flow(
-    tenant: Tenant,
+    right: Granted,
     namespace: Namespace,
     flow_id: FlowId,
     node: Node,
@@ -164,21 +176,24 @@ async def of_flow(
 ) -> Response:
     """List the state of the triggers of one flow."""
     await node.triggers.settled()
-    wanted = TriggerFilter(tenant, namespace, flow_id, text=q, exact_namespace=True)
+    wanted = TriggerFilter(right.tenant, namespace, flow_id, text=q, exact_namespace=True)
     found, total = await node.trigger_states.search(
         wanted, page=number, size=size, sort=sortable(sort, SORTABLE)
     )
-    return page([trigger_json(each) for each in found], total)
+    data = right.data(namespace)
+    return page([trigger_json(each, data=data) for each in found], total)
 
 
 @router.put("", summary="Disable or enable a trigger, or start a backfill")
 @needs(Permission.TRIGGER_TOGGLE)
-async def update(tenant: Tenant, wish: Annotated[TriggerWish, Body()], node: Node) -> Response:
+async def update(right: Granted, wish: Annotated[TriggerWish, Body()], node: Node) -> Response:
     """Change the state of a trigger; what is left out stays."""
-    key = wish.key(tenant)
+    key = wish.key(right)
+    if wish.backfill is not None:
+        wish.key(right.to(Permission.TRIGGER_BACKFILL))
     state = await node.trigger_verbs.get(key)
     if wish.disabled is not None:
-        word = Word(ACTOR)
+        word = Word(right.actor)
         state = await node.overlays.disable_trigger(key, word, disabled=wish.disabled)
     if wish.backfill is not None:
         wanted = _backfill(wish.backfill, node.clock.now())
@@ -199,43 +214,43 @@ def _backfill(wish: BackfillWish, now: int) -> Backfill:
 @router.post("/{namespace}/{flow_id}/{trigger_id}/unlock", summary="Unlock a trigger")
 @needs(Permission.TRIGGER_UNLOCK)
 async def unlock(
-    tenant: Tenant, namespace: Namespace, flow_id: FlowId, trigger_id: TriggerId, node: Node
+    right: Granted, namespace: Namespace, flow_id: FlowId, trigger_id: TriggerId, node: Node
 ) -> Response:
     """Let a trigger fire again though its execution still runs."""
-    key = (tenant, namespace, flow_id, trigger_id)
+    key = (right.tenant, namespace, flow_id, trigger_id)
     return Json(trigger_json(await node.trigger_verbs.unlock(key)))
 
 
 @router.post("/{namespace}/{flow_id}/{trigger_id}/restart", summary="Restart a trigger")
 @needs(Permission.TRIGGER_UNLOCK)
 async def restart(
-    tenant: Tenant, namespace: Namespace, flow_id: FlowId, trigger_id: TriggerId, node: Node
+    right: Granted, namespace: Namespace, flow_id: FlowId, trigger_id: TriggerId, node: Node
 ) -> Response:
     """Unlock a trigger and let it begin anew with its next date."""
-    key = (tenant, namespace, flow_id, trigger_id)
+    key = (right.tenant, namespace, flow_id, trigger_id)
     return Json(trigger_json(await node.trigger_verbs.restart(key)))
 
 
 @router.put("/backfill/pause", summary="Pause a backfill")
 @needs(Permission.TRIGGER_BACKFILL)
-async def pause(tenant: Tenant, name: Annotated[TriggerName, Body()], node: Node) -> Response:
+async def pause(right: Granted, name: Annotated[TriggerName, Body()], node: Node) -> Response:
     """Let a backfill rest; the schedule goes on meanwhile."""
-    state = await node.trigger_verbs.pause_backfill(name.key(tenant), paused=True)
+    state = await node.trigger_verbs.pause_backfill(name.key(right), paused=True)
     return Json(trigger_json(state))
 
 
 @router.put("/backfill/unpause", summary="Let a backfill go on")
 @needs(Permission.TRIGGER_BACKFILL)
-async def unpause(tenant: Tenant, name: Annotated[TriggerName, Body()], node: Node) -> Response:
+async def unpause(right: Granted, name: Annotated[TriggerName, Body()], node: Node) -> Response:
     """Go on with a backfill where it paused."""
-    state = await node.trigger_verbs.pause_backfill(name.key(tenant), paused=False)
+    state = await node.trigger_verbs.pause_backfill(name.key(right), paused=False)
     return Json(trigger_json(state))
 
 
 @router.post("/backfill/delete", summary="End a backfill")
 @needs(Permission.TRIGGER_BACKFILL)
 async def delete_backfill(
-    tenant: Tenant, name: Annotated[TriggerName, Body()], node: Node
+    right: Granted, name: Annotated[TriggerName, Body()], node: Node
 ) -> Response:
     """End a backfill; the schedule goes on."""
-    return Json(trigger_json(await node.trigger_verbs.delete_backfill(name.key(tenant))))
+    return Json(trigger_json(await node.trigger_verbs.delete_backfill(name.key(right))))

@@ -13,6 +13,8 @@ from app.api.access import needs
 from app.api.answers import Json
 from app.api.dependencies import Dependencies
 from app.api.documents import ValidationDocument, answers_with, problems_of, yaml_body
+from app.api.flow_lookup import flows_of
+from app.api.granted import Granted, Right
 from app.api.paths import PREFIX, Tenant
 from app.api.problems import described
 from app.api.query import known_keys
@@ -45,14 +47,17 @@ _DEPRECATED, _RENAMED = "DEPRECATED", "RENAMED_TYPE"
     openapi_extra=yaml_body("Flows, divided by `---`."),
 )
 @needs(Permission.FLOW_VALIDATE)
-async def validate(request: Request, tenant: Tenant, node: Node) -> Response:
+async def validate(request: Request, right: Granted, node: Node) -> Response:
     """Tell what is wrong with each document, with its place and the way out."""
     source = text_of(await request.body())
     parts = divided(source)
-    results, flows = await asyncio.to_thread(_all, parts, node, tenant)
+    results, flows = await asyncio.to_thread(_all, parts, node, right)
     if any(each.starts for each in flows.values()):
         known: Dependencies = request.app.state.dependencies
-        every = {**await known.ties(node, tenant), **flows}
+        reach = right.to(Permission.FLOW_READ).reach
+        there = await known.ties(node, right.tenant)
+        seen = {name: ties for name, ties in there.items() if reach.holds(name.namespace)}
+        every = {**seen, **flows}
         for body in results:
             _warn_of_circles(body, every)
     return Json(results)
@@ -125,13 +130,13 @@ def divided(source: str) -> list[Part]:
 
 
 def _all(
-    parts: Sequence[Part], node: Services, tenant: str
+    parts: Sequence[Part], node: Services, right: Right
 ) -> tuple[list[dict[str, Any]], dict[Name, Ties]]:
     """Return the verdicts, and what the valid flows start and listen to."""
-    outdated = _outdated(node, tenant)
+    outdated = _outdated(node, right)
     results, flows = [], {}
     for index, part in enumerate(parts):
-        parsed = parse(part.source, node.registry, tenant, None)
+        parsed = parse(part.source, node.registry, right.tenant, None)
         results.append(_result(index, part, parsed, outdated))
         if parsed.flow is not None:
             flows[Name(parsed.flow.namespace, parsed.flow.id)] = ties_of(parsed.flow)
@@ -151,9 +156,10 @@ def _warn_of_circles(body: dict[str, Any], flows: Mapping[Name, Ties]) -> None:
 _Outdated = Callable[[Parsed], bool]
 
 
-def _outdated(node: Services, tenant: str) -> _Outdated:
+def _outdated(node: Services, right: Right) -> _Outdated:
     """Return how to find out that a flow is older than what is active."""
-    active = {(each.namespace, each.flow_id): each for each in node.flows.active(tenant)}
+    flows = flows_of(node, right.to(Permission.FLOW_READ))
+    active = {(each.namespace, each.flow_id): each for each in flows}
 
     def check(parsed: Parsed) -> bool:
         flow = parsed.flow

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from app.access import Permission
-from app.api.rights import Right
+from app.api.granted import Right
 from app.api.services import Services
 from app.api.status import owned
 from app.errors import BadRequest, Conflict, Invalid, NotFound

@@ -1,7 +1,7 @@
 """The status service: how flows, namespaces, tenants and sources stand."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -105,10 +105,14 @@ class Status:
         commit, source = (place.commit, place.source_id) if place else ("", "")
         return PlaceStatus(namespace, rollup, tenant, commit, source, flows)
 
-    async def tenant(self, tenant: str) -> PlaceStatus:
-        """Return how a tenant stands, without its flows."""
-        places = await self._stores.standing.places(tenant=tenant)
-        flows = [each for each in await self.all() if each.tenant == tenant]
+    async def tenant(
+        self, tenant: str, wanted: Callable[[str], bool] = lambda _: True
+    ) -> PlaceStatus:
+        """Return how a tenant stands (of its namespaces, those `wanted`), without its flows."""
+        known = await self._stores.standing.places(tenant=tenant)
+        places = [each for each in known if wanted(each.namespace)]
+        every = await self.all()
+        flows = [each for each in every if each.tenant == tenant and wanted(each.namespace)]
         return PlaceStatus(tenant, rolled_up(flows, [each.state for each in places]), tenant)
 
     async def source(self, source_id: str) -> SourceStatus:
