@@ -15,6 +15,8 @@ from app import __version__
 from app.api import (
     actions,
     audit,
+    audit_exports,
+    auditlogs,
     bulk,
     changes,
     changesets,
@@ -130,6 +132,8 @@ _ROUTERS = (
     standings.router,
     flow_history.router,
     audit.router,
+    audit_exports.router,
+    auditlogs.router,
     plans.sources,
     plans.router,
     reverts.sources,

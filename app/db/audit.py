@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import func, select
+from sqlalchemy import func, not_, or_, select
 
 from app.access import Reach
 from app.db.audit_occasion import OCCASION, Occasion
@@ -71,6 +71,16 @@ class AuditFilter(NamedTuple):
     """The namespaces that may be seen; entries of none belong to the whole tenant."""
     text: str | None = None
     """Part of actor, action, target or reason."""
+    actor_id: str | None = None
+    flow_id: str | None = None
+    """Of any namespace."""
+    name: str | None = None
+    """How a target ends: what comes after its kind."""
+    things: tuple[str, ...] = ()
+    """How an action may begin, without the dot."""
+    verbs: tuple[str, ...] = ()
+    """How an action may end: its last word."""
+    no_verbs: tuple[str, ...] = ()
 
 
 class AuditStore:
@@ -119,6 +129,7 @@ def _conditions(wanted: AuditFilter) -> list[Any]:
         (columns.tenant, wanted.tenant),
         (columns.target, wanted.target),
         (columns.actor, wanted.actor),
+        (columns.actor_id, wanted.actor_id),
         (columns.request_id, wanted.request_id),
     )
     checks = [column == value for column, value in exact if value is not None]
@@ -131,11 +142,36 @@ def _conditions(wanted: AuditFilter) -> list[Any]:
     if wanted.namespace is not None:
         below = columns.namespace.startswith(f"{wanted.namespace}.", autoescape=True)
         checks.append((columns.namespace == wanted.namespace) | below)
+    checks += _words(wanted)
     if wanted.text is not None:
         seen = (columns.actor, columns.action, columns.target, columns.reason)
         holds = [each.icontains(wanted.text, autoescape=True) for each in seen]
         checks.append(holds[0] | holds[1] | holds[2] | holds[3])
     return [*checks, *within_reach(columns.namespace, wanted.reach)]
+
+
+def _words(wanted: AuditFilter) -> list[Any]:
+    action, target = _AUDIT.c.action, _AUDIT.c.target
+    checks: list[Any] = []
+    if wanted.flow_id is not None:
+        ending = target.endswith(f".{wanted.flow_id}", autoescape=True)
+        checks += [target.startswith("flow/"), ending]
+    if wanted.name is not None:
+        checks.append(target.endswith(f"/{wanted.name}", autoescape=True))
+    if wanted.things:
+        checks.append(or_(*(_begins(action, each) for each in wanted.things)))
+    if wanted.verbs:
+        checks.append(or_(*(_ends(action, each) for each in wanted.verbs)))
+    checks += [not_(_ends(action, each)) for each in wanted.no_verbs]
+    return checks
+
+
+def _begins(action: Any, thing: str) -> Any:
+    return (action == thing) | action.startswith(f"{thing}.", autoescape=True)
+
+
+def _ends(action: Any, verb: str) -> Any:
+    return (action == verb) | action.endswith(f".{verb}", autoescape=True)
 
 
 def _times(wanted: AuditFilter) -> list[Any]:
@@ -192,6 +228,7 @@ def _told(entry: AuditEntry, occasion: Occasion) -> AuditEntry:
         token_id=entry.token_id or occasion.token_id,
         ip=entry.ip or occasion.ip,
         request_id=entry.request_id or occasion.request_id,
+        outcome=entry.outcome or ("denied" if entry.action.endswith(".failed") else None),
     )
 
 

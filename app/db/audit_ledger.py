@@ -1,7 +1,7 @@
 """The audit log at work: seals what is written, drops anchors, closes what is old."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,10 +11,10 @@ from typing import Any
 from app.config.audit import AuditSettings
 from app.db.audit import AuditEntry, AuditStore
 from app.db.audit_anchors import Anchors
-from app.db.audit_chain import Key
+from app.db.audit_chain import Key, Link
 from app.db.audit_proof import Proof, Prover, prove_archive
 from app.db.audit_sealing import Sealer
-from app.db.audit_segments import Segment, Segments, segments
+from app.db.audit_segments import Segment, Segments, links, segments
 from app.db.database import Database
 from app.errors import HeadwaterError
 from app.ports import Clock, Storage
@@ -95,6 +95,13 @@ class Ledger:
         """Seal what was written, and write the heads that moved outside; return how many."""
         await self._sealer.seal()
         return await self._anchors.drop(self._sealer)
+
+    async def lines(self, tenant: str) -> AsyncIterator[Link]:
+        """Yield the entries of a tenant with their places in its chain, the oldest first."""
+        await self._sealer.seal()
+        start = [each.last_seq for each in await segments(self._database, tenant)]
+        async for each in links(self._database, tenant, start[-1] if start else 0):
+            yield each
 
     async def prove(self, tenant: str | None = None, *, archives: bool = False) -> list[Proof]:
         """Walk the chain of a tenant, or (None) all of them; with `archives` their files too."""

@@ -86,14 +86,15 @@ async def test_the_audit_log(api: Api, ns: str) -> None:
     await api.post(f"flows/{ns}/f/pin", json={"revision": 1, "reason": "rude"})
     await api.ask("DELETE", f"flows/{ns}/f/pin?reason=calm", 204)
     query = f"audit?target=flow/{ns}.f"
-    newest, oldest = await api.get(query)
+    newest, oldest, written = await api.get(query)
+    assert written["action"] == "flow.update"
     assert (newest["action"], newest["reason"]) == ("flow.unpin", "calm")
     assert (oldest["action"], oldest["actor"]) == ("flow.pin", "Headwater API")
     assert oldest["detail"]["pins"][0]["revision"] == 1
     assert await api.get(f"{query}&action=flow.pin") == [oldest]
-    assert len(await api.get(f"{query}&action=flow.&actor=Headwater API")) == 2
+    assert len(await api.get(f"{query}&action=flow.&actor=Headwater API")) == 3
     assert await api.get(f"{query}&actor=nobody") == []
-    assert await api.get(f"{query}&until={oldest['at']}") == []
+    assert await api.get(f"{query}&until={oldest['at']}") == [written]
     assert await api.get(f"{query}&since={newest['at']}") == [newest]
     first = await api.answer("GET", f"{query}&limit=1")
     link = first.headers["link"]
