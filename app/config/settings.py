@@ -12,9 +12,9 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableValue
 
+from app.config.access import AccessSettings
 from app.config.audit import AuditSettings
 from app.config.egress import EgressSettings
-from app.config.access import AccessSettings
 from app.config.git import GitSettings, SourceSettings
 from app.config.oidc import LoginProviderSettings
 from app.config.secrets import SecretSettings, VariableSettings
@@ -97,9 +97,10 @@ class Settings(BaseSettings):
     webhooks: WebhookSettings = WebhookSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 
-    @property
     secrets: SecretSettings = SecretSettings()
     variables: VariableSettings = VariableSettings()
+
+    @property
     def asks_for_login(self) -> bool:
         """Whether callers have to say who they are."""
         chosen = self.access.login
