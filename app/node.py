@@ -200,6 +200,7 @@ class Node:
             self.flow_tests, self.executions.get,
         )  # fmt: skip
         self.sync.webhook.claims_of = self.forges.claims
+        self.sync.shared.access.listen(self.access.documents, self.access.changed)
         self._review()
         actions = Actions(
             archive=SqlArchive(self.database),

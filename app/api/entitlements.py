@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.access import ROLES, Caller, Grant
 from app.access.document import EMPTY, AccessDocument, Subject
-from app.db.access import ACCESS_FILE, AccessStore
+from app.db.access import AccessStore, access_file
 from app.db.member_records import Binding, Group, Member, StoredRole, SubjectKind
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -18,13 +18,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Entitlements:
     """Reads out who may do what."""
 
-    def __init__(self, store: AccessStore) -> None:
-        """Read from `store`."""
+    def __init__(self, store: AccessStore, source: str | None = None) -> None:
+        """Read from `store`; `source` is the one whose `access.yaml` counts."""
         self._store = store
+        self._source = source
+        self._read: tuple[str, AccessDocument] = ("", EMPTY)
 
     async def caller(self, member: Member, now: int) -> Caller:
         """Return a member as a caller, with all that it may do at a time (µs)."""
-        groups = [each for each in await self._store.groups.of(member.id) if _meets(member, each)]
+        groups = [each for each in await self._groups(member) if _meets(member, each)]
         document = await self.document()
         named = document.groups_of(member.username) if member.kind == "user" else frozenset()
         named |= frozenset(member.external_groups)
@@ -41,10 +43,21 @@ class Entitlements:
             groups=instance | {each.name for each in groups},
         )
 
+    async def _groups(self, member: Member) -> list[Group]:
+        """Return the groups that one was put into, and those that the login provider names."""
+        found = await self._store.groups.of(member.id)
+        named = await self._store.groups.all_named(member.external_groups)
+        return list({each.id: each for each in (*found, *named)}.values())
+
     async def document(self) -> AccessDocument:
         """Return what `access.yaml` says, as it is active."""
-        text = await self._store.documents.get(ACCESS_FILE)
-        return EMPTY if text is None else AccessDocument.model_validate_json(text)
+        if self._source is None:
+            return EMPTY
+        text = await self._store.documents.get(access_file(self._source)) or ""
+        if text != self._read[0]:
+            document = AccessDocument.model_validate_json(text) if text else EMPTY
+            self._read = (text, document)
+        return self._read[1]
 
     async def _bound(self, member: Member, groups: Sequence[Group], now: int) -> list[Grant]:
         subjects: list[tuple[SubjectKind, str]] = [(member.kind, member.id)]

@@ -50,7 +50,7 @@ class Identities:
     def __init__(self, store: AccessStore, clock: Clock, settings: AccessSettings) -> None:
         """Read from `store`, by `clock`."""
         self.store = store
-        self.entitlements = Entitlements(store)
+        self.entitlements = Entitlements(store, settings.source)
         self.attempts = Attempts(settings.attempts_per_minute)
         self.passwords = Passwords(store.members, self.attempts)
         self._clock = clock

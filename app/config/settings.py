@@ -1,9 +1,9 @@
 """The one frozen `Settings`, and how it is loaded."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -99,6 +99,13 @@ class Settings(BaseSettings):
 
     secrets: SecretSettings = SecretSettings()
     variables: VariableSettings = VariableSettings()
+
+    @model_validator(mode="after")
+    def _access_is_said_by_a_source(self) -> Self:
+        chosen = self.access.source
+        if chosen is not None and chosen not in {"main", *self.sources}:
+            raise ValueError(f"access.source: there is no source {chosen} in this configuration")
+        return self
 
     @property
     def asks_for_login(self) -> bool:

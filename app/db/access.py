@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, select
 
 from app.db.bindings import BindingStore, RoleStore
 from app.db.credentials import SessionStore, TokenStore
 from app.db.database import Database
 from app.db.groups import GroupStore
 from app.db.members import MemberStore
+from app.db.sql import Write
 from app.db.tables import AccessDocumentRow
 
 _DOCUMENT: Any = AccessDocumentRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
@@ -17,8 +18,19 @@ _NAMED = select(_DOCUMENT).where(_DOCUMENT.c.name == bindparam("name"))
 
 SETUP_TOKEN: Final = "setup-token"  # noqa: S105 - a name
 """The document that holds the hash of the setup token."""
-ACCESS_FILE: Final = "access-file"
-"""The document that holds what `access.yaml` says, as JSON."""
+
+_DROP = "DELETE FROM access_document WHERE name = ?"
+_PUT = "INSERT INTO access_document (name, content, at) VALUES (?, ?, ?)"
+
+
+def access_file(source_id: str) -> str:
+    """Return the name of the document that holds what a source's `access.yaml` says, as JSON."""
+    return f"access-file/{source_id}"
+
+
+def document_writes(name: str, content: str, at: int) -> list[Write]:
+    """Return what stores a document in place of what was there, for a larger transaction."""
+    return [Write(_DROP, [(name,)]), Write(_PUT, [(name, content, at)])]
 
 
 class AccessStore:
@@ -57,10 +69,7 @@ class DocumentStore:
 
     async def put(self, name: str, content: str, at: int) -> None:
         """Store a document in place of what was there."""
-        await self._database.transact(
-            delete(_DOCUMENT).where(_DOCUMENT.c.name == name),
-            insert(_DOCUMENT).values(name=name, content=content, at=at),
-        )
+        await self._database.submit(document_writes(name, content, at))
         self._changed()
 
     async def take(self, name: str, content: str) -> bool:

@@ -64,7 +64,11 @@ async def activate(parts: Parts, now: Pass) -> None:
     if new.applied is not None:
         told = await asyncio.to_thread(parts.tenant_files.at, parts.repository, new.applied)
         new.also = parts.tenants.writes(new.source_id, told.texts, new.applied, new.at)
+    said = await parts.access.writes(new.source_id, parts.repository, now.tip or "", new.at)
+    new.also = [*new.also, *said]
     await _write(parts, new)
+    if said:
+        parts.access.changed()
     note(parts, new.moved)
     if new.also:
         await parts.tenants.refresh()

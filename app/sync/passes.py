@@ -22,6 +22,7 @@ from app.flows.typenames import Types
 from app.git.survey import Survey
 from app.git.tips import TipChange
 from app.ports import Clock, Forge
+from app.sync.access_file import AccessFiles
 from app.sync.contents import Contents
 from app.sync.crossing import Crossing
 from app.sync.findings import Found
@@ -72,6 +73,8 @@ class Parts:
     """What is said of tenants, by all sources."""
     tenant_files: TenantFiles = field(default_factory=lambda: TenantFiles(Ownership([])))
     """What the commits of this one say of them."""
+    access: AccessFiles = field(default_factory=AccessFiles)
+    """What is said of who may do what, if this source may speak of it."""
     forge: Forge | None = None
     """The repository at its forge, if there is one."""
     leader: Leader | None = None

@@ -14,6 +14,7 @@ from app.flows.typenames import Types
 from app.git.identity import identify
 from app.plugins.http import egress_of
 from app.ports import Clock, FlowRevision, Storage
+from app.sync.access_file import AccessFiles
 from app.sync.approvals import Approvals
 from app.sync.changesets.model import Proposed
 from app.sync.changesets.reverts import Reverts
@@ -98,6 +99,7 @@ class SyncService:
             vault=vault,
             large=LargeFiles(vault, egress),
             tenants=Tenants(sources.tenants),
+            access=AccessFiles(settings.access.source),
         )
         self.tenants = self.shared.tenants
         self.workers = SourceSet({MAIN: settings.git, **settings.sources}, self.shared)

@@ -12,6 +12,7 @@ from app.db.sources import SourceStore
 from app.errors import BadRequest
 from app.flows.typenames import Types
 from app.ports import Clock, Forge
+from app.sync.access_file import AccessFiles
 from app.sync.changesets.following import Progress
 from app.sync.changesets.proposing import Proposer
 from app.sync.changesets.telling import Telling
@@ -52,6 +53,7 @@ class Shared:
     large: LargeFiles = field(default_factory=lambda: LargeFiles(Vault(None)))
     telling: Telling = field(default_factory=Telling)
     tenants: Tenants = field(default_factory=Tenants)
+    access: AccessFiles = field(default_factory=AccessFiles)
 
 
 class SourceWorker:
@@ -83,6 +85,7 @@ class SourceWorker:
             vault=shared.vault,
             tenants=shared.tenants,
             tenant_files=TenantFiles(self.ownership),
+            access=shared.access,
             forge=shared.forge_of(_lent(spec, shared.home)),
         )
         self.follower = Follower(source, self.parts)
