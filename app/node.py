@@ -129,6 +129,7 @@ class Node:
         self.metrics = SqlMetrics(self.database)
         self.key_values = SqlKeyValues(self.database, self.clock)
         self.http: HttpClient
+        self.cipher: Cipher
         self.jq: JqChildren
         self.flow_tests: SuiteRunner
         self.suites: SuiteService
@@ -175,6 +176,7 @@ class Node:
 
     def _assemble(self, epoch: int) -> None:
         self.http = http_client(self.settings.http, self.egress)
+        self.cipher = cipher_of(self.settings)
         self.jq = JqChildren()
         self.flow_tests = SuiteRunner(self.registry, self.jq, self.settings.expressions)
         self.journal = SqlJournal(self.database, epoch)
@@ -237,7 +239,7 @@ class Node:
             actions=actions,
             types=self.registry,
             work=self.settings.data_dir / "work",
-            cipher=cipher_of(self.settings),
+            cipher=self.cipher,
         )
         environment = environment_for(self.settings.expressions, parts)
         self.executor = Executor(parts, Worker(parts), environment, self.suspects)

@@ -19,4 +19,10 @@ def may_give(caller: Caller, permissions: Collection[Permission], scope: Scope) 
 
 def may_give_all(caller: Caller, grants: Iterable[Grant]) -> bool:
     """Whether a caller holds everything that these grants give, in their places."""
-    return all(may_give(caller, each.permissions, each.scope) for each in grants)
+    return all(
+        may_give(caller, _meant(each.permissions, each.scope), each.scope) for each in grants
+    )
+
+
+def _meant(permissions: frozenset[Permission], scope: Scope) -> frozenset[Permission]:
+    return permissions if scope == INSTANCE else permissions - OF_INSTANCE

@@ -55,6 +55,7 @@ _AUDITOR = _VIEWER | {_P.AUDIT_READ, _P.MEMBER_READ, _P.SECRET_LIST}
 ROLES = {
     role.name: role
     for role in (
+        Role("member", frozenset(), "Belongs to a tenant, may do nothing there.", builtin=True),
         Role("viewer", _VIEWER, "Sees flows, executions and logs, no outputs.", builtin=True),
         Role("operator", _OPERATOR, "Starts, stops and resumes what runs.", builtin=True),
         Role("editor", _EDITOR, "Changes flows, files, keys and secrets.", builtin=True),

@@ -26,6 +26,8 @@ _KEPT_SECONDS = 3600
 _AGAIN_SECONDS = 60
 """How often keys are asked for because of a token whose key is not known."""
 _TIMEOUT = 15.0
+_LEEWAY = 120
+"""How long after its end a token is remembered."""
 _MICROSECONDS = 1_000_000
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _CODE = re.compile(r"[\x21-\x7e]{1,4096}")
@@ -62,6 +64,8 @@ class Provider:
         self._told: Mapping[str, Any] = {}
         self._keys = KeySet()
         self._read_at = -_KEPT_SECONDS
+        self._used: dict[str, int] = {}
+        """Logout tokens that counted already -> when they end."""
 
     async def address(self, attempt: Attempt) -> str:
         """Return where the browser goes to log in.
@@ -121,9 +125,12 @@ class Provider:
                 answer.
         """
         await self._renew(_KEPT_SECONDS)
-        found: LoggedOut = await self._verified(
-            logout_token, token, Expected(self.settings, self._now())
-        )
+        expected = Expected(self.settings, self._now())
+        found: LoggedOut = await self._verified(logout_token, token, expected)
+        self._used = {key: end for key, end in self._used.items() if end > self._now() - _LEEWAY}
+        if found.token in self._used:
+            raise Unauthorized("the logout token was used before")
+        self._used[found.token] = found.until
         return found
 
     # -- within -------------------------------------------------------------------------------

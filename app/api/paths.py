@@ -17,23 +17,43 @@ REVISION_RULE = r"^(original|latest|[1-9][0-9]{0,9}|commit:[0-9a-f]{4,64})$"
 NAME_RULE = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$"
 
 WITHOUT_TENANT = frozenset(
-    {"configs", "hooks", "pebble", "plugins", "pulls", "sources", "sync-runs", "validate"}
+    {
+        "configs",
+        "hooks",
+        "instance",
+        "login",
+        "logout",
+        "me",
+        "pebble",
+        "plugins",
+        "pulls",
+        "service-accounts",
+        "setup",
+        "sources",
+        "sync-runs",
+        "users",
+        "validate",
+    }
 )
 """First parts of paths that belong to the instance, not to a tenant."""
 
 WITH_TENANT = frozenset(
     {
         "audit",
+        "bindings",
         "changesets",
         "drafts",
         "executions",
         "flows",
+        "groups",
         "kv",
         "logs",
         "metrics",
         "namespaces",
         "pins",
+        "roles",
         "stats",
+        "tenant-access",
         "tests",
         "triggers",
     }

@@ -24,8 +24,9 @@ from app.engine.executor import Executor
 from app.engine.flow_tests import SuiteRunner
 from app.engine.logs import LogSink
 from app.errors import Unavailable
+from app.flows.encryption import Cipher
 from app.flows.typenames import Types
-from app.ports import Clock, Storage
+from app.ports import Clock, HttpClient, Storage
 from app.sync.overlays import Overlays
 from app.sync.planning.planner import Planner
 from app.sync.review.service import Reviews
@@ -53,6 +54,16 @@ class Services(Protocol):
     @property
     def registry(self) -> Types:
         """The task and trigger types."""
+        ...
+
+    @property
+    def http(self) -> HttpClient:
+        """The client of calls to other services."""
+        ...
+
+    @property
+    def cipher(self) -> Cipher:
+        """What seals secret values under the server's key."""
         ...
 
     @property

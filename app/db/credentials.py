@@ -103,6 +103,12 @@ class SessionStore:
         else:
             await self.end_of(member_id)
 
+    async def of_external(self, external_id: str) -> list[Session]:
+        """Return the sessions that belong to one at an OIDC issuer; others may call theirs so."""
+        query = select(_SESSION).where(_SESSION.c.external_id == external_id)
+        rows = await self._database.fetch(query) if external_id else []
+        return [Session(**row._asdict()) for row in rows]
+
     async def _end(self, condition: Any) -> None:
         await self._database.transact(delete(_SESSION).where(condition))
         self._changed()

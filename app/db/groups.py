@@ -47,6 +47,13 @@ class GroupStore:
         rows = await self._database.fetch(_NAMED, tenant=tenant, name=name)
         return Group(**rows[0]._asdict()) if rows else None
 
+    async def all_named(self, names: Sequence[str]) -> list[Group]:
+        """Return the groups of the instance that are called like these."""
+        wanted = _GROUP.c.name.in_(sorted(set(names)))
+        query = select(_GROUP).where(_GROUP.c.tenant == "", wanted)
+        rows = await self._database.fetch(query) if names else []
+        return [Group(**row._asdict()) for row in rows]
+
     async def by_ids(self, ids: Sequence[str]) -> dict[str, Group]:
         """Return the groups with these ids, by id."""
         query = select(_GROUP).where(_GROUP.c.id.in_(sorted(set(ids))))

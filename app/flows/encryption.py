@@ -6,6 +6,7 @@ of a nonce of 12 bytes, the ciphertext and a tag of 16 bytes.
 
 import base64
 import binascii
+import hmac
 import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -60,6 +61,10 @@ class Cipher:
         except binascii.Error:
             message = "the key is not Base64"
             raise ValueError(message) from None
+
+    def derived(self, purpose: str) -> Self:
+        """Return a cipher for one purpose: what it has sealed, no other opens (HMAC-SHA256)."""
+        return type(self)(hmac.digest(self._key, purpose.encode(), "sha256"))
 
     def encrypt(self, text: str) -> str:
         """Return the encrypted text."""

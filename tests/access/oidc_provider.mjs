@@ -37,6 +37,8 @@ const provider = new Provider(issuer, {
     backchannelLogout: { enabled: true },
     rpInitiatedLogout: { enabled: true },
   },
+  // Its own rules about addresses would refuse a service on loopback.
+  fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   cookies: { keys: ['of tests'] },
   findAccount: (_, id) =>
     people[id] && { accountId: id, claims: async () => ({ sub: id, ...people[id] }) },
