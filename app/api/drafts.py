@@ -9,15 +9,15 @@ from starlette.responses import Response
 
 from app.access import Permission
 from app.api.access import needs
-from app.api.actors import ACTOR
 from app.api.answers import Json, entity_tag, nothing
 from app.api.documents import parameter, problems_of
-from app.api.paths import NAMESPACE_RULE, PREFIX, ChangesetId, Tenant
+from app.api.granted import Granted, Right
+from app.api.paths import NAMESPACE_RULE, PREFIX, ChangesetId
 from app.api.problems import described
 from app.api.query import known_keys
 from app.api.records import record_json
 from app.api.routing import Router
-from app.api.services import Node
+from app.api.services import Node, Services
 from app.db.drafts import StoredDraft
 from app.errors import BadRequest
 from app.sync.changesets.drafting import Saved, change_of
@@ -44,6 +44,16 @@ _IF_MATCH = {
         )
     ]
 }
+
+
+NEEDED = {
+    "flow": Permission.FLOW_WRITE,
+    "test": Permission.FLOW_WRITE,
+    "variables": Permission.FLOW_WRITE,
+    "file": Permission.FILE_WRITE,
+    "secrets": Permission.SECRET_WRITE,
+}
+"""What is needed to write each kind of thing."""
 
 
 class EditDocument(BaseModel):
@@ -76,53 +86,67 @@ class TextDocument(BaseModel):
 
 @router.get("", summary="My drafts")
 @needs(Permission.FLOW_WRITE)
-async def listed(tenant: Tenant, node: Node) -> Response:
+async def listed(right: Granted, node: Node) -> Response:
     """List the drafts of the caller that are in no changeset, newest first."""
-    found = await node.sync.changesets.drafts.of(tenant, ACTOR)
-    return Json([draft_json(each) for each in found])
+    found = await node.sync.changesets.drafts.of(right.tenant, right.actor)
+    return Json([draft_json(each) for each in found if may_write(right, each)])
 
 
 @router.post("", summary="Save a draft", openapi_extra=_IF_MATCH)
 @needs(Permission.FLOW_WRITE)
-async def save(request: Request, tenant: Tenant, edit: EditDocument, node: Node) -> Response:
+async def save(request: Request, right: Granted, edit: EditDocument, node: Node) -> Response:
     """Save an edit as the caller's draft of that thing; with `If-Match` only if it is still that.
 
     A text that is not valid is saved, too: `problems` tell. Where somebody else has changed the
     file, 412 has `merged`: both edits, with conflict markers where they disagree.
     """
+    right.to(NEEDED[edit.kind]).require([edit.namespace])
     drafts = node.sync.changesets.drafts
     base = base_of(request)
-    return _answer(await drafts.save(tenant, edit.change(), ACTOR, base_blob=base))
+    saved = await drafts.save(right.tenant, edit.change(), right.actor, base_blob=base)
+    return _answer(saved)
 
 
 @router.get("/{draft_id}", summary="A draft")
 @needs(Permission.FLOW_WRITE)
-async def get(tenant: Tenant, draft_id: ChangesetId, node: Node) -> Response:
+async def get(right: Granted, draft_id: ChangesetId, node: Node) -> Response:
     """Answer with a draft, what is wrong with it, and whether it is behind."""
-    return _answer(await node.sync.changesets.drafts.get(tenant, draft_id, ACTOR))
+    return _answer(await _mine(node, right, draft_id))
 
 
 @router.put("/{draft_id}", summary="Save a draft again", openapi_extra=_IF_MATCH)
 @needs(Permission.FLOW_WRITE)
 async def again(
-    request: Request, tenant: Tenant, draft_id: ChangesetId, text: TextDocument, node: Node
+    request: Request, right: Granted, draft_id: ChangesetId, text: TextDocument, node: Node
 ) -> Response:
     """Replace the text of a draft; with `If-Match` its base becomes what is there now."""
     drafts = node.sync.changesets.drafts
-    draft = (await drafts.get(tenant, draft_id, ACTOR)).draft
+    draft = (await _mine(node, right, draft_id)).draft
     data = None if text.content is None else text.content.encode()
     change = change_of(draft)._replace(data=data)
     base = base_of(request)
-    saved = await drafts.save(tenant, change, ACTOR, base_blob=base, known=draft)
+    saved = await drafts.save(right.tenant, change, right.actor, base_blob=base, known=draft)
     return _answer(saved)
 
 
 @router.delete("/{draft_id}", status_code=204, summary="Discard a draft")
 @needs(Permission.FLOW_WRITE)
-async def discard(tenant: Tenant, draft_id: ChangesetId, node: Node) -> Response:
+async def discard(right: Granted, draft_id: ChangesetId, node: Node) -> Response:
     """Delete a draft that is in no changeset."""
-    await node.sync.changesets.drafts.discard(tenant, draft_id, ACTOR)
+    await node.sync.changesets.drafts.discard(right.tenant, draft_id, right.actor)
     return nothing()
+
+
+async def _mine(node: Services, right: Right, draft_id: str) -> Saved:
+    """Return a draft of the caller, in a place where they may write (still)."""
+    found = await node.sync.changesets.drafts.get(right.tenant, draft_id, right.actor)
+    right.to(NEEDED[found.draft.kind]).permit(found.draft.namespace, f"draft {draft_id}")
+    return found
+
+
+def may_write(right: Right, draft: StoredDraft) -> bool:
+    """Whether somebody may write what a draft edits."""
+    return right.to(NEEDED[draft.kind]).holds(draft.namespace)
 
 
 def base_of(request: Request) -> str | None:

@@ -2,21 +2,32 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, not_, or_, select
 
+from app.access import Reach
 from app.db.database import Database
+from app.db.reaching import within_reach
 from app.db.revisions import pulls_write
 from app.db.sql import Row, Write
-from app.db.tables import ChangesetRow, PullJobRow
+from app.db.tables import ChangesetRow, DraftRow, PullJobRow
 from app.errors import NotFound
 
 _CHANGESET: Any = ChangesetRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
+_DRAFT: Any = DraftRow.__table__  # type: ignore[attr-defined]  # as above
 _JOB: Any = PullJobRow.__table__  # type: ignore[attr-defined]  # as above
 
 OPEN = ("COMMITTED", "PUSHED", "PR_OPEN", "CHECKS_FAILED", "CHECKS_PASSED", "CONFLICT", "MERGED")
 """States of a changeset that is on its way."""
+
+
+class Viewer(NamedTuple):
+    """Who looks for changesets: sees what lies within reach, and what is their own."""
+
+    reach: Reach
+    name: str
+    email: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +116,13 @@ class ChangesetStore:
         tenant: str | None = None,
         source_id: str | None = None,
         states: Sequence[str] = (),
+        viewer: Viewer | None = None,
         limit: int = 100,
     ) -> list[Changeset]:
-        """Return the newest changesets, newest first: all, of a tenant, a source, in states."""
+        """Return the newest changesets, newest first: all, of a tenant, a source, in states.
+
+        For a `viewer` only those that they may see.
+        """
         query = select(_CHANGESET).order_by(_CHANGESET.c.id.desc()).limit(limit)
         if tenant is not None:
             query = query.where(_CHANGESET.c.tenant == tenant)
@@ -115,6 +130,8 @@ class ChangesetStore:
             query = query.where(_CHANGESET.c.source_id == source_id)
         if states:
             query = query.where(_CHANGESET.c.state.in_(list(states)))
+        if viewer is not None and not viewer.reach.everywhere:
+            query = query.where(_seen_by(viewer))
         return [_changeset(row) for row in await self._database.fetch(query)]
 
     async def unfinished(self, source_id: str | None = None, limit: int = 200) -> list[Changeset]:
@@ -161,3 +178,15 @@ def changeset_write(changeset: Changeset) -> Write:
 
 def _changeset(row: Row) -> Changeset:
     return Changeset(**{name: getattr(row, name) for name in _NAMES})
+
+
+def _seen_by(viewer: Viewer) -> ColumnElement[bool]:
+    """Return the condition that a changeset is somebody's own, or edits only what they may see.
+
+    Of one whose drafts are gone nobody knows any more what it edits.
+    """
+    table = _CHANGESET.c
+    own = and_(table.owner == viewer.name, table.owner_email == viewer.email)
+    drafts = select(_DRAFT.c.id).where(_DRAFT.c.changeset_id == table.id)
+    outside = drafts.where(not_(and_(*within_reach(_DRAFT.c.namespace, viewer.reach))))
+    return or_(own, and_(drafts.exists(), not_(outside.exists())))

@@ -36,6 +36,13 @@ class Actor(NamedTuple):
 
     name: str
     email: str = ""
+    id: str = ""
+    """What tells people of the same name apart; empty where nobody logs in."""
+
+    @property
+    def owns_as(self) -> str:
+        """Whose drafts are theirs."""
+        return self.id or self.name
 
 
 class FlowWrite(NamedTuple):

@@ -6,7 +6,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from app.api.actors import ACTOR
+from app.access import OWNER
+from app.api.actors import actor_of
 from app.sync.publishing import Edits
 from tests.api.conftest import Api
 
@@ -138,7 +139,7 @@ async def test_a_file_that_cannot_be_read_is_listed_and_told(api: Api, ns: str) 
     await suite(api, ns)
     path = f"tenants/main/namespaces/{ns}/tests/broken.yaml"
     worker = api.node.sync.main
-    edits = Edits({path: b"id: broken\ntestCases: 3\n"}, {("main", ns)}, "Break", ACTOR)
+    edits = Edits({path: b"id: broken\ntestCases: 3\n"}, {("main", ns)}, "Break", actor_of(OWNER))
     await worker.publisher.publish(edits)
     found = await api.get(f"tests/search?namespace={ns}")
     broken = next(each for each in found["results"] if each["id"] == "broken")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from app.db.drafts import DraftStore, StoredDraft
-from app.errors import Conflict, Forbidden, NotFound
+from app.errors import Conflict, NotFound
 from app.executions import execution_id
 from app.flows.problems import Problem
 from app.sync.changesets.bases import overlap, refuse_stale, standing
@@ -76,7 +76,7 @@ class Drafts:
             base_commit=now.commit,
             base_blob=now.blob,
             content=text,
-            owner=actor.name,
+            owner=actor.owns_as,
             created_at=at,
             updated_at=at,
         )
@@ -102,7 +102,7 @@ class Drafts:
 
     async def of(self, tenant: str, actor: Actor) -> list[StoredDraft]:
         """Return a person's drafts that are in no changeset, newest first."""
-        return await self.store.of(tenant, actor.name)
+        return await self.store.of(tenant, actor.owns_as)
 
     async def discard(self, tenant: str, draft_id: str, actor: Actor) -> None:
         """Delete a draft; raises `NotFound`, and `Conflict` when a changeset has it."""
@@ -114,12 +114,9 @@ class Drafts:
 
     async def _mine(self, tenant: str, draft_id: str, actor: Actor) -> StoredDraft:
         draft = await self.store.get(draft_id)
-        if draft.tenant != tenant:
-            message = f"there is no draft {draft_id} in tenant {tenant}"
+        if (draft.tenant, draft.owner) != (tenant, actor.owns_as):
+            message = f"there is no draft {draft_id}"
             raise NotFound(message)
-        if draft.owner != actor.name:
-            message = f"draft {draft_id} is somebody else's"
-            raise Forbidden(message)
         return draft
 
     async def _refuse_submitted(self, draft: StoredDraft | None) -> None:

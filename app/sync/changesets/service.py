@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from app.db.audit import AuditEntry
-from app.db.changesets import Changeset, ChangesetStore
+from app.db.changesets import Changeset, ChangesetStore, Viewer
 from app.db.pull_records import Review
 from app.errors import Conflict, HeadwaterError, NotFound
 from app.sync.changesets.branches import delete_branch
@@ -57,10 +57,13 @@ class Changesets:
         *,
         source_id: str | None = None,
         states: Sequence[str] = (),
+        viewer: Viewer | None = None,
         limit: int = 100,
     ) -> list[Changeset]:
-        """Return the newest changesets of a tenant, newest first."""
-        return await self.store.find(tenant=tenant, source_id=source_id, states=states, limit=limit)
+        """Return the newest changesets of a tenant that somebody may see, newest first."""
+        return await self.store.find(
+            tenant=tenant, source_id=source_id, states=states, viewer=viewer, limit=limit
+        )
 
     async def of_commit(self, tenant: str, sha: str) -> list[Changeset]:
         """Return the changeset that a commit was made for, if it is one of ours."""
@@ -71,7 +74,7 @@ class Changesets:
         """Return a changeset as it stands now; raises `NotFound`."""
         changeset = await self.store.get(changeset_id)
         if changeset.tenant != tenant:
-            message = f"there is no changeset {changeset_id} in tenant {tenant}"
+            message = f"there is no changeset {changeset_id}"
             raise NotFound(message)
         return await self._looked_at(changeset)
 

@@ -47,7 +47,7 @@ class Submissions:
         """Put drafts and further edits together as a changeset that is not in Git yet.
 
         Raises:
-            NotFound, Forbidden: for a draft that is not there, or somebody else's.
+            NotFound: for a draft that is not there, or somebody else's.
             Conflict: for a draft of another changeset. Invalid: for nothing, or several sources.
         """
         if not 0 < len(draft_ids) + len(edits) <= MOST_EDITS:
@@ -106,7 +106,7 @@ class Submissions:
             store = self._shared.sources.changesets
             changeset = await store.get(changeset_id)
             if changeset.tenant != tenant:
-                message = f"there is no changeset {changeset_id} in tenant {tenant}"
+                message = f"there is no changeset {changeset_id}"
                 raise NotFound(message)
             if changeset.state != "DRAFT":
                 message = f"changeset {changeset_id} is {changeset.state}: it was submitted already"
