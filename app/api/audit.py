@@ -1,6 +1,6 @@
 """The audit log: who did what to what, and why, newest first; and the proof of it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Depends, Query
 from starlette.requests import Request
@@ -17,7 +17,6 @@ from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.times import read_instant
 from app.db.audit import AuditFilter
-from app.db.audit_proof import Proof
 
 router = Router(
     prefix=PREFIX,
@@ -103,7 +102,7 @@ async def verify_all(
     """Walk the chains of the instance and its tenants; name what does not hold."""
     at_instance(by)
     proofs = await node.ledger.prove(tenant, archives=archives)
-    return Json([proof_json(each) for each in proofs])
+    return Json([each.to_json() for each in proofs])
 
 
 @router.get("/{tenant}/audit", summary="Who did what, and why")
@@ -130,7 +129,7 @@ async def verify(tenant: Tenant, node: Node, by: By, archives: Archives = False)
     """Walk the chain of a tenant; name the first entry that does not hold."""
     in_all(by, tenant)
     (proof,) = await node.ledger.prove(tenant, archives=archives)
-    return Json(proof_json(proof))
+    return Json(proof.to_json())
 
 
 async def _page(request: Request, node: Services, wanted: AuditFilter, limit: int) -> Response:
@@ -160,18 +159,3 @@ def in_all(caller: Caller, tenant: str) -> None:
     """
     if not caller.may(Permission.AUDIT_READ, tenant):
         raise lacking(Permission.AUDIT_READ)
-
-
-def proof_json(proof: Proof) -> dict[str, Any]:
-    """Return what was found of a chain as JSON; the instance's has no tenant."""
-    return {
-        "tenant": proof.tenant or None,
-        "holds": proof.holds,
-        "entries": proof.entries,
-        "closed": proof.closed,
-        "seq": proof.seq,
-        "hash": proof.hash,
-        "anchored": proof.anchored,
-        "pending": proof.pending,
-        "problems": [{"seq": each.seq, "what": each.what} for each in proof.problems],
-    }

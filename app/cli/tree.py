@@ -33,7 +33,7 @@ _COMMANDS = (
     ("app.cli.namespaces:app", "namespace", _FLOWS, "Namespaces, their files and pairs (ns)."),
     ("app.cli.namespaces:pairs", "kv", _FLOWS, "Key-value pairs of a namespace."),
     ("app.cli.git:app", "git", _FLOWS, "The repository that flows come from."),
-    ("app.cli.audit:audit", "audit", _OTHER, "List who did what, and why."),
+    ("app.cli.audit:app", "audit", _OTHER, "List who did what, and why; prove it."),
     ("app.cli.doctor:doctor", "doctor", _OTHER, "Tell what is unsafe or broken, and the way out."),
     ("app.cli.about:openapi", "openapi", _OTHER, "Print the description of the REST API."),
     ("app.cli.about:version", "version", _OTHER, "Print the version."),

@@ -6,7 +6,7 @@ cannot take back all of them.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -89,17 +89,18 @@ class Anchors:
 
     async def outside(self) -> list[Anchor]:
         """Return the anchors that were written outside of the database."""
-        found: list[Anchor] = []
-        for uri in await self._storage.below(FOLDER):
-            text = (await _read(self._storage, uri)).decode(errors="replace")
-            found += read_anchors(text, f"the anchors of {uri.rsplit('/', 1)[-1]}")
-        if self._file is not None:
-            found += await asyncio.to_thread(_anchors_in, self._file)
-        return found
+        return await anchors_outside(self._storage, self._file)
 
-    def forged(self, anchors: Iterable[Anchor]) -> list[Anchor]:
-        """Return the anchors whose signature is not ours."""
-        return [each for each in anchors if not self._key.holds(_record(each))]
+
+async def anchors_outside(storage: Storage, file: Path | None) -> list[Anchor]:
+    """Return the anchors in the audit log's own storage, and in a further file."""
+    found: list[Anchor] = []
+    for uri in await storage.below(FOLDER):
+        text = (await _read(storage, uri)).decode(errors="replace")
+        found += read_anchors(text, f"the anchors of {uri.rsplit('/', 1)[-1]}")
+    if file is not None:
+        found += await asyncio.to_thread(_anchors_in, file)
+    return found
 
 
 def _record(anchor: Anchor) -> dict[str, Any]:

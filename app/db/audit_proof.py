@@ -10,8 +10,9 @@ import orjson
 from sqlalchemy import select
 
 from app.db.audit_chain import FIELDS, Anchor, Broken, Head, Key, Link, Walk, beginning
-from app.db.audit_sealing import Reader, floor
+from app.db.audit_sealing import floor
 from app.db.audit_segments import Segment, links, segments
+from app.db.read_only import Reader
 from app.db.tables import AnchorRow, AuditRow, SealRow, SegmentRow
 from app.errors import NotFound
 from app.ports import Storage
@@ -56,6 +57,20 @@ class Proof:
     def holds(self) -> bool:
         """Whether nothing is wrong."""
         return not self.problems
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON; the instance's has no tenant."""
+        return {
+            "tenant": self.tenant or None,
+            "holds": self.holds,
+            "entries": self.entries,
+            "closed": self.closed,
+            "seq": self.seq,
+            "hash": self.hash,
+            "anchored": self.anchored,
+            "pending": self.pending,
+            "problems": [{"seq": each.seq, "what": each.what} for each in self.problems],
+        }
 
 
 class Prover:

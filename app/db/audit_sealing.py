@@ -6,12 +6,13 @@ place twice: tenant and number are the key of a seal, and so is the entry.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
-from sqlalchemy import ClauseElement, bindparam, func, select
+from sqlalchemy import bindparam, func, select
 
 from app.db.audit_chain import Head, beginning, following
 from app.db.database import Database
+from app.db.read_only import Reader
 from app.db.sql import Row, Write
 from app.db.tables import AuditRow, SealRow, SegmentRow
 from app.errors import Fenced
@@ -57,14 +58,6 @@ _NEWEST = (
 )
 _TENANTS = select(_SEAL.c.tenant, func.max(_SEAL.c.seq).label("seq")).group_by(_SEAL.c.tenant)
 _ADD = "INSERT INTO audit_seal (tenant, seq, entry_id, hash) VALUES (?, ?, ?, ?)"
-
-
-class Reader(Protocol):
-    """A database that is read: ours, or one that is looked at from outside."""
-
-    async def fetch(self, statement: ClauseElement, **values: Any) -> list[Row]:
-        """Run a Core query and return its rows."""
-        ...
 
 
 async def floor(reader: Reader) -> str:

@@ -12,8 +12,8 @@ import orjson
 from sqlalchemy import bindparam, select
 
 from app.db.audit_chain import FIELDS, Head, Key, Link, Walk, beginning
-from app.db.audit_sealing import Reader
 from app.db.database import Database
+from app.db.read_only import Reader
 from app.db.sql import Row, Write
 from app.db.tables import AuditRow, SealRow, SegmentRow
 from app.errors import Conflict
