@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from app.secrets.cipher import Cipher, is_encrypted
-from app.secrets.errors import Malformed, NotEncrypted, Tampered, UnsupportedKeySource
+from app.secrets.errors import Malformed, NotEncrypted, SecretError, Tampered, UnsupportedKeySource
 from app.secrets.json_format import floats, read_json, write_json
 from app.secrets.keys import DATA_KEY_BYTES, unwrap, wrap
 from app.secrets.metadata import OWN, VERSION, Metadata, metadata_branch, moment, read_metadata
@@ -120,11 +120,19 @@ def open_document(
     """
     branches, metadata, found = parse(source, layout=layout)
     key = unwrap(metadata.stanzas, identities)
+    opening, decrypted = _opened(branches, metadata, key)
+    secrets = _secrets(decrypted, opening.flags)
+    return OpenDocument(decrypted, metadata, found, key, opening.cipher, secrets)
+
+
+def _opened(
+    branches: Iterable[Branch], metadata: Metadata, key: bytes
+) -> "tuple[_Opening, tuple[Branch, ...]]":
+    """Decrypt the documents and check the authentication code."""
     opening = _Opening(Cipher(key), metadata.rules)
     decrypted = tuple(walk(branch, opening.visit) for branch in branches)
     _check_mac(opening.mac(), metadata, opening.cipher)
-    secrets = _secrets(decrypted, opening.flags)
-    return OpenDocument(decrypted, metadata, found, key, opening.cipher, secrets)
+    return opening, decrypted
 
 
 def new_document(
@@ -142,13 +150,33 @@ def close_document(document: OpenDocument, now: int) -> bytes:
     """Return the encrypted file; `now` in µs since the epoch.
 
     Values that did not change keep their cipher text.
+
+    Raises:
+        Malformed: SOPS itself could not read the file again.
     """
     sealing = _Sealing(document.cipher.again(), document.metadata.rules)
     branches = [walk(branch, sealing.visit) for branch in document.branches]
     modified = moment(now)
     mac = document.cipher.encrypt(sealing.mac(), modified)
     block = metadata_branch(document.metadata.at(now, mac))
-    return _written([branch.with_value(OWN, block) for branch in branches], document.layout)
+    source = _written([branch.with_value(OWN, block) for branch in branches], document.layout)
+    _check_written(source, document)
+    return source
+
+
+def _check_written(source: bytes, document: OpenDocument) -> None:
+    """Open a file as soon as it is written: a file that nobody can open is a loss.
+
+    Comments in lists become encrypted items, which a rule on comments does not see again.
+    """
+    try:
+        branches, metadata, _ = parse(source, layout=document.layout)
+        _opened(branches, metadata, document.key)
+    except SecretError:
+        raise Malformed(
+            "With these comments SOPS could not read the file again; "
+            "take the comments out of lists, or use another rule than one on comments"
+        ) from None
 
 
 def read_plain(source: bytes, *, layout: Format | None = None) -> tuple[Branch, ...]:

@@ -30,9 +30,10 @@ _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0
 _TIME: Final = re.compile(
     r"(\d{4})-(\d{1,2})-(\d{1,2})"
     r"(?:(?:[Tt](\d{1,2}):(\d{1,2}):(\d{1,2})([.,]\d+)?(Z|[-+]\d\d:\d\d))"
-    r"|(?: (\d{1,2}):(\d{1,2}):(\d{1,2})([.,]\d+)?))?",
+    r"|(?: +(\d{1,2}):(\d{1,2}):(\d{1,2})([.,]\d+)?))?",
     re.ASCII,
 )
+_BETWEEN: Final = re.compile(r"(?<=[0-9])_(?=[0-9])")
 _MOST, _LEAST = 2**63 - 1, -(2**63)
 
 
@@ -50,7 +51,7 @@ def plain_scalar(text: str) -> Leaf:
     if len(text) > MAX_DIGITS:
         raise Malformed("A number of the file is too long; put it into quotes")
     if text[0] == ".":
-        return _float(text, text)
+        return _float(_BETWEEN.sub("", text), text)
     return _timestamp(text) or _number(text)
 
 
@@ -88,24 +89,30 @@ def _timestamp(text: str) -> Timestamp | None:
     if match is None:
         return None
     groups = match.groups()
-    year, month, day = groups[:3]
+    year, month, day = (str(each) for each in groups[:3])
     first = 3 if groups[3] is not None else 8
     hour, minute, second, fraction = (each or "0" for each in groups[first : first + 4])
     zone = groups[7] or "Z"
-    try:
-        moment = _local(year, month, day, hour, minute, second)
-    except ValueError:
+    if not _is_moment(year, month, day, hour, minute, second):
         return None
-    if zone != "Z" and (int(zone[1:3]) > 24 or int(zone[4:6]) >= 60):
+    if zone != "Z" and (int(zone[1:3]) > 24 or int(zone[4:6]) > 60):
         return None
+    if zone[1:3] == "24" or zone[4:6] == "60":
+        raise Malformed("A time of the file has a zone that there is not; put it into quotes")
     digits = fraction.lstrip(".,")[:9].rstrip("0")
-    written = moment.isoformat(timespec="seconds") + (f".{digits}" if digits else "")
+    clock = ":".join(each.zfill(2) for each in (hour, minute, second))
+    written = f"{year}-{month:0>2}-{day:0>2}T{clock}" + (f".{digits}" if digits else "")
     return Timestamp(written + ("Z" if zone[1:] == "00:00" else zone))
 
 
-def _local(*fields: str) -> datetime:
+def _is_moment(*fields: str) -> bool:
+    """Whether a date exists; Go knows the year 0, a leap year as 2000 was."""
     year, month, day, hour, minute, second = map(int, fields)
-    return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - the zone is kept apart
+    try:
+        datetime(year or 2000, month, day, hour, minute, second)  # noqa: DTZ001 - checked only
+    except ValueError:
+        return False
+    return True
 
 
 def timestamp(text: str) -> Timestamp:

@@ -27,7 +27,18 @@ MAX_ALIASES: Final = 100
 _TAG = "tag:yaml.org,2002:"
 _KNOWN_TAGS: Final = frozenset(
     _TAG + name
-    for name in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq", "binary")
+    for name in (
+        "str",
+        "int",
+        "float",
+        "bool",
+        "null",
+        "timestamp",
+        "map",
+        "seq",
+        "binary",
+        "merge",
+    )
 )
 
 
@@ -150,8 +161,8 @@ class _Builder:
         """Put the comment at the end of a value's line before the value."""
         if frame is None or frame.column < 0:
             return
-        mark = event.start_mark if event.style in {"|", ">"} else event.end_mark
-        while self._remarks and not self._remarks[0].alone and self._remarks[0].line == mark.line:
+        line = (event.start_mark if event.style in {"|", ">"} else event.end_mark).line
+        while self._remarks and not self._remarks[0].alone and self._remarks[0].line == line:
             self._add(self._remarks.popleft().text)
 
     def _begin_entry(self, frame: _Frame, event: Any) -> None:
@@ -189,7 +200,10 @@ class _Builder:
             self._before.extend(remark.text for remark in due)
             return []
         if parent.is_map:
-            return due
+            for remark in due:
+                if not remark.alone:
+                    parent.remark(remark.text)
+            return [remark for remark in due if remark.alone]
         dash = self._dash(event.start_mark)
         for remark in due:
             if remark.start < dash:
@@ -205,9 +219,28 @@ class _Builder:
         for remark in self._inner(frame, event):
             frame.remark(remark.text)
         self._stack.pop()
+        self._behind_brackets(frame, event)
         value = frame.made()
         self._remember(frame.anchor, value, self._nodes - frame.first)
         self._put(value)
+
+    def _behind_brackets(self, frame: _Frame, event: Any) -> None:
+        """Put the comment behind brackets inside them at the start, or before the item."""
+        parent = self._stack[-1] if self._stack else None
+        if frame.column >= 0 or parent is None or parent.column < 0:
+            return
+        while self._remarks and self._is_behind(self._remarks[0], event):
+            text = self._remarks.popleft().text
+            if parent.is_map:
+                frame.entries.insert(
+                    0, Entry(Comment(text), None) if frame.is_map else Comment(text)
+                )
+            else:
+                parent.remark(text)
+
+    @staticmethod
+    def _is_behind(remark: Remark, event: Any) -> bool:
+        return not remark.alone and remark.line == event.end_mark.line
 
     def _inner(self, frame: _Frame, event: Any) -> list[Remark]:
         """Take the comments that belong to the end of a map or list by their indentation."""
@@ -263,7 +296,7 @@ def _leaf(event: Any) -> Leaf:
     tag = (event.tag or "").removeprefix(_TAG)
     if tag == "binary":
         return _binary(event.value)
-    if tag in {"str", "!"} or (not tag and event.style):
+    if tag in {"str", "merge", "!"} or (not tag and event.style):
         return str(event.value)
     value = plain_scalar(event.value)
     if tag == "float" and isinstance(value, int) and not isinstance(value, bool):

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,15 @@ class Sops:
         self.folder = folder
         self.identity, self.recipient = new_identity()
 
-    def encrypt(self, text: str, *options: str, layout: str = "yaml") -> bytes:
+    def encrypt(
+        self, text: str, rules: Mapping[str, Any] | None = None, *, layout: str = "yaml"
+    ) -> bytes:
+        config = self.folder / "config.yaml"
+        rule = {"age": self.recipient} | dict(rules or {})
+        config.write_text(json.dumps({"creation_rules": [rule]}))
         path = self.folder / f"plain.{layout}"
         path.write_text(text)
-        return self._run("encrypt", "--age", self.recipient, *options, str(path))
+        return self._run("--config", str(config), "encrypt", str(path))
 
     def decrypt(self, source: bytes, *, layout: str = "yaml", output: str | None = None) -> bytes:
         path = self.folder / f"encrypted.{layout}"
