@@ -1,13 +1,14 @@
 """`headwater dev` and `headwater server`: the service in the foreground."""
 
 import asyncio
+import ctypes
 import logging
 import os
 import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -25,6 +26,8 @@ from app.runners.secrecy import hide
 from app.telemetry import configure_logging
 
 _KEEP_ALIVE = 75
+_M_ARENA_MAX = -8
+"""Of malloc.h."""
 _LAST_ANSWERS = 5
 """Seconds that requests may take to end after the service was told to stop."""
 
@@ -96,6 +99,7 @@ def serve(settings: Settings) -> int:
     telemetry = settings.telemetry
     configure_logging(telemetry.log_level, telemetry.log_format)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every job it adds
+    share_one_heap()
     if settings.runners.process:
         hide()
     listener = bind(settings.server.host, settings.server.port)
@@ -122,6 +126,16 @@ def at_port(settings: Settings, port: int) -> Settings:
     """Return the settings with the port that was found free, for what has to know it."""
     server = settings.server.model_copy(update={"port": port})
     return settings.model_copy(update={"server": server})
+
+
+def share_one_heap() -> None:
+    """Let all threads allocate from one heap, where the C library is glibc.
+
+    Each thread has its own otherwise, and keeps what it freed; behind the interpreter's lock they
+    gain nothing from that. At the import of 10,000 flows it is 15 MB.
+    """
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 async def _serve(config: uvicorn.Config, listener: socket.socket, settings: Settings) -> None:
