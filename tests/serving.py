@@ -14,12 +14,13 @@ ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-m", "app.cli"]
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 _START_SECONDS = 30.0
+_PLAIN = {"NO_COLOR": "1", "XDG_CONFIG_HOME": "/nonexistent"}
 
 
 def environment(**more: str) -> dict[str, str]:
     """The environment of our processes: nothing that the caller has set for Headwater."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HEADWATER_")}
-    return {**kept, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", **more}
+    return {**kept, "PYTHONPATH": str(ROOT), **_PLAIN, **more}
 
 
 def headwater(

@@ -23,7 +23,12 @@ class Client:
         """Talk to the service that the options name."""
         self._base = options.server.rstrip("/")
         self.tenant = options.tenant
-        self._http = httpx2.Client(timeout=TIMEOUT, follow_redirects=False)
+        sent = {"Authorization": f"Bearer {options.token}"} if options.token else {}
+        self._http = httpx2.Client(timeout=TIMEOUT, follow_redirects=False, headers=sent)
+
+    def log_in(self, username: str, password: str) -> None:
+        """Send a name and a password with what follows."""
+        self._http.auth = httpx2.BasicAuth(username, password)
 
     def __enter__(self) -> Self:
         """Begin."""

@@ -1,10 +1,11 @@
 """Options that many commands share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from app.cli.contexts import Context, chosen, same_service
 from app.cli.outcome import USAGE, CommandError
 
 SERVER = "http://127.0.0.1:8080"
@@ -17,11 +18,69 @@ Format = Literal["table", "json", "yaml", "name"]
 class Options:
     """Which service is asked, and how its answer is printed."""
 
-    server: Annotated[
-        str, Parameter(name="--server", env_var="HEADWATER_SERVER", help="Address of the service.")
-    ] = SERVER
-    tenant: Annotated[str, Parameter(name=["--tenant", "-t"], help="The tenant.")] = "main"
+    address: Annotated[
+        str | None,
+        Parameter(
+            name="--server",
+            env_var="HEADWATER_SERVER",
+            help=f"Address of the service; without it the context's, or {SERVER}.",
+        ),
+    ] = None
+    named_tenant: Annotated[
+        str | None,
+        Parameter(
+            name=["--tenant", "-t"],
+            env_var="HEADWATER_TENANT",
+            help="The tenant; without it the context's, or main.",
+        ),
+    ] = None
     output: Annotated[Format, Parameter(name=["--output", "-o"], help="How to print.")] = "table"
+    given_token: Annotated[
+        str | None,
+        Parameter(
+            name="--token",
+            env_var="HEADWATER_TOKEN",
+            show=False,
+            help="API token; better in the environment: others can see the command line.",
+        ),
+    ] = field(default=None, repr=False)
+    context: Annotated[
+        str | None,
+        Parameter(
+            name="--context",
+            env_var="HEADWATER_CONTEXT",
+            show=False,
+            help="Context to work in; see `headwater context`.",
+        ),
+    ] = None
+
+    @property
+    def server(self) -> str:
+        """Address of the service."""
+        if self.address:
+            return self.address
+        found = chosen(self.context)
+        return found.server if found else SERVER
+
+    @property
+    def tenant(self) -> str:
+        """The tenant; a context's only together with its service."""
+        if self.named_tenant:
+            return self.named_tenant
+        found = self._own()
+        return (found.tenant if found else "") or "main"
+
+    @property
+    def token(self) -> str:
+        """The API token; a context's only for its own service."""
+        if self.given_token:
+            return self.given_token
+        found = self._own()
+        return found.token if found else ""
+
+    def _own(self) -> Context | None:
+        found = chosen(self.context)
+        return found if found and same_service(found.server, self.server) else None
 
 
 DEFAULTS = Options()
