@@ -150,9 +150,7 @@ async def validate_flows(parts: Parts, now: Pass) -> None:
     now.found = [each for each in now.found if each.namespace in changed or not each.namespace[0]]
     told = await asyncio.to_thread(parts.tenant_files.at, parts.repository, now.tip or "")
     now.found += told.found
-    said = await asyncio.to_thread(
-        parts.access.at, now.source.id, parts.repository, now.tip or ""
-    )
+    said = await asyncio.to_thread(parts.access.at, now.source.id, parts.repository, now.tip or "")
     now.found += said.found
     if parts.spec.delegates:
         now.found += await asyncio.to_thread(_delegated, parts, now)
