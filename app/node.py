@@ -75,6 +75,7 @@ from app.sync.review.service import Reviews
 from app.sync.service import SyncService
 from app.sync.tenant_egress import narrowing_of
 from app.sync.tenant_programs import TenantPrograms
+from app.sync.tenant_rules import NodeRules
 from app.sync.tenants import Tenants
 from app.sync.testing.service import SuiteService
 from app.sync.tracing.service import Tracing
@@ -204,6 +205,7 @@ class Node:
         self.sync.webhook.claims_of = self.forges.claims
         self.sync.shared.access.listen(self.access.documents, self.access.changed)
         self._review()
+        rules = NodeRules(self.tenants, self.sync.namespaces, self.settings)
         actions = Actions(
             archive=SqlArchive(self.database),
             logs=self.logs,
@@ -211,6 +213,7 @@ class Node:
             flows=self.flows,
             triggers=Later("triggers"),
             sink=self.sink,
+            tenants=rules,
         )
         parts = Parts(
             journal=self.journal,
@@ -223,6 +226,7 @@ class Node:
             sink=self.sink,
             fence=epoch,
             limits=engine_limits(self.settings),
+            tenants=rules,
             kv=self.key_values,
             files=self.sync.files,
             runners=NodeRunners(
@@ -297,6 +301,7 @@ class Node:
             zone=get_localzone(),
             settings=self.settings.triggers,
             cipher=engine.cipher,
+            tenants=engine.tenants,
         )
         alarm = ScheduledAlarm(self.scheduler)
         self.triggers = Triggers(parts, alarm)

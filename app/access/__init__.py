@@ -3,7 +3,7 @@
 from app.access.caller import ANONYMOUS, OWNER, Caller, Grant
 from app.access.permissions import OF_INSTANCE, Permission
 from app.access.roles import ROLES, Role
-from app.access.scopes import INSTANCE, Reach, Scope
+from app.access.scopes import INSTANCE, Reach, Scope, is_within
 
 __all__ = [
     "ANONYMOUS",
@@ -17,4 +17,5 @@ __all__ = [
     "Reach",
     "Role",
     "Scope",
+    "is_within",
 ]

@@ -27,6 +27,7 @@ from app.config.sections import (
 )
 from app.config.settings import Settings, load_settings
 from app.config.sources import SettingsError, secret_file_variable, secret_paths, variable
+from app.config.tenants import TenantQuota, TenantsSettings
 
 __all__ = [
     "AccessSettings",
@@ -47,6 +48,8 @@ __all__ = [
     "SettingsError",
     "SourceSettings",
     "TelemetrySettings",
+    "TenantQuota",
+    "TenantsSettings",
     "TriggerSettings",
     "VariableSettings",
     "WebhookSettings",

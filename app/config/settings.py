@@ -42,6 +42,7 @@ from app.config.sources import (
     usual_names,
     variable,
 )
+from app.config.tenants import TenantsSettings
 
 
 def _not_main(name: str) -> str:
@@ -81,6 +82,7 @@ class Settings(BaseSettings):
         "`HEADWATER_SOURCES__TEAM__REPO`.",
     )
     engine: EngineSettings = EngineSettings()
+    tenants: TenantsSettings = TenantsSettings()
     http: HttpSettings = HttpSettings()
     egress: EgressSettings = EgressSettings()
     expressions: ExpressionSettings = ExpressionSettings()

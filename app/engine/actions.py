@@ -1,19 +1,20 @@
 """What tasks may do with executions of their tenant: `ExecutionActions` of the plugin API."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from app.access import is_within
 from app.engine.commands import Commands
 from app.engine.executor import Executor
+from app.engine.failing import failing
+from app.engine.identity import Identity
 from app.engine.logs import LEVELS, LogSink
 from app.engine.scope import instant
 from app.engine.uris import execution_files
-from app.errors import Conflict, HeadwaterError
+from app.errors import Conflict
 from app.executions import Execution
-from app.plugins.api import TaskFailed
 from app.ports import (
     Archive,
     ArchiveQuery,
@@ -22,7 +23,9 @@ from app.ports import (
     LogLine,
     LogQuery,
     Logs,
+    NoRules,
     Storage,
+    TenantRules,
     Triggers,
 )
 
@@ -46,6 +49,7 @@ class Actions:
     flows: FlowNames
     triggers: Triggers
     sink: LogSink
+    tenants: TenantRules = field(default_factory=NoRules)
     commands: Commands | None = None
     executor: Executor | None = None
 
@@ -76,16 +80,36 @@ class BoundActions:
         self._actions = actions
         self._tenant = execution.tenant
         self._by = execution.id
+        self._who = Identity.of(actions.tenants, execution)
+
+    async def _ask_for(self, execution_id: str) -> None:
+        """Ask the namespace of an execution, which may be another one; raises `TaskFailed`."""
+        if execution_id == self._by:
+            return
+        with failing():
+            other = await self._actions.engine.get(execution_id)
+            if other.tenant == self._tenant:  # else it is not found in a moment
+                await self._who.ask(other.namespace, "executions")
+
+    async def _ask_below(self, namespace: str | None) -> None:
+        """Ask all namespaces that lie in one (None: of the tenant); raises `TaskFailed`."""
+        names = {each.namespace for each in self._actions.flows.active(self._tenant)}
+        if namespace is not None:
+            names = {namespace, *(each for each in names if is_within(each, namespace))}
+        with failing():
+            await self._who.ask_all(names, "executions")
 
     async def resume(self, execution_id: str, inputs: Mapping[str, Any]) -> None:
         """Resume a paused execution."""
-        with _failing():
+        await self._ask_for(execution_id)
+        with failing():
             await self._actions.verbs.resume(self._tenant, execution_id, inputs, by=self._by)
 
     async def kill(self, execution_id: str, *, cascade: bool = True) -> None:
         """Kill an execution; the own one too, which cancels whoever asks for it here."""
+        await self._ask_for(execution_id)
         kill = self._actions.verbs.kill(self._tenant, execution_id, cascade=cascade)
-        with _failing():
+        with failing():
             await asyncio.shield(self._actions.engine.spawn(kill))
 
     async def count(
@@ -98,7 +122,8 @@ class BoundActions:
     ) -> int:
         """Count executions of a flow (None: of all of the namespace)."""
         query = ArchiveQuery(self._tenant, namespace, flow_id, states, since, until, below=False)
-        with _failing():
+        with failing():
+            await self._who.ask(namespace, "executions")
             return await self._actions.archive.count(query)
 
     async def flows(self, namespace: str) -> list[tuple[str, str]]:
@@ -123,6 +148,7 @@ class BoundActions:
         files: bool,
     ) -> Mapping[str, int]:
         """Delete ended executions and what belongs to them, some at a time."""
+        await self._ask_below(namespace)
         archive = self._actions.archive
         query = ArchiveQuery(self._tenant, namespace, flow_id, states, since, until)
         deletions: dict[str, Callable[[Sequence[str]], Awaitable[int]]] = {}
@@ -134,8 +160,9 @@ class BoundActions:
             deletions["executions"] = self._delete
         counts = dict.fromkeys(("executions", "logs", "metrics", "files"), 0)
         await self._actions.sink.settled()
-        with _failing():
+        with failing():
             async for batch in _batches(archive, query):
+                await self._who.ask_all((each.namespace for each in batch), "executions")
                 if files:
                     counts["files"] += await self._delete_files(batch)
                 for name, delete in deletions.items():
@@ -160,8 +187,9 @@ class BoundActions:
         await self._actions.sink.settled()
         last: LogLine | None = None
         while True:
-            with _failing():
+            with failing():
                 page = await self._actions.logs.find(query, after=last, limit=_PAGE)
+                await self._who.ask_all(_places(page), "executions")
             for line in page:
                 yield line_json(line)
             if len(page) < _PAGE:
@@ -170,15 +198,24 @@ class BoundActions:
 
     async def purge_logs(self, query: LogQuery) -> int:
         """Delete log lines; return how many."""
-        with _failing():
+        if query.execution_id is not None:
+            await self._ask_for(query.execution_id)
+        else:
+            await self._ask_below(query.namespace)
+        with failing():
             return await self._actions.logs.purge(query)
 
     async def toggle(self, namespace: str, flow_id: str, trigger: str, *, enabled: bool) -> None:
         """Enable or disable a trigger."""
-        with _failing():
+        with failing():
+            await self._who.ask(namespace, "executions")
             await self._actions.triggers.set_disabled(
                 self._tenant, namespace, flow_id, trigger, disabled=not enabled
             )
+
+
+def _places(page: Iterable[LogLine]) -> set[str]:
+    return {line.namespace for line in page if line.namespace}
 
 
 async def _batches(archive: Archive, query: ArchiveQuery) -> AsyncIterator[Sequence[Ended]]:
@@ -186,15 +223,6 @@ async def _batches(archive: Archive, query: ArchiveQuery) -> AsyncIterator[Seque
     while batch := await archive.ended(query, after=last, limit=_BATCH):
         yield batch
         last = batch[-1].id
-
-
-@contextmanager
-def _failing() -> Iterator[None]:
-    """Turn our errors into the failure of the task."""
-    try:
-        yield
-    except HeadwaterError as error:
-        raise TaskFailed(error.message) from error
 
 
 def line_json(line: LogLine) -> dict[str, Any]:

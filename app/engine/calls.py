@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from app.engine.notes import Notes
 from app.engine.places import Place
-from app.errors import Conflict, HeadwaterError, Invalid, NotFound
+from app.errors import Conflict, Forbidden, HeadwaterError, Invalid, NotFound
 from app.executions import Execution, State, task_run_id
 from app.plugins.api import SubflowCall, SubflowResult, TaskFailed
 
@@ -28,11 +28,12 @@ class Subflows(Protocol):
         """Kill what an execution has started, and what that has started."""
         ...
 
-    async def restart(self, tenant: str, wanted: str) -> Execution:
-        """Let an execution that failed go on.
+    async def restart(self, parent: Execution, wanted: str) -> Execution:
+        """Let an execution that failed go on, for the one that started it.
 
         Raises:
             NotFound, Conflict, Invalid: when it cannot.
+            Forbidden: when its namespace does not let that of `parent` (any more).
         """
         ...
 
@@ -73,7 +74,9 @@ class Calls(Notes):
         try:
             ended = await self._subflows.ended(child)
             if ended is not None and ended.state is State.FAILED:
-                await self._subflows.restart(self._live.execution.tenant, child)
+                await self._subflows.restart(self._live.execution, child)
+        except Forbidden as error:
+            raise TaskFailed(error.message) from error
         except (NotFound, Conflict, Invalid):
             return child if call.part else await self.start(call)
         return child

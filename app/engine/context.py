@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 import orjson
 
 from app.engine import directories
+from app.engine.identity import Identity
 from app.engine.limits import MAX_METRICS
 from app.engine.logs import TaskRunLog
 from app.engine.parts import Parts
@@ -204,11 +205,13 @@ class TaskContext:
     def kv(self, namespace: str | None = None) -> BoundKeyValues:
         """Return the key-value pairs of a namespace, by default the flow's."""
         place = namespace or self.namespace
-        return BoundKeyValues(self._parts.kv, self._parts.clock, self.tenant, place)
+        who = Identity(self._parts.tenants, self.tenant, self.namespace)
+        return BoundKeyValues(self._parts.kv, self._parts.clock, who, place)
 
     def files(self, namespace: str | None = None) -> BoundFiles:
         """Return the files of a namespace, by default the flow's."""
-        return BoundFiles(self._parts.files, self._live, namespace or self.namespace)
+        parts, place = self._parts, namespace or self.namespace
+        return BoundFiles(parts.files, self._live, parts.tenants, place)
 
     def states(self, *, namespace: bool = False) -> StoredStates:
         """Return the documents that the flow (or its whole namespace) keeps."""

@@ -13,6 +13,7 @@ from app.config import ExpressionSettings
 from app.engine.ciphers import decrypt, encrypt
 from app.engine.host_files import FileAnswers
 from app.engine.host_http import call_http
+from app.engine.identity import Identity
 from app.engine.live import Live
 from app.engine.logs import LEVELS
 from app.engine.parts import Parts
@@ -108,6 +109,8 @@ class FlowHost:
     async def _kv(self, key: str, namespace: str | None) -> Any:
         """Return a value of the flow's namespace or one above it, or of the one that is named."""
         tenant, own = self._place
+        if namespace:
+            await Identity(self._parts.tenants, tenant, own).ask(namespace, "kv")
         for place in [namespace] if namespace else _upwards(own):
             pair = await self._parts.kv.get(tenant, place, key)
             if pair is not None:
@@ -137,7 +140,8 @@ class ExecutionHost(FlowHost):
         self._live = live
 
     def _fetchers(self) -> dict[str, Fetch]:
-        files = FileAnswers(self._live, self._parts.storage, self._parts.files)
+        parts = self._parts
+        files = FileAnswers(self._live, parts.storage, parts.files, parts.tenants)
         return {
             **super()._fetchers(),
             "read": files.read,

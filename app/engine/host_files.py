@@ -6,12 +6,13 @@ address is a file of the execution, of the one that started it, or again one of 
 
 from typing import NamedTuple
 
+from app.engine.identity import Identity
 from app.engine.live import Live
 from app.engine.stores import BoundFiles
 from app.engine.uris import may_read
 from app.errors import BadRequest, Forbidden, NotFound
 from app.plugins.api import TaskFailed
-from app.ports import NamespaceFiles, Storage
+from app.ports import NamespaceFiles, Storage, TenantRules
 
 MAX_READ = 10 * 1024 * 1024
 """The longest file (bytes) that an expression reads."""
@@ -30,11 +31,15 @@ class _Owned(NamedTuple):
 class FileAnswers:
     """The files that the expressions of one execution may ask for."""
 
-    def __init__(self, live: Live, storage: Storage, files: NamespaceFiles) -> None:
-        """Answer for `live`."""
+    def __init__(
+        self, live: Live, storage: Storage, files: NamespaceFiles, rules: TenantRules
+    ) -> None:
+        """Answer for `live`, under the rules of its tenant."""
         self._live = live
         self._storage = storage
         self._files = files
+        self._who = Identity.of(rules, live.execution)
+        self._rules = rules
 
     async def read(self, path: str, namespace: str | None = None) -> str:
         """Return the text of a file; what is not UTF-8 in it is replaced.
@@ -79,8 +84,10 @@ class FileAnswers:
         return _Owned(folder.strip("/").replace("/", "."), name) if mark else None
 
     async def _bytes(self, owned: _Owned) -> bytes:
+        await self._who.ask(owned.namespace, "files")
+        files = BoundFiles(self._files, self._live, self._rules, owned.namespace)
         try:
-            return await BoundFiles(self._files, self._live, owned.namespace).read(owned.path)
+            return await files.read(owned.path)
         except TaskFailed as error:
             raise NotFound(error.message) from None
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from app.engine.entry import Entry, ended_message
 from app.engine.finished import Finished
 from app.engine.household import Household
+from app.engine.identity import Identity
 from app.engine.live import Home, Listener, Live
 from app.engine.parts import Parts
 from app.engine.suspects import Suspects
@@ -102,6 +103,10 @@ class Residence(ABC):
     def share(self, tenant: str) -> Share:
         """Return how much a tenant may take of this node."""
         return self._parts.tenants.share(tenant)
+
+    def identity(self, execution: Execution) -> Identity:
+        """Return what an execution acts as: the service account of its namespace."""
+        return Identity.of(self._parts.tenants, execution)
 
     def tenants(self) -> Iterable[str]:
         """Return the tenants that have executions in memory."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from app.engine.failing import failing
+from app.engine.identity import Identity
 from app.engine.json import as_bytes, as_json
 from app.engine.live import Live
 from app.engine.policies import microseconds
@@ -23,6 +25,7 @@ from app.ports import (
     NamespaceFile,
     NamespaceFiles,
     Storage,
+    TenantRules,
 )
 
 LARGEST_VALUE = 1024 * 1024
@@ -30,20 +33,27 @@ LARGEST_VALUE = 1024 * 1024
 
 
 class BoundKeyValues:
-    """Implements `KeyValueStore`."""
+    """Implements `KeyValueStore`; whose pairs they are is asked before anything is done."""
 
-    def __init__(self, store: KeyValues, clock: Clock, tenant: str, namespace: str) -> None:
-        """Bind `store` to a namespace."""
+    def __init__(self, store: KeyValues, clock: Clock, who: Identity, namespace: str) -> None:
+        """Bind `store` to a namespace; `who` uses it."""
         self._store = store
         self._clock = clock
-        self._place = (tenant, namespace)
+        self._who = who
+        self._place = (who.tenant, namespace)
+
+    async def _ask(self) -> None:
+        with failing():
+            await self._who.ask(self._place[1], "kv")
 
     async def get(self, key: str) -> KeyValue | None:
         """Return the pair, None if there is none."""
+        await self._ask()
         return await self._store.get(*self._place, checked_key(key))
 
     async def inherited(self, key: str) -> KeyValue | None:
         """Return the pair of the namespace or of the nearest one above that has it."""
+        await self._ask()
         return await inherited(self._store, *self._place, checked_key(key))
 
     async def put(
@@ -57,6 +67,7 @@ class BoundKeyValues:
         description: str | None = None,
     ) -> None:
         """Store a value; without `kind` its type decides."""
+        await self._ask()
         now = self._clock.now()
         expires = None if ttl is None else now + microseconds(ttl)
         try:
@@ -76,18 +87,26 @@ class BoundKeyValues:
 
     async def delete(self, key: str) -> bool:
         """Remove the pair; return whether it was there."""
+        await self._ask()
         return await self._store.delete(*self._place, checked_key(key))
 
     async def pairs(self, prefix: str = "") -> Sequence[KeyValue]:
         """Return the pairs whose keys begin with `prefix`, in order."""
+        await self._ask()
         return await self._store.pairs(*self._place, prefix)
 
     async def kept(self) -> Sequence[KeptKey]:
-        """Return the keys of all namespaces of the tenant, also expired ones."""
-        return await self._store.kept(self._place[0])
+        """Return the keys of all namespaces that may be used, also expired ones."""
+        kept = await self._store.kept(self._place[0])
+        open_ = {
+            each for each in {key.namespace for key in kept} if await self._who.may(each, "kv")
+        }
+        return [key for key in kept if key.namespace in open_]
 
     async def remove(self, keys: Sequence[KeptKey]) -> int:
         """Remove pairs of any namespace; return how many were there."""
+        with failing():
+            await self._who.ask_all((key.namespace for key in keys), "kv")
         return await self._store.remove(self._place[0], keys)
 
 
@@ -114,9 +133,12 @@ def checked_key(key: str) -> str:
 class BoundFiles:
     """Implements `Files`. After a write of its own the execution reads what it wrote."""
 
-    def __init__(self, store: NamespaceFiles, live: Live, namespace: str) -> None:
-        """Bind `store` to a namespace of the tenant of `live`."""
+    def __init__(
+        self, store: NamespaceFiles, live: Live, rules: TenantRules, namespace: str
+    ) -> None:
+        """Bind `store` to a namespace of the tenant of `live`, which `rules` may keep closed."""
         self._store = store
+        self._who = Identity.of(rules, live.execution)
         self._live = live
         self._namespace = namespace
 
@@ -127,13 +149,19 @@ class BoundFiles:
             return execution.wrote[self._namespace]
         return execution.commit if self._namespace == execution.namespace else None
 
+    async def _ask(self) -> None:
+        with failing():
+            await self._who.ask(self._namespace, "files")
+
     async def entries(self) -> Sequence[NamespaceFile]:
         """Return all of them, in order of path."""
+        await self._ask()
         tenant = self._live.execution.tenant
         return await self._store.entries(tenant, self._namespace, self._commit)
 
     async def read(self, path: str) -> bytes:
         """Return a file's bytes."""
+        await self._ask()
         tenant = self._live.execution.tenant
         try:
             return await self._store.read(tenant, self._namespace, path, self._commit)
@@ -142,6 +170,7 @@ class BoundFiles:
 
     async def write(self, changes: Mapping[str, bytes | None]) -> None:
         """Write files (None: delete) in one commit."""
+        await self._ask()
         execution = self._live.execution
         reason = f"{execution.namespace}.{execution.flow_id}, execution {execution.id}"
         try:

@@ -57,10 +57,16 @@ class SubflowCalls:
         child = child_id(parent, call.part, restart=call.restart)
         if await self._executor.exists(child):
             return child
+        await self.ask(execution, call.namespace)
         self._count(execution)
         new = self._child(parent.task, execution, call, child)
+        new = replace(new, secrets=frozenset(parent.live.secrets.whole))
         await self._creation.create(replace(new, commit=await self._commit(execution, call)))
         return child
+
+    async def ask(self, parent: Execution, namespace: str) -> None:
+        """Ask a namespace whether an execution may start its flows; raises `Forbidden`."""
+        await self._executor.identity(parent).ask(namespace, "execute")
 
     async def _commit(self, parent: Execution, call: SubflowCall) -> str | None:
         """Return the commit that a subflow runs at; None: its own revision, or the active one."""
@@ -144,6 +150,7 @@ class SubflowCalls:
         """Render a structure as an execution that has ended sees it."""
         return await self._executor.render(await self._executor.get(wanted), value)
 
-    async def restart(self, tenant: str, wanted: str) -> Execution:
-        """Let an execution that failed go on."""
-        return await self._restarts.restart(tenant, wanted, "original")
+    async def restart(self, parent: Execution, wanted: str) -> Execution:
+        """Let an execution that failed go on, if it may still be started."""
+        await self.ask(parent, (await self._executor.get(wanted)).namespace)
+        return await self._restarts.restart(parent.tenant, wanted, "original")

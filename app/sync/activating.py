@@ -70,7 +70,7 @@ async def activate(parts: Parts, now: Pass) -> None:
     if said:
         parts.access.changed()
     note(parts, new.moved)
-    if new.also:
+    if new.is_news:
         await parts.tenants.refresh()
     await parts.flows.refresh(now.plan.keys)
     parts.done = now.seen, now.tip or ""

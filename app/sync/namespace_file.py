@@ -11,9 +11,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from app.access import is_within
 from app.flows.durations import parse_duration
-from app.flows.problems import Problem
+from app.flows.flow import PluginDefault
+from app.flows.problems import Problem, Severity
 from app.flows.yaml import YamlError, decode, load
+from app.ports import Use
 
 _SHORT = re.compile(r"(\d+)([smhd])\Z")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -41,6 +44,27 @@ class Release(BaseModel):
     action: Literal["pin", "alert"] = Field("pin", description="What happens above it.")
 
 
+class Grant(BaseModel):
+    """What a namespace lets another one do with it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
+
+    namespace: str = Field(
+        max_length=253,
+        pattern=r"^(\*|[a-z0-9][a-z0-9_.-]*)$",
+        description="Who: a namespace with those below it, or `*` for every one of the tenant.",
+    )
+    may: tuple[Use, ...] = Field(
+        ("execute", "trigger", "executions", "kv", "files"),
+        description="What it may do: start flows (`execute`), listen to executions (`trigger`), see"
+        " and change them (`executions`), use keys (`kv`), `files` and `secrets`.",
+    )
+
+    def covers(self, namespace: str) -> bool:
+        """Whether the grant is for a namespace."""
+        return self.namespace == "*" or is_within(namespace, self.namespace)
+
+
 class NamespaceSettings(BaseModel):
     """What of a `namespace.yaml` is about executions; the rest of it is for others."""
 
@@ -50,6 +74,23 @@ class NamespaceSettings(BaseModel):
         None, description="Revision of restarts and replays that name none."
     )
     release: Release | None = Field(None, description="How releases are watched.")
+    secrets: Literal["latest", "pinned"] | None = Field(
+        None, description="Whether executions read the newest secrets, or those of their commit."
+    )
+    allow: tuple[Grant, ...] | None = Field(
+        None,
+        max_length=1_000,
+        description="Who else may use the namespace, and how; without it the tenant decides.",
+    )
+    plugin_defaults: tuple[PluginDefault, ...] = Field(
+        (), description="Property values by type, for the flows of the namespace and below it."
+    )
+
+
+NOTHING = NamespaceSettings.model_construct()
+"""What an empty file says."""
+CLOSED = NamespaceSettings.model_construct(allow=())
+"""What holds where a file cannot be read: nobody was let in by it."""
 
 
 def read_settings(text: bytes) -> NamespaceSettings:
@@ -58,17 +99,37 @@ def read_settings(text: bytes) -> NamespaceSettings:
     Raises:
         ValueError: when it is no YAML map, or a value in it is wrong.
     """
+    document = _document(text)
+    return NamespaceSettings.model_validate(document) if document else NOTHING
+
+
+def readable_settings(text: bytes) -> NamespaceSettings:
+    """Read of a `namespace.yaml` what can be read; grants that cannot be are none."""
+    try:
+        document = _document(text)
+    except ValueError:
+        return CLOSED
+    try:
+        return NamespaceSettings.model_validate(document)
+    except ValidationError as error:
+        wrong = {str(each["loc"][0]) for each in error.errors() if each["loc"]}
+    kept = {key: value for key, value in document.items() if key not in wrong}
+    strict = {"allow": []} if "allow" in wrong else {}
+    return NamespaceSettings.model_validate({**kept, **strict})
+
+
+def _document(text: bytes) -> Mapping[str, Any]:
     try:
         document = load(decode(text)).value
     except YamlError as error:
         message = f"namespace.yaml cannot be read: {error}"
         raise ValueError(message) from None
     if document is None:
-        return NamespaceSettings.model_construct()
+        return {}
     if not isinstance(document, Mapping):
         message = "namespace.yaml is no map"
         raise ValueError(message)  # noqa: TRY004 - what is wrong is the file, not a type of ours
-    return NamespaceSettings.model_validate(document)
+    return document
 
 
 def settings_problems(text: bytes) -> Iterator[Problem]:
@@ -79,6 +140,8 @@ def settings_problems(text: bytes) -> Iterator[Problem]:
         for each in error.errors():
             pointer = "/" + "/".join(str(part) for part in each["loc"])
             message = f"{pointer[1:].replace('/', '.')}: {each['msg']}"
-            yield Problem("SCHEMA", "warning", pointer, 1, 1, message)
+            # Without its grants a namespace would be open to more than it says.
+            severity: Severity = "error" if each["loc"][:1] == ("allow",) else "warning"
+            yield Problem("SCHEMA", severity, pointer, 1, 1, message)
     except ValueError:
         return  # no YAML, or no map: that is told anyway

@@ -7,9 +7,9 @@ has it.
 import asyncio
 from collections import OrderedDict
 
-from app.errors import HeadwaterError
+from app.errors import HeadwaterError, TooLarge
 from app.git.trees import blob_of
-from app.sync.namespace_file import NamespaceSettings, read_settings
+from app.sync.namespace_file import CLOSED, NamespaceSettings, readable_settings
 from app.sync.sources import SourceSet
 from app.sync.worker import SourceWorker
 from app.telemetry import get_logger
@@ -49,7 +49,11 @@ class NamespaceReader:
             one = await self._one(worker, commit, tenant, ".".join(parts[:length]))
             if one is not None:
                 found = NamespaceSettings.model_construct(
-                    revision=found.revision or one.revision, release=found.release or one.release
+                    revision=found.revision or one.revision,
+                    release=found.release or one.release,
+                    secrets=found.secrets or one.secrets,
+                    allow=one.allow if found.allow is None else found.allow,
+                    plugin_defaults=(*found.plugin_defaults, *one.plugin_defaults),
                 )
         return found
 
@@ -67,14 +71,15 @@ class NamespaceReader:
 def _read(
     worker: SourceWorker, commit: str, tenant: str, namespace: str
 ) -> NamespaceSettings | None:
-    """Read one file out of a commit (blocking); None when there is none, or it is not valid."""
+    """Read one file out of a commit (blocking); None when there is none."""
     origin = worker.parts.repository
     path = f"{origin.layout.namespace_folder(tenant, namespace)}/namespace.yaml"
     blob = blob_of(origin.mirror.objects, commit, path)
     if blob is None:
         return None
     try:
-        return read_settings(origin.mirror.objects.read(blob, limit=_LARGEST))
-    except ValueError as error:
-        _LOG.warning("namespace.yaml is not valid", path=path, reason=str(error)[:500])
-        return None
+        text = origin.mirror.objects.read(blob, limit=_LARGEST)
+    except TooLarge as error:
+        _LOG.warning("namespace.yaml is not read", path=path, reason=error.message)
+        return CLOSED
+    return readable_settings(text)

@@ -44,6 +44,8 @@ class Tenants:
         """Returns the ids of the sources, the most important first."""
         self.complete = False
         """Whether `order` names all sources; until then what others say counts, too."""
+        self.generation = 0
+        """Another number whenever something else became active, of tenants or of namespaces."""
         self.heard: list[Callable[[], None]] = []
         """Who hears that something else may be said from now on."""
 
@@ -65,6 +67,7 @@ class Tenants:
         if self._store is not None:
             self._files = await self._store.all()
         self._settle()
+        self.generation += 1
 
     def _settle(self) -> None:
         texts = {}

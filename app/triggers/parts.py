@@ -1,6 +1,6 @@
 """What triggers are put together from; `node` chooses it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from app.engine.logs import LogSink
 from app.engine.preview import Previews
 from app.flows.encryption import Cipher
 from app.flows.schedule_dates import moment
-from app.ports import Clock, Executions, HttpClient
+from app.ports import Clock, Executions, HttpClient, NoRules, TenantRules
 
 
 class Alarm(Protocol):
@@ -47,6 +47,8 @@ class TriggerParts:
     """The server's."""
     settings: TriggerSettings
     cipher: Cipher | None = None
+    tenants: TenantRules = field(default_factory=NoRules)
+    """What namespaces may do with each other."""
 
     def now(self) -> datetime:
         """Return the time in the server's zone."""

@@ -105,10 +105,10 @@ class Upstreams:
         self, loaded: LoadedFlow, trigger: FlowTrigger, event: UpstreamEvent, execution: Execution
     ) -> _Heard:
         preview = await self._parts.previews.of_execution(execution, loaded)
-        about = _variables(event, execution, execution.outputs or {})
+        about = _variables(event, execution, preview.revealed(execution.outputs or {}))
 
         async def render(template: str, **extra: Any) -> str:
-            return await preview.text(template, **{"trigger": about, **extra})
+            return await preview.public(template, **{"trigger": about, **extra})
 
         def warn(reason: str) -> None:
             _LOG.warning("a condition failed", trigger=trigger.id, reason=reason)

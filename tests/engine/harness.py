@@ -25,7 +25,7 @@ from app.flows.parse import parse_flow
 from app.flows.values import Dynamic, Text
 from app.plugins.api import Finished, RunContext, Runnable, TaskFailed
 from app.plugins.registry import Registry
-from app.ports import LoadedFlow
+from app.ports import LoadedFlow, NoRules, TenantRules
 from tests.engine.archives import MemoryArchive, MemoryLogs, MemoryTriggers
 from tests.engine.fakes import (
     Absent,
@@ -192,6 +192,7 @@ class Engine:
         runners: Any = None,
         work: Path | None = None,
         cipher: Cipher | None = None,
+        tenants: TenantRules | None = None,
         **limits: Any,
     ) -> None:
         self.journal = journal or MemoryJournal()
@@ -209,6 +210,7 @@ class Engine:
             flows=self.flows,
             triggers=self.triggers,
             sink=sink,
+            tenants=tenants or NoRules(),
         )
         parts = Parts(
             journal=self.journal,
@@ -231,6 +233,7 @@ class Engine:
             types=TYPES,
             work=work or Path(tempfile.gettempdir()) / "headwater-tests",
             cipher=cipher,
+            tenants=tenants or NoRules(),
         )
         self.parts = parts
         self.executor = Executor(parts, Worker(parts), lambda _: Environment(), suspects)
