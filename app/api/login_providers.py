@@ -164,6 +164,8 @@ class Provider:
         more = await self._ask(HttpCall("GET", self._safe(endpoint), headers))
         if more.get("sub") != claims["sub"]:
             raise Unauthorized("the provider told about somebody else than the token is for")
+        if "email" in claims:  # whether it is verified is told where the address is
+            more.pop("email_verified", None)
         return {**more, **claims}
 
     async def _redeem(self, attempt: Attempt, code: str) -> Mapping[str, Any]:

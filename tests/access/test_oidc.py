@@ -55,11 +55,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     told = {f"HEADWATER_OIDC__COMPANY__{name}": value for name, value in settings.items()}
     told |= {f"HEADWATER_OIDC__LINKING__{name}": value for name, value in settings.items()}
     told |= {"HEADWATER_OIDC__LINKING__LINK_BY_EMAIL": "true"}
-    with service(data, HEADWATER_ACCESS__LOGIN="required", **told) as (address, _):
-        with provider(port, address) as issuer:
-            made = World(address, issuer, data)
-            yield made
-            made.root.close()
+    running = service(data, HEADWATER_ACCESS__LOGIN="required", **told)
+    with running as (address, _), provider(port, address) as issuer:
+        made = World(address, issuer, data)
+        yield made
+        made.root.close()
 
 
 @pytest.fixture
