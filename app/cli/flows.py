@@ -10,7 +10,7 @@ from app.cli.flow_files import COMMANDS
 from app.cli.following import follow
 from app.cli.options import DEFAULTS, Inputs, Namespace, Options, pairs
 from app.cli.outcome import FAILED, OK
-from app.cli.printing import Table, moment, progress, show
+from app.cli.printing import Table, data, moment, progress, show
 from app.cli.redaction import redact
 
 app = App(name="flow", help="List, read, run, pin and roll back flows.")
@@ -81,7 +81,8 @@ def get(
     with Client(options) as client:
         namespace, flow_id = client.flow(name)
         if source:
-            print(client.text(client.path("flows", namespace, flow_id, "source"), query), end="")
+            path = client.path("flows", namespace, flow_id, "source")
+            data(client.text(path, query), end="")
             return
         flow = client.get(client.path("flows", namespace, flow_id), query)
     table = Table.of(
@@ -152,4 +153,4 @@ def diff(
             new = new or numbers[-1]
             old = old or (numbers[-2] if len(numbers) > 1 else numbers[-1])
         path = client.path("flows", namespace, flow_id, "diff")
-        print(client.text(path, {"from": old, "to": new}), end="")
+        data(client.text(path, {"from": old, "to": new}), end="")

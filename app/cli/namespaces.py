@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from app.cli.client import Client
 from app.cli.options import DEFAULTS, Options
 from app.cli.outcome import NOT_FOUND, OK, USAGE, CommandError
-from app.cli.printing import Table, moment, progress, show
+from app.cli.printing import Table, data, moment, progress, show
 
 app = App(name="namespace", help="List namespaces, their files and key-value pairs.")
 files = App(name="files", help="Files of a namespace: each change is a commit.")
@@ -130,7 +130,7 @@ def get_pair(namespace: Name, key: Key, *, options: Options = DEFAULTS) -> None:
     value = found.get("value")
     shown = value if isinstance(value, str) else json.dumps(value)
     if options.output == "table":
-        print(shown)
+        data(shown)
     else:
         show(found, options.output, names=[shown], table=Table((), ()))
 

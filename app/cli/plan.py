@@ -9,7 +9,7 @@ import orjson
 from cyclopts import Parameter
 
 from app.cli.outcome import FAILED, OK, USAGE, CommandError
-from app.cli.printing import clean, progress
+from app.cli.printing import clean, data, progress
 from app.cli.repositories import (
     NATIVE,
     Shape,
@@ -62,7 +62,7 @@ def plan(
     if output == "json":
         print(orjson.dumps(found.to_json(), option=orjson.OPT_INDENT_2).decode())
     elif output == "markdown":
-        print(plan_markdown(found, limit=_WHOLE), end="")
+        data(plan_markdown(found, limit=_WHOLE), end="")
     else:
         for line in _lines(found, impact=impact):
             print(clean(line))

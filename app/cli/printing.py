@@ -28,6 +28,11 @@ def clean(text: str) -> str:
     return "".join(c if c.isprintable() or c in kept else f"\\x{ord(c):02x}" for c in text)
 
 
+def data(text: str, end: str = "\n") -> None:
+    """Print data as it is; on a terminal, so that it can do nothing there."""
+    print(clean(text) if sys.stdout.isatty() else text, end=end)
+
+
 def colored(stream: Any = None) -> bool:
     """Whether colours are wanted: on a terminal, unless `NO_COLOR`; always with `FORCE_COLOR`."""
     if os.environ.get("NO_COLOR"):
@@ -46,11 +51,11 @@ def show(value: Any, output: Format, *, names: Sequence[str], table: "Table") ->
         case "json":
             import orjson
 
-            print(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+            data(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
         case "yaml":
             import yaml
 
-            print(yaml.safe_dump(value, sort_keys=False, allow_unicode=True), end="")
+            data(yaml.safe_dump(value, sort_keys=False, allow_unicode=True), end="")
         case "name":
             for name in names:
                 print(clean(name))

@@ -8,6 +8,7 @@ from cyclopts import App, CycloptsError, Group
 
 from app import __version__
 from app.cli.outcome import INTERRUPTED, USAGE, CommandError
+from app.cli.printing import clean
 
 _ALIASES = {"exec": "execution", "ns": "namespace"}
 _OPTIONS = {"--help", "-h", "--version"}
@@ -66,7 +67,7 @@ def run(argv: Sequence[str]) -> int:
     except CycloptsError:
         return USAGE
     except CommandError as error:
-        print(f"headwater: {error}", file=sys.stderr)
+        print(f"headwater: {clean(str(error))}", file=sys.stderr)
         return error.code
     except KeyboardInterrupt:
         return INTERRUPTED
