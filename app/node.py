@@ -244,6 +244,9 @@ class Node:
             types=self.registry,
             work=self.settings.data_dir / "work",
             cipher=self.cipher,
+            secrets=self.sync.secrets,
+            variables=self.sync.variables,
+            globals=global_variables(self.settings),
         )
         environment = environment_for(self.settings.expressions, parts)
         self.executor = Executor(parts, Worker(parts), environment, self.suspects)
@@ -383,6 +386,13 @@ def cipher_of(settings: Settings) -> Cipher:
 
 
 def ledger_of(settings: Settings, database: Database, clock: SystemClock) -> Ledger:
+def global_variables(settings: Settings) -> dict[str, Any]:
+    """Return what expressions see of the service: `globals`, and what is set of `kestra`."""
+    about = {"environment": settings.variables.environment, "url": settings.server.url}
+    shown = {key: value for key, value in about.items() if value}
+    return {"globals": settings.variables.globals, **({"kestra": shown} if shown else {})}
+
+
     """Return what looks after the audit log: it keeps a folder and a key of its own."""
     key = settings.audit.key
     secret = key.get_secret_value() if key else key_of(settings.data_dir / "audit.key")
@@ -392,13 +402,6 @@ def ledger_of(settings: Settings, database: Database, clock: SystemClock) -> Led
 
 def engine_limits(settings: Settings) -> Limits:
     """Return the engine's limits as the settings have them."""
-def global_variables(settings: Settings) -> dict[str, Any]:
-    """Return what expressions see of the service: `globals`, and what is set of `kestra`."""
-    about = {"environment": settings.variables.environment, "url": settings.server.url}
-    shown = {key: value for key, value in about.items() if value}
-    return {"globals": settings.variables.globals, **({"kestra": shown} if shown else {})}
-
-
     engine, logs = settings.engine, settings.logs
     return Limits(
         executions=engine.queue_depth,

@@ -6,6 +6,7 @@ Nothing is sent anywhere: logs go to one stream, metrics wait to be read.
 import logging
 import os
 import sys
+from collections.abc import Callable
 from typing import Any, TextIO
 
 import orjson
@@ -72,7 +73,8 @@ def configure_logging(
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[remove_meta, *_rendering(stream, pretty=pretty)]
+            foreign_pre_chain=shared,
+            processors=[remove_meta, *_rendering(stream, pretty=pretty), _cleaned],
         )
     )
     root = logging.getLogger()
@@ -85,6 +87,16 @@ def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
     for key in SECRET_KEYS.intersection(event):
         event[key] = MASK
     return event
+
+
+CLEANERS: list[Callable[[str], str]] = []
+"""Take secrets out of whole lines, tracebacks included, that are about to be written."""
+
+
+def _cleaned(_logger: WrappedLogger, _method: str, line: Any) -> Any:
+    for clean in CLEANERS if isinstance(line, str) else ():
+        line = clean(line)
+    return line
 
 
 def _rendering(stream: TextIO, *, pretty: bool) -> list[Processor]:

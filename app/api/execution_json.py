@@ -92,7 +92,7 @@ def _optional(execution: Execution) -> tuple[tuple[str, Any], ...]:
     return (
         ("inputs", veiled(execution.inputs)),
         ("outputs", veiled(execution.outputs)),
-        ("variables", {**execution.variables, **execution.vars}),
+        ("variables", veiled({**execution.variables, **execution.vars})),
         ("trigger", veiled(execution.trigger)),
         ("parentId", execution.parent_id),
         ("scheduleDate", execution.schedule_date and instant(execution.schedule_date)),

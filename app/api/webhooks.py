@@ -20,6 +20,7 @@ from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.waiting import ended
 from app.executions import Execution
+from app.flows.encryption import veiled
 from app.flows.trigger_types import Webhook
 from app.triggers.webhooks import WebhookCall
 
@@ -82,7 +83,7 @@ async def _answer(
         origin = await request.app.state.origins.of(node, execution)
         return Json(execution_json(execution, origin, node.clock.now()), status)
     kind = trigger.response_content_type or "application/json"
-    body = _outputs(execution.outputs or {}, kind)
+    body = _outputs(veiled(execution.outputs or {}), kind)
     return Response(body, status, {"Content-Security-Policy": "sandbox"}, media_type=kind)
 
 

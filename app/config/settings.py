@@ -98,7 +98,6 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     webhooks: WebhookSettings = WebhookSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
-
     secrets: SecretSettings = SecretSettings()
     variables: VariableSettings = VariableSettings()
 

@@ -53,7 +53,7 @@ class CachedTask:
             return
         now = self._clock.now()
         until = None if settings.ttl is None else now + microseconds(settings.ttl)
-        kept = as_json(without_nulls(dict(outputs)))
+        kept = self._context.protected(as_json(without_nulls(dict(outputs))))
         await self._cache.keep(self._context.tenant, self._key, kept, now, until)
 
     async def _made(self) -> str:

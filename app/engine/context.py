@@ -15,6 +15,8 @@ from app.engine.parts import Parts
 from app.engine.places import Place
 from app.engine.policies import Try
 from app.engine.rendering import Renderer
+from app.engine.sealing import hidden, protected
+from app.engine.secrecy import masked
 from app.engine.stores import BoundFiles, BoundKeyValues, StoredStates
 from app.engine.templated import templated_task
 from app.engine.uris import cache_file, files_of, may_read, owns, task_run_files
@@ -122,11 +124,17 @@ class TaskContext:
             if self._metrics == MAX_METRICS + 1:
                 self.log.write("WARN", f"metrics beyond {MAX_METRICS} of a task run are dropped")
             return
+        secrets = self._live.secrets
         entry = MetricEntry(
-            self.execution_id, self.task_run_id, self._task_id, name, kind, value,
-            self._live.clock.now(), orjson.dumps(tags).decode(),
+            self.execution_id, self.task_run_id, self._task_id, masked(name, secrets), kind, value,
+            self._live.clock.now(), orjson.dumps(hidden(tags, secrets)).decode(),
         )  # fmt: skip
         self._parts.sink.metric(entry)
+
+    def protected(self, value: Any) -> Any:
+        """Return a structure as it may be kept: what holds secrets is sealed in it."""
+        secrets = self._live.secrets
+        return protected(value, secrets, self._parts.cipher) if secrets else value
 
     def encrypt(self, text: str) -> dict[str, str]:
         """Return a text sealed under the server's key."""

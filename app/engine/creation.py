@@ -1,7 +1,7 @@
 """Creation: an execution begins to exist, durably and once (contract D1)."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,9 +11,9 @@ from app.engine.executor import Executor
 from app.engine.json import as_bytes
 from app.engine.limits import Limits, refusal
 from app.engine.live import Live
-from app.engine.logs import masked
 from app.engine.results import failure
 from app.engine.revision_choice import refuse_deleted
+from app.engine.secrecy import masked
 from app.errors import Conflict, Fenced, Invalid, TooLarge
 from app.executions import ROOT, Event, Execution, Kind, State, execution_id
 from app.flows.inputs import InvalidInputs
@@ -55,6 +55,8 @@ class NewExecution:
     """It stays at the commit of `copy_of`: variables and files are those of then."""
     allow_deleted: bool = False
     """It may run a revision of a flow that was deleted."""
+    secrets: Collection[str] = ()
+    """What its inputs and its trigger may hold and nobody may see."""
     renews: bool = False
     """It takes the place of `copy_of`, which was RETRIED: the same again, as its next attempt."""
 
@@ -150,6 +152,7 @@ class Creation:
             METRICS.limits_reached.labels("inputs").inc()
             raise TooLarge(message)
         event = self._created(new, loaded, made_id, inputs)
+        self._executor.protect(event.data, new.secrets)
         live = self._executor.make(Execution.created(made_id, event), loaded)
         failed = new.failure
         if loaded.flow.checks and failed is None and not new.renews:

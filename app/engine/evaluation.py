@@ -11,8 +11,8 @@ from typing import Any
 from app.engine.executor import Executor
 from app.engine.inputs import find_task
 from app.engine.live import Live
-from app.engine.logs import masked
 from app.engine.scope import Scope
+from app.engine.secrecy import masked
 from app.errors import Conflict, ExpressionError, NotFound
 from app.executions import Execution, TaskRun
 from app.expressions import Environment, Pending, compile_template, render_async

@@ -1,7 +1,7 @@
 """The executor: owns the executions that move; drives them, and parks those that wait."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -16,6 +16,8 @@ from app.engine.rendering import reason
 from app.engine.residence import Residence
 from app.engine.resolver import InputResolver
 from app.engine.results import complain, failure
+from app.engine.sealing import protect
+from app.engine.secrecy import Secrets
 from app.engine.surroundings import surround
 from app.engine.suspects import Suspects
 from app.engine.worker import Worker
@@ -224,6 +226,13 @@ class Executor(Residence):
         """
         live = self.make(execution, await self._entry.flow(execution))
         return await self._driver.render(live, value)
+
+    def protect(self, data: dict[str, Any], known: Collection[str]) -> None:
+        """Seal what a new execution is made with, where it holds secrets that are known."""
+        if known:
+            secrets = Secrets()
+            secrets.update(known)
+            protect(data, secrets, self._parts.cipher)
 
     async def surrounded(self, live: Live) -> Live:
         """Give an execution that nobody drives what is around its flow; return it."""

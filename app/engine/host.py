@@ -49,10 +49,10 @@ class FlowHost:
         self._parts = parts
         self._place = (tenant, namespace)
         self._secrets = secrets
-
         self._answers = SecretAnswers(
             parts.secrets, asker or Asker(tenant, namespace), parts.tenants
         )
+
     def _fetchers(self) -> dict[str, Fetch]:
         """Return who answers: a table, so that no question can name anything else.
 
@@ -61,8 +61,8 @@ class FlowHost:
         """
         return {
             "kv": self._kv,
-            "jq": self._jq,
             "secret": self._fetch_secret,
+            "jq": self._jq,
             "http": self._http,
             "isPublicHoliday": self._holiday,
         }
@@ -102,9 +102,9 @@ class FlowHost:
     def _taken(self, key: str, found: tuple[str, ...]) -> str:
         """Note the use of a secret, and that no form of it is to be seen from now on."""
         self._secrets.update(filter(None, found))
-        return found[-1]
         if self._parts.secret_used is not None and (use := self._answers.use(key)) is not None:
             self._parts.secret_used(use)
+        return found[-1]
 
     async def _kv(self, key: str, namespace: str | None) -> Any:
         """Return a value of the flow's namespace or one above it, or of the one that is named."""

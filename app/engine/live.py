@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from app.engine.outputs import OutputTree
+from app.engine.sealing import protect
 from app.engine.secrecy import Secrets
 from app.errors import Conflict
 from app.executions import Event, Execution, Kind, State, TaskRun, TaskRunPath
@@ -54,7 +55,8 @@ class Live:
         self.loaded = loaded
         self.journal = home.journal
         self.clock = home.clock
-        self.secrets: set[str] = Secrets()
+        self.secrets = Secrets()
+        self._cipher = home.cipher
         # No method of this object: what left memory is not left to the collector.
         self.revealed: Callable[[Any], Any] = _plain
         if home.cipher is not None:
@@ -116,6 +118,8 @@ class Live:
             events = self._around_the_end(events)
         first = self.execution.version
         for event in events:
+            if self.secrets and event.kept is None:
+                protect(event.data, self.secrets, self._cipher)
             self.execution.apply(event)
             self._follow(event)
         if self.watch is not None:
@@ -130,6 +134,11 @@ class Live:
         if not self.execution.after:
             return tuple(events)
         return tuple(event for event in events if not _moves(event))
+
+    async def protect(self, event: Event) -> None:
+        """Seal and mask what an event with much data tells of secrets, before it is stored."""
+        if self.secrets:
+            await asyncio.to_thread(protect, event.data, self.secrets, self._cipher)
 
     def create(self, event: Event, claim: Claim | None = None) -> asyncio.Future[Any]:
         """Queue the event that made the execution (applied already)."""

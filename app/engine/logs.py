@@ -1,12 +1,12 @@
 """Task logs: lines gathered per turn of the loop, masked, limited, written in one batch (D16)."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from app.engine.limits import LogLimits
+from app.engine.secrecy import masked
 from app.flows import names
-from app.flows.encryption import MASK
 from app.ports import Clock, Journal, LogEntry, MetricEntry
 
 LEVELS = names.LEVELS
@@ -168,14 +168,6 @@ class TaskRunLog:
     def error(self, message: str) -> None:
         """Log at ERROR."""
         self.write("ERROR", message)
-
-
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """Return the text with every secret replaced by asterisks; of two the longer comes first."""
-    for secret in sorted(secrets, key=len, reverse=True) if secrets else ():
-        if secret in text:
-            text = text.replace(secret, MASK)
-    return text
 
 
 def shortened(text: str, limit: int) -> str:

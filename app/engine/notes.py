@@ -29,7 +29,7 @@ class Notes:
         """Return the journalled decision, making it the first time."""
         held = self._run.decision
         if held is not None and "value" in held:
-            return held["value"]
+            return self._live.revealed(held)["value"]
         value = await make()
         event = self._place.event(Kind.DECIDED, decision={"value": value})
         if outputs is not None:
@@ -41,7 +41,7 @@ class Notes:
     def noted(self) -> Any:
         """What was journalled last."""
         held = self._run.decision
-        return None if held is None else held.get("value")
+        return None if held is None else self._live.revealed(held).get("value")
 
     def note(self, value: Any, outputs: Mapping[str, Any] | None = None) -> None:
         """Journal a value for the walks to come, and set outputs."""

@@ -21,14 +21,27 @@ from app.ports import Clock, LoadedFlow
 class Preview:
     """A renderer and the variables that go with it."""
 
-    def __init__(self, renderer: Renderer, variables: dict[str, Any]) -> None:
-        """Use both together."""
+    def __init__(self, renderer: Renderer, variables: dict[str, Any], live: Live) -> None:
+        """Use both together, in the light of `live`."""
         self.renderer = renderer
+        self._public = renderer.without("secret")
         self.variables = variables
+        self.secrets = live.secrets
+        """What was asked for so far, and nobody may see."""
+        self.revealed = live.revealed
+        """Opens what is sealed in a structure."""
 
     async def text(self, template: str, **extra: Any) -> str:
         """Render a template to text; raises `ExpressionError`."""
         return await self.renderer.text(template, {**self.variables, **extra})
+
+    async def public(self, template: str, **extra: Any) -> str:
+        """Render what everybody sees, such as a label, or a condition: without secrets.
+
+        Raises:
+            ExpressionError: when it cannot be evaluated, or asks for a secret.
+        """
+        return await self._public.text(template, {**self.variables, **extra})
 
     async def deep(self, value: Any, **extra: Any) -> Any:
         """Render every template of a structure; raises `ExpressionError`."""
@@ -69,4 +82,4 @@ class Previews:
         """Return what is seen of an execution, in the light of `loaded` (which may be another)."""
         live = await self._executor.surrounded(self._executor.make(execution, loaded))
         renderer = Renderer(self._environment(live), loaded.plans, Stepping(None, live))
-        return Preview(renderer, Scope(live).variables())
+        return Preview(renderer, Scope(live).variables(), live)

@@ -25,6 +25,10 @@ class Renderer:
         self._plans = plans
         self._stepping = stepping
 
+    def without(self, *names: str) -> "Renderer":
+        """Return a renderer that refuses some functions, such as `secret` where everybody sees."""
+        return Renderer(self._environment.without(*names), {}, self._stepping)
+
     async def text(self, template: str, variables: Mapping[str, Any]) -> str:
         """Render one template to text.
 

@@ -35,6 +35,7 @@ async def ending(live: Live, state: State, scope: Scope, renderer: Renderer, par
     except HeadwaterError as error:
         return _failed(live, parts, f"Failed to render output values: {reason(error)}")
     event = live.event(Kind.MOVED, ROOT, state, outputs=as_json(outputs))
+    await live.protect(event)
     uri = f"{files_of(live.execution)}/outputs.json"
     if await put_large(event, uri, parts.storage, parts.limits.inline_outputs):
         live.execution.large = True

@@ -81,7 +81,7 @@ class Scope:
         self._fixed["labels"] = label_map(execution)
         if execution.trigger:
             self._fixed["trigger"] = live.revealed(execution.trigger.get("variables") or {})
-        self._fixed.update(execution.variables)
+        self._fixed.update(live.revealed(execution.variables))
         if "namespace" in live.surroundings:  # nothing from outside stands for it
             self._fixed["namespace"] = live.surroundings["namespace"]
         self._vars: dict[str, Any] = {}
@@ -110,7 +110,7 @@ class Scope:
         self._fixed["labels"] = label_map(execution)
         below = self._live.loaded.flow.variables or {}
         if below or execution.vars:
-            self._fixed["vars"] = {**below, **execution.vars}
+            self._fixed["vars"] = {**below, **self._live.revealed(execution.vars)}
 
     def of_task(
         self,

@@ -2,9 +2,13 @@
 
 import base64
 import json
+import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
+
+from app.flows.encryption import MASK
+from app.telemetry import CLEANERS
 
 _SHORT = 6
 """A shorter secret is masked as it is only: its forms are found anywhere."""
@@ -22,19 +26,72 @@ _MIXED = (0, 2, 3)
 class Secrets(set[str]):
     """Secrets; whatever is added brings its forms along."""
 
-    __slots__ = ()
+    __slots__ = ("_ordered", "whole")
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        super().__init__()
+        self.whole: set[str] = set()
+        """The secrets themselves, without their other forms."""
+        self._ordered: tuple[str, ...] = ()
 
     def add(self, text: str) -> None:
         """Take a secret."""
-        if text not in self:
+        if text and text not in self.whole:
+            self.whole.add(text)
             super().add(text)
             super().update(forms(text))
+            self._ordered = ()
+            watch(self)
+
+    @property
+    def ordered(self) -> tuple[str, ...]:
+        """All forms, the longest first: what is found first hides what is found within."""
+        if len(self._ordered) != len(self):
+            self._ordered = tuple(sorted(self, key=len, reverse=True))
+        return self._ordered
 
     def update(self, *texts: Iterable[str]) -> None:
         """Take several."""
         for each in texts:
             for text in each:
                 self.add(text)
+
+
+_WATCHED: "dict[int, weakref.ref[Secrets]]" = {}
+"""The secrets that are in memory now, of all executions; nothing is kept alive by it."""
+
+
+def watch(secrets: Secrets) -> None:
+    """Let the lines of the service itself show none of these secrets while they are in memory."""
+    key = id(secrets)
+    if key not in _WATCHED:
+        _WATCHED[key] = weakref.ref(secrets, lambda _: _WATCHED.pop(key, None))
+
+
+def clean(text: str) -> str:
+    """Return a text without any secret that is in memory."""
+    for reference in tuple(_WATCHED.values()):
+        if (secrets := reference()) is not None:
+            text = masked(text, secrets)
+    return text
+
+
+CLEANERS.append(clean)  # nothing that the service logs itself shows any of them
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """Return the text with every secret replaced by asterisks; of two the longer comes first."""
+    if not secrets:
+        return text
+    if isinstance(secrets, Secrets):
+        ordered: Iterable[str] = secrets.ordered
+    else:
+        ordered = sorted(secrets, key=len, reverse=True)
+    for secret in ordered:
+        if secret in text:
+            text = text.replace(secret, MASK)
+    return text
 
 
 def forms(text: str) -> set[str]:

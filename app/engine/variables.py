@@ -6,7 +6,7 @@ from typing import Any
 from app.engine.json import as_bytes, as_json
 from app.engine.limits import refusal
 from app.engine.live import Live
-from app.engine.logs import masked
+from app.engine.secrecy import masked
 from app.executions import ROOT, Kind
 from app.executions.merging import merged, without
 from app.plugins.api import TaskFailed
@@ -38,7 +38,7 @@ async def set_variables(
     Raises:
         TaskFailed: when one is set already and may not be overwritten; when they are too large.
     """
-    present = live.execution.vars
+    present = live.revealed(live.execution.vars)
     taken = [name for name in variables if name in present]
     if taken and not overwrite:
         message = f"variables are set already, and may not be overwritten: {', '.join(taken)}"

@@ -147,7 +147,7 @@ class TaskWalker(Calls):
             await live.wait(self.path, self._run.due)
             if not resumed(self._run) and self._overdue():
                 self._resume_by_itself(then)
-        held, now = self._run.decision, live.clock.now()
+        held, now = live.revealed(self._run.decision), live.clock.now()
         inputs = held.get(outputs_key) or {}
         return Resumption(State(held["state"]), inputs, held.get("by") or "", held.get("at", now))
 
@@ -169,7 +169,7 @@ class TaskWalker(Calls):
     def outputs_of(self, task_id: str) -> Mapping[str, Any]:
         """Return the outputs of the child that runs this task."""
         run = self._live.run(child_path(self.path, task_id))
-        return (run.outputs if run is not None else None) or {}
+        return self._live.revealed(run.outputs if run is not None else None) or {}
 
     def log(self, level: str, message: str) -> None:
         """Write a line to the task run's log."""

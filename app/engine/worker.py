@@ -15,12 +15,13 @@ from app.engine.context import TaskContext
 from app.engine.exits import leave
 from app.engine.file_log import FileSink
 from app.engine.json import as_json
-from app.engine.logs import LogOrigin, TaskRunLog, masked
+from app.engine.logs import LogOrigin, TaskRunLog
 from app.engine.outputs import put_large, without_nulls
 from app.engine.parts import Parts
 from app.engine.places import Place, retrying, running_again
 from app.engine.policies import Try, after_success, allowed, next_try, renews, retry_due
 from app.engine.rendering import Renderer, reason
+from app.engine.secrecy import masked
 from app.engine.turns import Turns
 from app.engine.uris import files_of
 from app.errors import HeadwaterError
@@ -200,6 +201,7 @@ class Worker:
         if _small(outputs):
             return
         event.data["outputs"] = as_json(outputs)
+        await place.live.protect(event)
         uri = f"{files_of(place.live.execution)}/outputs/{place.run_id}.json"
         if await put_large(event, uri, self._parts.storage, self._limits.inline_outputs):
             place.live.execution.large = True

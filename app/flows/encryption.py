@@ -7,8 +7,9 @@ of a nonce of 12 bytes, the ciphertext and a tag of 16 bytes.
 import base64
 import binascii
 import hmac
+import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KIND: Final = "io.kestra.datatype:aes_encrypted"
+TRACED: Final = "headwater:holds_secrets"
+"""The type of a sealed value in which secrets were found; `shown` is what is shown of it."""
 MASK: Final = "********"
 """What is shown in the place of a secret."""
 
@@ -92,6 +95,11 @@ class Cipher:
         """Return a text as it is kept."""
         return {"type": KIND, "value": self.encrypt(text)}
 
+    def traced(self, value: Any, secrets: Iterable[str], shown: Any) -> dict[str, Any]:
+        """Return a value as it is kept that holds secrets; `shown` is what is shown of it."""
+        sealed = self.encrypt(json.dumps([value, sorted(secrets)]))
+        return {"type": TRACED, "value": sealed, "shown": shown}
+
 
 def sealing(cipher: Cipher | None) -> Callable[[str], Any]:
     """Return what makes of a secret text what is kept of it; raises `ConversionError`."""
@@ -109,10 +117,10 @@ _SCALARS = (str, int, float, type(None))
 
 
 def is_sealed(value: Any) -> bool:
-    """Whether a value is a sealed text."""
+    """Whether a value is a sealed text, or a sealed value that holds secrets."""
     return (
         isinstance(value, dict)
-        and value.get("type") == KIND
+        and value.get("type") in (KIND, TRACED)
         and isinstance(value.get("value"), str)
     )
 
@@ -126,10 +134,15 @@ def opened(value: Any, cipher: Cipher, found: set[str]) -> Any:
         return value
 
     def open_one(sealed: Mapping[str, Any]) -> Any:
+        is_traced = sealed["type"] == TRACED
         try:
             text = cipher.decrypt(sealed["value"])
         except NotSealed:
-            return sealed
+            return sealed.get("shown", MASK) if is_traced else sealed
+        if is_traced:
+            value, secrets = json.loads(text)
+            found.update(secrets)
+            return value
         if text:
             found.add(text)
         return text
@@ -142,8 +155,8 @@ def veiled(value: Any) -> Any:
     return _changed(value, _mask) if value else value
 
 
-def _mask(_: object) -> str:
-    return MASK
+def _mask(sealed: Mapping[str, Any]) -> Any:
+    return sealed.get("shown", MASK) if sealed["type"] == TRACED else MASK
 
 
 def _changed(value: Any, change: Callable[[Mapping[str, Any]], Any]) -> Any:

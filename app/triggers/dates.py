@@ -72,7 +72,7 @@ def seeing(preview: Preview, trigger: Trigger, variables: dict[str, str]) -> Con
     flow = preview.variables["flow"]
 
     async def render(template: str, **extra: Any) -> str:
-        return await preview.text(template, **{"trigger": about, "schedule": variables, **extra})
+        return await preview.public(template, **{"trigger": about, "schedule": variables, **extra})
 
     return Context(render, flow["namespace"], flow["id"])
 

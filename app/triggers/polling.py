@@ -109,7 +109,7 @@ class Polls:
             "body": answer["body"],
             "headers": answer["headers"],
         }
-        return truthy(await preview.text(trigger.response_condition, response=response))
+        return truthy(await preview.public(trigger.response_condition, response=response))
 
     def _kept(self, trigger: HttpTrigger, answer: dict[str, Any]) -> dict[str, Any]:
         if not trigger.encrypt_body:

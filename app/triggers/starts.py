@@ -8,6 +8,7 @@ from app.db.trigger_records import FlowKey, TriggerKey, TriggerState
 from app.engine.commands import NewExecution
 from app.engine.logs import LEVELS
 from app.engine.preview import Preview
+from app.engine.secrecy import clean
 from app.errors import BadRequest, ExpressionError, Invalid, TooLarge
 from app.executions import Execution, execution_id
 from app.flows.labels import Label, label_map
@@ -94,6 +95,7 @@ async def start_or_tell(parts: TriggerParts, fire: Fire, preview: Preview) -> St
 
 async def tell(parts: TriggerParts, fire: Fire, failure: str) -> Started:
     """Create an execution that has FAILED, so that a failure of a trigger is seen; log why."""
+    failure = clean(failure)
     new = NewExecution(
         *_names(fire),
         labels=list(fire.labels),
@@ -120,7 +122,7 @@ async def _create(parts: TriggerParts, fire: Fire, new: NewExecution) -> Started
 
 
 async def _new(fire: Fire, preview: Preview) -> NewExecution:
-    variables = {"trigger": dict(fire.variables), **fire.top}
+    variables = {"trigger": preview.revealed(dict(fire.variables)), **fire.top}
     inputs = await preview.deep(dict(fire.inputs or {}), **variables)
     labels = await rendered_labels(preview, fire.trigger.labels, variables)
     return NewExecution(
@@ -134,6 +136,7 @@ async def _new(fire: Fire, preview: Preview) -> NewExecution:
         schedule_date=fire.date,
         chain=fire.chain,
         lenient=fire.lenient,
+        secrets=frozenset(preview.secrets.whole),
     )
 
 
@@ -153,7 +156,7 @@ async def rendered_labels(
     rendered = []
     for key, template in label_map(list(labels)).items():
         try:
-            rendered.append((key, await preview.text(template, **variables)))
+            rendered.append((key, await preview.public(template, **variables)))
         except ExpressionError:
             continue  # Kestra's rule: a label is not worth a failure
     return rendered

@@ -158,7 +158,7 @@ class Webhooks:
         self, loaded: LoadedFlow, trigger: Webhook, preview: Preview, variables: dict[str, Any]
     ) -> bool:
         async def render(template: str, **extra: Any) -> str:
-            return await preview.text(template, **{"trigger": variables, **extra})
+            return await preview.public(template, **{"trigger": variables, **extra})
 
         def warn(reason: str) -> None:
             _LOG.warning("a condition failed", trigger=trigger.id, reason=reason)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.config import load_settings
 from app.config.sections import ExpressionSettings
 from app.engine.host import environment_for
-from app.engine.logs import masked
+from app.engine.secrecy import masked
 from app.engine.secrecy import Secrets, forms
 from app.node import cipher_of
 from tests.engine.harness import Engine, flow

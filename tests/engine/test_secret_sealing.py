@@ -1,0 +1,235 @@
+"""What executions keep of secrets: sealed where later tasks need it, asterisks for everybody."""
+
+import base64
+import io
+import json
+import logging
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app import telemetry
+from app.config import ExpressionSettings
+from app.engine.host import environment_for
+from app.engine.sealing import protected
+from app.engine.secrecy import Secrets, clean
+from app.executions import State
+from app.flows.encryption import MASK, TRACED, Cipher, opened, veiled
+from tests.engine.fakes import MemoryStorage
+from tests.engine.harness import Engine, flow
+
+SECRET = "canary-Zq7/x+"
+CIPHER = Cipher(b"k" * 32)
+
+
+@pytest.fixture(autouse=True)
+def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_TOKEN", base64.b64encode(SECRET.encode()).decode())
+
+
+def engine(*sources: str, **more: Any) -> Engine:
+    made = Engine(*map(flow, sources), **{"cipher": CIPHER, **more})
+    made.executor._driver._environment = environment_for(ExpressionSettings(), made.parts)
+    return made
+
+
+def journal(made: Engine) -> str:
+    """Everything that the journal and the logs keep."""
+    kept = [
+        [event.kept or event.data for event in events] for events in made.journal.events.values()
+    ]
+    return json.dumps([kept, made.journal.logs, made.journal.metrics], default=str)
+
+
+def forms() -> set[str]:
+    data = SECRET.encode()
+    return {SECRET, base64.b64encode(data).decode(), data.hex(), "canary-Zq7%2Fx%2B"}
+
+
+def assert_hidden(text: str) -> None:
+    assert not [form for form in forms() if form in text]
+
+
+async def test_outputs_are_sealed_and_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = engine("""
+        id: f
+        variables: {header: "Bearer {{ secret('TOKEN') }}"}
+        outputs:
+          - {id: out, type: STRING, value: "<{{ outputs.a.value }}>"}
+        tasks:
+          - {id: a, type: core.debug.Return, format: "{{ render(vars.header) }}"}
+          - {id: b, type: core.debug.Return, format: "{{ outputs.a.value | length }}"}
+          - {id: c, type: test.Effect, name: "{{ outputs.a.value }}"}
+          - id: d
+            type: core.execution.SetVariables
+            variables: {list: "{{ outputs.a.value }}"}
+          - {id: e, type: core.debug.Return, format: "{{ vars.list | sha256 }}"}
+    """)
+    async with made:
+        execution = await made.run()
+    assert execution.state is State.SUCCESS, execution.reason
+    runs = execution.task_runs
+    assert (runs["/b"].outputs or {})["value"] == str(len("Bearer ") + len(SECRET))
+    assert (runs["/e"].outputs or {})["value"] not in {"", MASK}
+    assert veiled(runs["/a"].outputs) == {"value": f"Bearer {MASK}"}
+    assert veiled(execution.outputs) == {"out": f"<Bearer {MASK}>"}
+    assert veiled(execution.vars) == {"list": f"Bearer {MASK}"}
+    assert_hidden(journal(made))
+
+
+async def test_they_are_masked_after_a_restart_of_the_service(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who reads a sealed output knows again what is secret in it: here only a part of it."""
+    source = """
+        id: f
+        tasks:
+          - {id: a, type: core.debug.Return, format: "user {{ secret('TOKEN') }} at"}
+          - {id: p, type: core.flow.Pause}
+          - {id: l, type: core.log.Log, message: "{{ outputs.a.value | slice(5, 18) }}"}
+          - {id: b, type: core.debug.Return, format: "{{ outputs.a.value | slice(0, 18) }}"}
+    """
+    first = engine(source)
+    async with first:
+        made = await first.create()
+        await first.until(made, lambda execution: execution.state is State.PAUSED)
+    monkeypatch.delenv("SECRET_TOKEN")
+    second = engine(source, journal=first.journal)
+    async with second:
+        await second.commands.resume("main", made, {})
+        execution = await second.end(made)
+    assert execution.state is State.SUCCESS
+    assert_hidden(journal(second))
+    assert [line.message for line in second.journal.logs if line.task_id == "l"] == [MASK]
+
+
+async def test_large_outputs_are_sealed_before_they_are_stored() -> None:
+    storage = MemoryStorage()
+    made = engine(
+        """
+        id: f
+        tasks:
+          - {id: a, type: core.debug.Return, format: "{{ secret('TOKEN') }}{{ range(1, 4000) }}"}
+          - {id: b, type: core.debug.Return, format: "{{ outputs.a.value | length > 9000 }}"}
+        """,
+        storage=storage,
+        inline_outputs=1000,
+    )
+    async with made:
+        execution = await made.run()
+    assert (execution.task_runs["/b"].outputs or {})["value"] == "true"
+    stored = [data for uri, data in storage.files.items() if "outputs" in uri]
+    assert stored
+    for data in stored:
+        assert_hidden(data.decode())
+        assert TRACED.encode() in data
+
+
+async def test_inputs_of_subflows_are_sealed() -> None:
+    made = engine(
+        """
+        id: parent
+        tasks:
+          - id: call
+            type: core.flow.Subflow
+            namespace: tests
+            flowId: child
+            wait: true
+            inputs: {token: "{{ secret('TOKEN') }}", other: x}
+          - {id: after, type: core.debug.Return, format: "{{ outputs.call.outputs.size }}"}
+        """,
+        """
+        id: child
+        inputs: [{id: token, type: STRING}, {id: other, type: STRING}]
+        outputs: [{id: size, type: INT, value: "{{ inputs.token | length }}"}]
+        tasks:
+          - {id: say, type: core.log.Log, message: "it is {{ inputs.token }}"}
+        """,
+    )
+    async with made:
+        execution = await made.run("parent")
+    assert execution.state is State.SUCCESS
+    assert (execution.task_runs["/after"].outputs or {})["value"] == str(len(SECRET))
+    assert_hidden(journal(made))
+    child = next(
+        made.journal.execution(each) for each in made.journal.events if each != execution.id
+    )
+    assert veiled(child.inputs) == {"token": MASK, "other": "x"}
+    assert any(line.message == f"it is {MASK}" for line in made.journal.logs)
+
+
+async def test_values_of_loops_and_errors() -> None:
+    made = engine("""
+        id: f
+        tasks:
+          - id: fail
+            type: core.flow.AllowFailure
+            tasks:
+              - {id: x, type: core.execution.Fail, errorMessage: "no {{ secret('TOKEN') }}"}
+          - {id: bad, type: test.Effect, name: "{{ secret('TOKEN') }}", fail: 9}
+    """)
+    async with made:
+        execution = await made.run()
+    assert execution.state is State.FAILED
+    assert_hidden(journal(made))
+
+
+async def test_without_a_key_they_are_masked_for_good() -> None:
+    made = engine(
+        """
+        id: f
+        tasks:
+          - {id: a, type: core.debug.Return, format: "{{ secret('TOKEN') }}!"}
+        """,
+        cipher=None,
+    )
+    async with made:
+        execution = await made.run()
+    assert execution.task_runs["/a"].outputs == {"value": f"{MASK}!"}
+
+
+LEAVES = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5), st.just(SECRET))
+TREES = st.recursive(
+    LEAVES | st.text(max_size=3).map(lambda text: f"{text}{SECRET}{text}"),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=3) | st.just(SECRET), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@given(TREES)
+def test_whatever_is_sealed_opens_again(tree: Any) -> None:
+    secrets = Secrets()
+    secrets.add(SECRET)
+    kept = protected({"value": tree}, secrets, CIPHER)
+    assert SECRET not in json.dumps(kept, ensure_ascii=False)
+    assert SECRET not in json.dumps(veiled(kept), ensure_ascii=False)
+    found: set[str] = set()
+    assert opened(kept, CIPHER, found) == {"value": tree}
+    assert protected(kept, secrets, CIPHER) == kept
+    if SECRET in json.dumps(tree):
+        assert SECRET in found
+
+
+def test_lines_of_the_service_show_none_that_is_in_memory() -> None:
+    secrets = Secrets()
+    secrets.add(SECRET)
+    stream = io.StringIO()
+    before = logging.getLogger().handlers
+    try:
+        telemetry.configure_logging(stream=stream, log_format="json")
+        logger = telemetry.get_logger("tests")
+        try:
+            raise ValueError(f"https://x/?token={SECRET}")
+        except ValueError:
+            logger.exception("a task type raised", url=f"https://x/{SECRET}")
+    finally:
+        logging.getLogger().handlers = before
+    assert_hidden(stream.getvalue())
+    assert MASK in stream.getvalue()
+    del secrets
+    assert clean(SECRET) == SECRET
