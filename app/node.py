@@ -353,6 +353,7 @@ class Node:
         await forget_claims(self.database, now - kept // _MICROSECOND)
         await forget_expired(self.database, now)
         await forget_outdated(self.database, now)
+        await self.access.forget(now, self.settings.access)
 
 
 @asynccontextmanager
@@ -385,7 +386,6 @@ def cipher_of(settings: Settings) -> Cipher:
         raise Unavailable(message) from None
 
 
-def ledger_of(settings: Settings, database: Database, clock: SystemClock) -> Ledger:
 def global_variables(settings: Settings) -> dict[str, Any]:
     """Return what expressions see of the service: `globals`, and what is set of `kestra`."""
     about = {"environment": settings.variables.environment, "url": settings.server.url}
@@ -393,6 +393,7 @@ def global_variables(settings: Settings) -> dict[str, Any]:
     return {"globals": settings.variables.globals, **({"kestra": shown} if shown else {})}
 
 
+def ledger_of(settings: Settings, database: Database, clock: SystemClock) -> Ledger:
     """Return what looks after the audit log: it keeps a folder and a key of its own."""
     key = settings.audit.key
     secret = key.get_secret_value() if key else key_of(settings.data_dir / "audit.key")
