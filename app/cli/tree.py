@@ -33,6 +33,7 @@ _COMMANDS = (
     ),
     ("app.cli.namespaces:app", "namespace", _FLOWS, "Namespaces, their files and pairs (ns)."),
     ("app.cli.namespaces:pairs", "kv", _FLOWS, "Key-value pairs of a namespace."),
+    ("app.cli.secrets:app", "secret", _FLOWS, "Secrets in a clone, encrypted for sops and age."),
     ("app.cli.git:app", "git", _FLOWS, "The repository that flows come from."),
     ("app.cli.login:login", "login", _OTHER, "Log in to a service."),
     ("app.cli.login:logout", "logout", _OTHER, "Revoke the token that login made."),
