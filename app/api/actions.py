@@ -68,7 +68,7 @@ async def resume(
 
 async def _resume(request: Request, node: Services, right: Right, execution_id: str) -> None:
     execution = await owned(node, right, execution_id)
-    folder = files_of(execution.namespace, execution.flow_id, execution.id)
+    folder = files_of(execution)
     form = await read_form(request, node.storage, f"{folder}/resume")
     await node.commands.resume(right.tenant, execution_id, inputs=form.inputs, by=right.actor.name)
 

@@ -144,7 +144,7 @@ async def replay(
         message = "breakpoints: executions cannot be stopped at tasks; leave it out"
         raise Invalid(message)
     execution = await owned(node, right, execution_id)
-    home = files_of(execution.namespace, execution.flow_id, execution.id)
+    home = files_of(execution)
     folder = f"{home}/replay/{secrets.token_hex(4)}"
     form = await read_form(request, node.storage, folder)
     try:

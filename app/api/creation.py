@@ -10,7 +10,7 @@ from starlette.responses import Response
 from app.access import Permission
 from app.api.access import needs
 from app.api.answers import Json
-from app.api.execution_files import files_of
+from app.api.execution_files import execution_files
 from app.api.execution_json import created_json, execution_json
 from app.api.forms import Form, read_form
 from app.api.granted import right_of
@@ -75,7 +75,7 @@ async def create(request: Request) -> Response:
     query = request.scope["query_string"]
     wish = _wish(query) if query else _PLAIN
     new_id = execution_id()
-    folder = inputs_folder(names[1], names[2], new_id)
+    folder = inputs_folder(*names, new_id)
     try:
         form = await read_form(request, node.storage, folder, await _declared(node, names, wish))
         execution = await node.commands.create(_new(request, names, wish, form, new_id))
@@ -181,9 +181,9 @@ def _base(request: Request, node: Services) -> str:
     return f"{request.scope['scheme']}://{request.headers.get('host', '')}"
 
 
-def inputs_folder(namespace: str, flow_id: str, execution: str) -> str:
+def inputs_folder(tenant: str, namespace: str, flow_id: str, execution: str) -> str:
     """Return the URI below which the files that an execution is started with are kept."""
-    return f"{files_of(namespace, flow_id, execution)}/inputs"
+    return f"{execution_files(namespace, flow_id, execution, tenant)}/inputs"
 
 
 # -- the query -----------------------------------------------------------------------------------

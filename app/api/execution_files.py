@@ -2,12 +2,11 @@
 
 from urllib.parse import quote
 
-from app.engine.uris import SCHEME, execution_files, namespace_files
+from app.engine.uris import SCHEME, execution_files, files_of, namespace_files
 from app.errors import NotFound
 from app.executions import Execution
 
-files_of = execution_files
-"""Returns the URI below which an execution keeps its files."""
+__all__ = ["disposition", "execution_files", "files_of", "readable"]
 
 
 def readable(execution: Execution, uri: str) -> str:
@@ -17,8 +16,9 @@ def readable(execution: Execution, uri: str) -> str:
         NotFound: when it belongs to something else, whatever that is.
     """
     full = uri if uri.startswith(SCHEME) else f"{SCHEME}{uri}"
-    before = f"{namespace_files(execution.namespace)}/{execution.flow_id}/executions/{execution.id}"
-    for folder in (files_of(execution.namespace, execution.flow_id, execution.id), before):
+    tail = f"{execution.flow_id}/executions/{execution.id}"
+    before = f"{namespace_files(execution.namespace)}/{tail}"
+    for folder in (files_of(execution), before):
         inside = full.removeprefix(f"{folder}/")
         if inside != full and {"", ".", ".."}.isdisjoint(inside.split("/")):
             return full

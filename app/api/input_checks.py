@@ -13,7 +13,7 @@ from app.api.access import needs
 from app.api.answers import Json
 from app.api.creation import read_label
 from app.api.documents import answers_with, form_of_inputs, problems_of
-from app.api.execution_files import files_of
+from app.api.execution_files import execution_files
 from app.api.execution_flows import loaded_for
 from app.api.flow_lookup import Key, existing
 from app.api.forms import read_form
@@ -97,7 +97,7 @@ async def _checked(
     revision = loaded.revision
     place = (revision.namespace, revision.flow_id)
     made_id = f"validation-{secrets.token_hex(8)}"
-    home = files_of(*place, made_id)
+    home = execution_files(*place, made_id, revision.tenant)
     failed: Sequence[FailedCheck] = ()
     try:
         form = await read_form(request, node.storage, home, [each.id for each in declared])

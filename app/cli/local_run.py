@@ -82,7 +82,7 @@ async def _execution(
 ) -> dict[str, Any]:
     flow = await node.sync.put_flow(_TENANT, None, None, source, actor=_ACTOR)
     new_id = execution_id()
-    folder = inputs_folder(flow.namespace, flow.flow_id, new_id)
+    folder = inputs_folder(_TENANT, flow.namespace, flow.flow_id, new_id)
     values = {name: await _value(node, folder, name, value) for name, value in inputs}
     reporter = Reporter(node, new_id)
     node.executor.listeners[new_id] = [reporter.moved]

@@ -178,7 +178,7 @@ class BoundActions:
     async def _delete_files(self, batch: Sequence[Ended]) -> int:
         count = 0
         for each in batch:
-            prefix = execution_files(each.namespace, each.flow_id, each.id)
+            prefix = execution_files(each.namespace, each.flow_id, each.id, self._tenant)
             count += await self._actions.storage.delete_prefix(prefix)
         return count
 

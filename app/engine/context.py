@@ -252,7 +252,8 @@ class TaskContext:
 
     @property
     def _cache(self) -> str:
-        return cache_file(self.namespace, self.flow_id, self._task_id, self._value)
+        place = self.namespace, self.flow_id, self._task_id, self._value
+        return cache_file(*place, self.tenant)
 
     async def label(self, labels: Mapping[str, str]) -> None:
         """Merge labels into those of the execution."""

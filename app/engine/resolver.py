@@ -174,7 +174,8 @@ class InputResolver:
             name = state.input.id
             message = f"Invalid input for `{name}`, {error.message}, but received `{state.value}`"
             return replace(state, errors=(message,))
-        folder = execution_files(revision.namespace, revision.flow_id, execution_id)
+        place = revision.namespace, revision.flow_id, execution_id
+        folder = execution_files(*place, revision.tenant)
         uri = f"{folder}/inputs/{state.input.id}/{path.rpartition('/')[2]}"
         await self._parts.storage.put(uri, _once(data))
         return replace(state, value=uri)
