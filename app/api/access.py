@@ -20,6 +20,12 @@ _Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
 
 REFUSED = "headwater.refused"
 """Key of the scope: what was wrong with the credentials of a request, if anything was."""
+DENIED = "headwater.denied"
+"""Key of the scope: whether what was asked for was kept from the caller, who does not learn it."""
+
+
+class Hidden(NotFound):
+    """There is no such thing for this caller: it is another's. Others are told the same."""
 
 
 class Needs(NamedTuple):
@@ -78,7 +84,7 @@ def admit(endpoint: Callable[..., Any], scope: Scope) -> None:
     names = scope.get("path_params", {})
     tenant, namespace = names.get("tenant"), names.get("namespace")
     if tenant is not None and not caller.is_of(tenant):
-        raise NotFound(f"there is no tenant {tenant}")
+        raise Hidden(f"there is no tenant {tenant}")
     if needed is None:
         raise Forbidden("nobody may call this route: it declares no permission")
     if needed.permission is not None:
@@ -134,7 +140,7 @@ def permit(
     if caller.may(permission, tenant, namespace):
         return
     if not caller.is_of(tenant) or not caller.may(Permission.FLOW_READ, tenant, namespace):
-        raise NotFound(f"there is no {what}")
+        raise Hidden(f"there is no {what}")
     raise lacking(permission)
 
 

@@ -6,16 +6,17 @@ route, so that nobody fills the log with them.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from starlette.types import Scope
 
 from app.access import Permission
-from app.api.access import Needs, caller_of
+from app.access.occasion import OCCASION, Occasion
+from app.api.access import DENIED, Needs, caller_of
 from app.api.audit_quota import Quota
 from app.api.services import Services
 from app.db.audit import AuditEntry
-from app.db.audit_occasion import OCCASION, Occasion
 from app.errors import HeadwaterError
 from app.telemetry import get_logger
 
@@ -26,6 +27,8 @@ Headers = Iterable[tuple[bytes, bytes]]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOKS = frozenset({"read", "validate", "list"})
 """Verbs that change nothing, whatever the method."""
+_MOST = 100
+"""Things that an entry names."""
 _CHANGES = {"POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
 _HIDDEN = frozenset({"key", "token", "secret"})
 """Parameters of paths that may be credentials, on routes that ask for no login."""
@@ -42,8 +45,8 @@ class Deed(NamedTuple):
     """Why it is not noted when it succeeds."""
 
 
-def deed_of(endpoint: Callable[..., Any], method: str) -> Deed:
-    """Return what a request to an endpoint does."""
+def deed_of(endpoint: Callable[..., Any], method: str, path: str = "") -> Deed:
+    """Return what a request to an endpoint does; `path` is the route's."""
     needed: Needs | None = getattr(endpoint, "needs", None)
     own = f"{endpoint.__module__.rpartition('.')[2]}.{endpoint.__name__}".replace("_", "-")
     if method in SAFE:
@@ -55,11 +58,22 @@ def deed_of(endpoint: Callable[..., Any], method: str) -> Deed:
     _, _, verb = needed.permission.partition(":")
     if verb in _LOOKS:
         return Deed(_of_permission(needed, own, verb), False, f"it only asks for {verb} rights")
-    return Deed(_of_permission(needed, own, _CHANGES.get(method, verb)), True)
+    word = _last_word(path)
+    if word == "validate":
+        return Deed(_of_permission(needed, own, verb), False, "it only checks what is sent")
+    change = word if word and method == "POST" else _CHANGES.get(method, verb)
+    return Deed(_of_permission(needed, own, change), True)
+
+
+def _last_word(path: str) -> str:
+    """Return the verb at the end of a path: `/sources/{source_id}/suspend`."""
+    before, _, last = path.rpartition("/")
+    names_one = before.endswith("}") and not before.endswith("{tenant}")
+    return last if names_one and "{" not in last else ""
 
 
 _KEPT_ELSEWHERE = {
-    "hooks.receive": "every delivery is kept with its verdict",
+    "hooks.deliver": "every delivery is kept, with what became of it",
 }
 
 
@@ -96,7 +110,7 @@ async def answered(scope: Scope, occasion: Occasion | None, status: int, headers
     if node is None or endpoint is None:
         return
     outcome = _outcome(scope, status)
-    if not _wanted(scope, endpoint, occasion, outcome):
+    if not _wanted(scope, occasion, outcome):
         return
     more: dict[str, Any] = {}
     if outcome in ("denied", "refused"):
@@ -104,9 +118,9 @@ async def answered(scope: Scope, occasion: Occasion | None, status: int, headers
         if not passed:
             return
         more = {"missed": missed} if missed else {}
-    entry = _entry(scope, node, outcome, {"status": status, **more}, headers)
+    entry = _entry(scope, occasion, outcome, {"status": status, **more}, headers)
     try:
-        await node.audit.add(entry)
+        await node.audit.add(replace(entry, at=node.clock.now()))
     except HeadwaterError as error:
         _LOG.error("a request was not noted in the audit log", reason=error.message)
 
@@ -114,25 +128,23 @@ async def answered(scope: Scope, occasion: Occasion | None, status: int, headers
 def _outcome(scope: Scope, status: int) -> str:
     if status < 400:
         return "success"
-    if status in (401, 403) or (status == 404 and _foreign(scope)):
+    if status in (401, 403) or scope.get(DENIED):
         return "denied"
     return "failed" if status >= 500 else "refused"
 
 
-def _wanted(
-    scope: Scope, endpoint: Callable[..., Any], occasion: Occasion | None, outcome: str
-) -> bool:
+def _wanted(scope: Scope, occasion: Occasion | None, outcome: str) -> bool:
     if occasion is None:
         return outcome == "denied"
     if occasion.noted:
         return outcome == "failed"
-    return outcome != "success" or deed_of(endpoint, scope["method"]).changes
+    return outcome != "success" or _deed(scope).changes
 
 
 def _key(scope: Scope, endpoint: Callable[..., Any], status: int) -> tuple[Any, ...]:
     caller = caller_of(scope)
     who = caller.id if caller.known else _address(scope)
-    return who, endpoint.__module__, endpoint.__name__, status
+    return who, scope["method"], _path(scope) or endpoint.__name__, status
 
 
 def _quota(scope: Scope, node: Services) -> Quota:
@@ -144,30 +156,45 @@ def _quota(scope: Scope, node: Services) -> Quota:
 
 
 def _entry(
-    scope: Scope, node: Services, outcome: str, detail: dict[str, Any], headers: Headers
+    scope: Scope, occasion: Occasion | None, outcome: str, detail: dict[str, Any], headers: Headers
 ) -> AuditEntry:
     caller = caller_of(scope)
-    endpoint = scope["endpoint"]
     names = _names(scope)
-    path = getattr(scope.get("route"), "path", None)
-    route = f"{scope['method']} {path}" if path else deed_of(endpoint, scope["method"]).action
+    deed = _deed(scope)
+    things = occasion.things if occasion is not None else []
+    told = {"route": f"{scope['method']} {_path(scope)}".strip(), **detail}
+    if things:
+        told |= {"things": things[:_MOST], "count": len(things)}
     return AuditEntry(
         tenant=_chain(scope, names),
-        at=node.clock.now(),
+        at=0,
         actor=caller.name,
-        action=deed_of(endpoint, scope["method"]).action,
-        target=_target(names),
-        detail={"route": route, **detail},
-        namespace=names.get("namespace"),
+        action=deed.action,
+        target=_target(names, things),
+        detail=told,
+        namespace=names.get("namespace") or (occasion.namespace if occasion else None),
         actor_id=caller.id or None,
         actor_kind=caller.kind,
         token_id=caller.token_id,
         ip=_address(scope),
         request_id=scope["request_id"],
         before_hash=_header(scope["headers"], b"if-match"),
-        after_hash=_header(headers, b"etag") if outcome == "success" else None,
+        after_hash=_after(occasion, headers) if outcome == "success" else None,
         outcome=outcome,
     )
+
+
+def _deed(scope: Scope) -> Deed:
+    return deed_of(scope["endpoint"], scope["method"], _path(scope))
+
+
+def _path(scope: Scope) -> str:
+    return str(getattr(scope.get("route"), "path", ""))
+
+
+def _after(occasion: Occasion | None, headers: Headers) -> str | None:
+    known = occasion.after if occasion is not None else None
+    return known or _header(headers, b"etag")
 
 
 def _chain(scope: Scope, names: dict[str, str]) -> str:
@@ -189,7 +216,7 @@ def _names(scope: Scope) -> dict[str, str]:
     return {name: str(value) for name, value in given.items() if name not in hidden}
 
 
-def _target(names: dict[str, str]) -> str:
+def _target(names: dict[str, str], things: list[str]) -> str:
     """Return what a request is about: `flow/shop.orders`, `execution/4kx…`, `namespace/shop`."""
     rest = {name: value for name, value in names.items() if name != "tenant"}
     namespace, flow = rest.pop("namespace", None), rest.pop("flow_id", rest.pop("id", None))
@@ -199,6 +226,8 @@ def _target(names: dict[str, str]) -> str:
         return _below(f"namespace/{namespace}", rest)
     if flow is not None:
         rest["id"] = flow
+    if not rest and len(things) == 1:
+        return things[0]
     if not rest:
         return f"tenant/{names['tenant']}" if "tenant" in names else "instance"
     name, value = next(iter(rest.items()))

@@ -16,13 +16,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access.occasion import Occasion
 from app.api.access import admit
 from app.api.auditing import answered, begin
 from app.api.authentication import identify
 from app.api.headers import protecting
 from app.api.paths import with_tenant
 from app.api.problems import answer
-from app.db.audit_occasion import Occasion
 from app.errors import BadRequest, Forbidden, TooLarge, UnsupportedMedia
 from app.telemetry import METRICS
 

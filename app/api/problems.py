@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
+from app.api.access import DENIED, Hidden
 from app.api.answers import encoded
 from app.api.proposals import proposed
 from app.errors import BadRequest, HeadwaterError, Invalid, NotFound, Unauthorized
@@ -34,6 +35,8 @@ def problem(error: HeadwaterError, scope: Scope) -> Response:
     """Return the answer to an error."""
     if isinstance(error, Proposed):
         return proposed(error)
+    if isinstance(error, Hidden):
+        scope[DENIED] = True
     return _answer(
         error.status,
         error.code,

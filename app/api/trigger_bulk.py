@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.access import Permission
+from app.access.occasion import mention
 from app.api.access import needs
 from app.api.answers import Json
 from app.api.documents import answers_with, problems_of
@@ -74,6 +75,7 @@ async def _do_all(node: Services, keys: Sequence[TriggerKey], verb: _Verb) -> Re
     for key in keys:
         try:
             await verb(node, key)
+            mention(f"trigger/{key[1]}.{key[2]}/{key[3]}")
             count += 1
         except Conflict:
             continue  # nothing to unlock, no backfill

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from app.access import Permission
+from app.access.occasion import mention
 from app.api.granted import Right
 from app.api.services import Services
 from app.api.status import owned
@@ -144,6 +145,7 @@ async def do_all(
     each_once = list(dict.fromkeys(ids))
     invalids = [found for each in each_once if (found := await _hindrance(node, right, each, verb))]
     _refuse(invalids, each_once)
+    mention(*(f"execution/{each}" for each in each_once))
     for each in each_once:
         try:
             await verb.do(node, Target(right, each), chosen)

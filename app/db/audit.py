@@ -7,7 +7,7 @@ import orjson
 from sqlalchemy import func, not_, or_, select
 
 from app.access import Reach
-from app.db.audit_occasion import OCCASION, Occasion
+from app.access.occasion import OCCASION, Occasion
 from app.db.database import Database
 from app.db.reaching import within_reach
 from app.db.sql import Row, Write

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
+from app.access.occasion import mention
 from app.db.changesets import Changeset
 from app.db.records import SyncRun
 from app.errors import BadRequest, Conflict, Unavailable
@@ -131,6 +132,7 @@ class Publisher:
 
         async with self._turn:  # or writers of this node would only move each other's branch
             commit = await asyncio.to_thread(origin.write, make)
+        _tell(edits, commit)
         run = await self._seen_through(commit)
         if run.outcome == "FAILED":
             raise Unavailable(f"commit {commit[:12]} was made, but not synced: {run.reason}")
@@ -184,6 +186,13 @@ class Publisher:
                     f" {each.message}; mend that file first"
                 )
                 raise Conflict(message)
+
+
+def _tell(edits: Edits, commit: str) -> None:
+    """Tell the audit log what a request wrote."""
+    namespaces = {namespace for _, namespace in edits.places}
+    only = next(iter(namespaces)) if len(namespaces) == 1 else None
+    mention(*(f"file/{path}" for path in edits.changes), namespace=only, after=commit)
 
 
 def wish_of(edits: Edits, parts: Parts, *, changeset_id: str = "", description: str = "") -> Wish:

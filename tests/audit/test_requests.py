@@ -43,6 +43,34 @@ async def test_a_deed_with_an_entry_of_its_own_has_one(api: Api, ns: str) -> Non
     assert len(found) == 1, (answer.status_code, answer.text, found)
 
 
+async def test_a_commit_is_named(api: Api, ns: str) -> None:
+    source = f"id: f\nnamespace: {ns}\n{RETURN}"
+    await api.answer("POST", "flows", content=source, headers={"X-Request-Id": "commit-1"})
+    (entry,) = await noted(api.node, "commit-1")
+    assert entry.action == "flow.create"
+    assert entry.namespace == ns
+    assert entry.target.startswith("file/")
+    revision = await api.get(f"flows/{ns}/f")
+    assert entry.after_hash == revision["commit"]
+
+
+async def test_many_at_once_are_named(api: Api, ns: str) -> None:
+    await api.flow(ns, RETURN)
+    ids = [(await api.run(f"{ns}/f"))["id"] for _ in range(2)]
+    headers = {"X-Request-Id": "many-1"}
+    answer = await api.answer("DELETE", "executions/by-ids", json=ids, headers=headers)
+    assert answer.status_code == 200, answer.text
+    (entry,) = await noted(api.node, "many-1")
+    assert entry.detail["things"] == [f"execution/{each}" for each in ids]
+
+
+async def test_a_flood_of_refusals_is_counted(api: Api, ns: str) -> None:
+    for _ in range(25):
+        await api.answer("DELETE", f"flows/{ns}/flooded/pin", headers={"X-Request-Id": "flood-1"})
+    found = await noted(api.node, "flood-1")
+    assert 10 <= len(found) <= 20, "ten of each kind in a minute"
+
+
 async def test_a_refused_change_is_noted(api: Api, ns: str) -> None:
     await api.answer("DELETE", f"flows/{ns}/nothing", headers={"X-Request-Id": "no-1"})
     (entry,) = await noted(api.node, "no-1")
@@ -57,7 +85,8 @@ async def test_looking_leaves_no_trace(api: Api, ns: str) -> None:
     assert [each for each in found if each.outcome == "success"] == []
 
 
-async def test_all_of_it_is_sealed(api: Api) -> None:
+async def test_all_of_it_is_sealed(api: Api, ns: str) -> None:
+    await api.flow(ns, RETURN)
     proofs = await api.node.ledger.prove()
     assert proofs
     assert [each.problems for each in proofs if not each.holds] == []
