@@ -19,7 +19,7 @@ from app.flows.policies import ServiceLevel
 from app.flows.problems import Path
 from app.flows.suggestions import did_you_mean
 from app.flows.tasks import Task
-from app.flows.trigger_types import FlowTrigger
+from app.flows.trigger_types import FlowTrigger, Webhook
 from app.flows.triggers import Trigger
 from app.flows.typed import Model
 from app.flows.typenames import Types
@@ -45,6 +45,9 @@ SUBFLOWS: Final = frozenset(
     {"io.kestra.plugin.core.flow.Subflow", "io.kestra.plugin.core.flow.ForEachItem"}
 )
 """Task types that start the flow they name; a task type may also say so by `subflow`."""
+
+SHORTEST_KEY: Final = 16
+"""Characters of a webhook's key that are not warned of."""
 
 _SECRET: Final = re.compile(r"\bsecret\s*\(")
 
@@ -202,6 +205,15 @@ def _broad(node: Node, _: Node) -> Iterator[Finding]:
         yield Finding(node.path, "BROAD_TRIGGER", message, "add preconditions", "warning")
 
 
+def _weak_key(node: Node, _: Node) -> Iterator[Finding]:
+    """Yield a webhook whose key is short enough to be guessed, or is no secret to a reader."""
+    key = node.raw.get("key")
+    if isinstance(key, str) and not is_template(key) and len(key) < SHORTEST_KEY:
+        message = f"The key of a webhook is its only protection: {len(key)} characters are few"
+        fix = "take a random one of 22 characters or more, at best as a secret"
+        yield Finding((*node.path, "key"), "WEAK_KEY", message, fix, "warning")
+
+
 def _labels(node: Node) -> Iterator[tuple[Path, Any, Any]]:
     """Yield path, key and value of each label of a node."""
     labels = node.raw.get("labels")
@@ -234,6 +246,7 @@ def _secret_labels(node: Node, _: Node) -> Iterator[Finding]:
 _RULES: Final[tuple[tuple[type, Callable[[Node, Node], Iterator[Finding]]], ...]] = (
     (Task, _recursion),
     (FlowTrigger, _broad),
+    (Webhook, _weak_key),
     (Flow, _system_labels),
     (Trigger, _system_labels),
     (ServiceLevel, _system_labels),

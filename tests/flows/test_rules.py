@@ -236,3 +236,17 @@ def test_cycles() -> None:
 
 def test_the_types_of_the_tests_are_told_by_name() -> None:
     assert TYPES.task("core.log.Log") is TYPES.task("io.kestra.plugin.core.log.Log")
+
+
+@pytest.mark.parametrize(
+    ("key", "codes"),
+    [
+        ("short", ["WEAK_KEY"]),
+        ("fifteen-letters", ["WEAK_KEY"]),
+        ("4wjtkzwVGBM9yKnjm3yv8r", []),
+        ("\"{{ secret('WEBHOOK_KEY') }}\"", []),
+    ],
+)
+def test_11_short_keys_of_webhooks_are_told(key: str, codes: list[str]) -> None:
+    trigger = f"triggers: [{{id: w, type: core.trigger.Webhook, key: {key}}}]"
+    assert [problem.code for problem in parse(flow(trigger)).problems] == codes

@@ -63,14 +63,14 @@ FILTER = FLOW + "preconditions:\n  id: p\n  where: [{id: w, filters: [{field: FL
         ("type: core.trigger.ScheduleOnDates\ndates: ['2024-01-01T00:00:00Z']", []),
         ("type: core.trigger.ScheduleOnDates\ndates: '{{ vars.dates }}'", []),
         ("type: core.trigger.Webhook\nkey: \"{{ secret('K') }}\"", []),
-        ("type: core.trigger.Webhook\nkey: 1234", []),
+        ("type: core.trigger.Webhook\nkey: 1234567890123456", []),
         (
             f"type: core.trigger.Webhook\nkey: {'k' * 257}",
             ["key: must have at most 256 characters"],
         ),
         (
             (
-                "type: core.trigger.Webhook\nkey: k\nconditions:\n"
+                "type: core.trigger.Webhook\nkey: kkkkkkkkkkkkkkkk\nconditions:\n"
                 "  - {id: m, type: core.condition.MultipleCondition, conditions: "
                 "{a: {type: core.condition.Weekend}}}"
             ),
