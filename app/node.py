@@ -130,6 +130,7 @@ class Node:
         self.metrics = SqlMetrics(self.database)
         self.key_values = SqlKeyValues(self.database, self.clock)
         self.http: HttpClient
+        self.own_http: HttpClient
         self.cipher: Cipher
         self.jq: JqChildren
         self.flow_tests: SuiteRunner
@@ -177,6 +178,7 @@ class Node:
 
     def _assemble(self, epoch: int) -> None:
         self.http = http_client(self.settings.http, self.egress)
+        self.own_http = http_client(self.settings.http, self.egress.trusted())
         self.cipher = cipher_of(self.settings)
         self.jq = JqChildren()
         self.flow_tests = SuiteRunner(self.registry, self.jq, self.settings.expressions)
@@ -330,6 +332,7 @@ class Node:
         if hasattr(self, "executor"):
             await self.executor.stop(self.settings.engine.drain_seconds)
             await self.http.close()
+            await self.own_http.close()
             await self.forges.close()
             await self.jq.close()
             self.suspects.close()

@@ -193,7 +193,7 @@ def _providers(request: Request, node: Services) -> Providers:
     state = request.app.state
     found: tuple[Any, Providers] | None = getattr(state, "login_providers", None)
     if found is None or found[0] is not node:
-        made = Providers(node.settings.oidc, node.http, node.clock)
+        made = Providers(node.settings.oidc, node.own_http, node.clock)
         found = state.login_providers = (node, made)
     return found[1]
 

@@ -57,8 +57,8 @@ class Services(Protocol):
         ...
 
     @property
-    def http(self) -> HttpClient:
-        """The client of calls to other services."""
+    def own_http(self) -> HttpClient:
+        """The client of calls to addresses that an administrator named."""
         ...
 
     @property
