@@ -166,6 +166,7 @@ class Node:
         self._assemble(epoch)
         await self.tenants.refresh()
         await self.executor.start()
+        await self.sync.shared.access.start()
         await self.sync.start()
         await self.reviews.start()
         self.scheduler.add_job(self.forget, "interval", hours=1)

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, select
 
+from app.config import AccessSettings
 from app.db.bindings import BindingStore, RoleStore
 from app.db.credentials import SessionStore, TokenStore
 from app.db.database import Database
@@ -19,6 +20,8 @@ _NAMED = select(_DOCUMENT).where(_DOCUMENT.c.name == bindparam("name"))
 SETUP_TOKEN: Final = "setup-token"  # noqa: S105 - a name
 """The document that holds the hash of the setup token."""
 
+_HOUR = 3_600_000_000
+_MONTH = 30 * 24 * _HOUR
 _DROP = "DELETE FROM access_document WHERE name = ?"
 _PUT = "INSERT INTO access_document (name, content, at) VALUES (?, ?, ?)"
 
@@ -47,6 +50,11 @@ class AccessStore:
         self.documents = DocumentStore(database, self.changed)
         self.heard: list[Callable[[], None]] = []
         """Who hears that rights may be others; only of changes that this process makes."""
+
+    async def forget(self, now: int, settings: AccessSettings) -> None:
+        """Delete sessions that are over, and tokens that ended a month ago (`now` is µs)."""
+        await self.sessions.forget(now, int(settings.session_idle_hours * _HOUR))
+        await self.tokens.forget(now - _MONTH)
 
     def changed(self) -> None:
         """Tell everybody that rights may be others."""
@@ -78,3 +86,8 @@ class DocumentStore:
         found = await self._database.transact(delete(_DOCUMENT).where(*same))
         self._changed()
         return bool(found[0])
+
+    async def forget(self, beginning: str, *, but: str) -> None:
+        """Delete the documents whose names begin like this, but one."""
+        named = _DOCUMENT.c.name.startswith(beginning, autoescape=True)
+        await self._database.transact(delete(_DOCUMENT).where(named, _DOCUMENT.c.name != but))

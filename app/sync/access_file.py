@@ -46,6 +46,20 @@ class AccessFiles:
         self._store = store
         self.changed = changed
 
+    async def start(self) -> None:
+        """Forget what sources said that may not speak of access any more.
+
+        When one of them may again, its commit is read anew: rights may have been taken meanwhile.
+        """
+        if self._store is not None:
+            await self._store.forget(access_file(""), but=access_file(self.source_id or ""))
+
+    async def is_known(self, source_id: str) -> bool:
+        """Whether what a source says is known, or it may not speak of access anyway."""
+        if source_id != self.source_id or self._store is None:
+            return True
+        return await self._store.get(access_file(source_id)) is not None
+
     def at(self, source_id: str, origin: Origin, commit: str) -> Said:
         """Return what a commit of a source says (blocking)."""
         if source_id != self.source_id or origin.layout.style == "kestra" or not commit:
@@ -69,15 +83,11 @@ class AccessFiles:
             return []
         text = said.model_dump_json(by_alias=True, exclude_defaults=True)
         name = access_file(source_id)
-        before = await self._store.get(name)
-        return [] if (before or EMPTY_TEXT) == text else document_writes(name, text, at)
+        return [] if await self._store.get(name) == text else document_writes(name, text, at)
 
 
 def _nothing() -> None:
     """Nobody listens."""
-
-
-EMPTY_TEXT = EMPTY.model_dump_json(by_alias=True, exclude_defaults=True)
 
 
 def read_access(source: bytes, path: str = NAME) -> Said:

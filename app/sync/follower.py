@@ -52,7 +52,8 @@ class Follower:
         source = await self._parts.sources.register(self.source)
         self._reconciler.source = source
         self._reconciler.leader.turn = source.turn
-        if source.last_applied is not None and await self._is_unchanged(source, before):
+        known = await self._parts.access.is_known(source.id)
+        if source.last_applied is not None and known and await self._is_unchanged(source, before):
             self._parts.done = source.last_applied, source.last_applied
             self._parts.base = source.last_applied
         self._parts.delivered = await self._parts.sources.deliveries.unfinished(source.id) > 0

@@ -122,6 +122,23 @@ async def test_a_commit_gives_and_takes_rights(api: Service, scratch: Scratch) -
     assert await api.status(FLOWS.format("shop"), headers=header) == 404
 
 
+async def test_the_setting_may_come_after_the_commit(tmp_path: Path, scratch: Scratch) -> None:
+    scratch.commit({"access.yaml": ALLOWED.encode()})
+    git = {"repo": str(scratch.path), "allow_file_protocol": True, "poll_seconds": 3600}
+    async with service(tmp_path / "data", git=git) as api:
+        alice = await api.user("alice")
+        assert await api.status(FLOWS.format("shop"), headers=await api.token(alice)) == 404
+    async with service(tmp_path / "data", git=git, access={"source": "main"}) as api:
+        await api.node.sync.main.follower.synced("test")
+        assert await api.status(FLOWS.format("shop"), headers=await api.token(alice)) == 200
+    async with service(tmp_path / "data", git=git) as api:
+        assert await api.status(FLOWS.format("shop"), headers=await api.token(alice)) == 404
+        scratch.commit({"access.yaml": b"bindings: []"})
+        await api.node.sync.main.follower.synced("test")
+    async with service(tmp_path / "data", git=git, access={"source": "main"}) as api:
+        assert await api.status(FLOWS.format("shop"), headers=await api.token(alice)) == 404
+
+
 async def test_a_tenants_groups_mean_nothing_in_the_file(api: Service, scratch: Scratch) -> None:
     from app.db.member_records import Group
 

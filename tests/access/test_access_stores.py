@@ -7,15 +7,24 @@ from pathlib import Path
 import pytest
 
 from app.access import Grant, Permission, Scope
+from app.config import AccessSettings
 from app.db.access import SETUP_TOKEN, AccessStore
 from app.db.database import Database
 from app.db.member_records import Binding, Group, Member, Session, StoredRole, Token
 from app.errors import Conflict
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def url(request: pytest.FixtureRequest) -> str | None:
+    if request.param == "sqlite":
+        return None
+    address: str = request.getfixturevalue("postgres_database")
+    return address
+
+
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database.at(None, tmp_path)
+async def database(url: str | None, tmp_path: Path) -> AsyncIterator[Database]:
+    database = Database.at(url, tmp_path)
     await database.open()
     yield database
     await database.close()
@@ -110,3 +119,22 @@ async def test_a_document_is_taken_once(store: AccessStore) -> None:
     assert not await store.documents.take(SETUP_TOKEN, "x")
     assert await store.documents.take(SETUP_TOKEN, "y")
     assert not await store.documents.take(SETUP_TOKEN, "y")
+
+
+async def test_what_is_over_is_forgotten(store: AccessStore) -> None:
+    day, settings = 86_400_000_000, AccessSettings()
+    now = 1000 * day
+    for name, expires, revoked in (
+        ("aaaaaaaa", now - 31 * day, None),
+        ("bbbbbbbb", now - 29 * day, None),
+        ("cccccccc", now + day, now - 31 * day),
+    ):
+        token = Token(name, "m1", "t", "hash", 1, expires, day, revoked_at=revoked)
+        await store.tokens.add(token)
+    await store.sessions.add(Session("idle", "m1", "password", 1, now - day, now + day))
+    await store.sessions.add(Session("over", "m1", "password", 1, now, now - 1))
+    await store.sessions.add(Session("live", "m1", "password", 1, now, now + day))
+    await store.forget(now, settings)
+    left = [each for each in ("aaaaaaaa", "bbbbbbbb", "cccccccc") if await store.tokens.get(each)]
+    assert left == ["bbbbbbbb"]
+    assert [each for each in ("idle", "over", "live") if await store.sessions.get(each)] == ["live"]
