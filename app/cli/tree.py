@@ -39,6 +39,7 @@ _COMMANDS = (
     ("app.cli.login:logout", "logout", _OTHER, "Revoke the token that login made."),
     ("app.cli.login:whoami", "whoami", _OTHER, "Tell who you are to the service."),
     ("app.cli.context:app", "context", _OTHER, "Services that you work with."),
+    ("app.cli.admin:app", "admin", _OTHER, "Users, groups, roles, bindings, tokens, tenants."),
     ("app.cli.audit:app", "audit", _OTHER, "List who did what, and why; prove it."),
     ("app.cli.doctor:doctor", "doctor", _OTHER, "Tell what is unsafe or broken, and the way out."),
     ("app.cli.about:openapi", "openapi", _OTHER, "Print the description of the REST API."),
