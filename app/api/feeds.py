@@ -6,15 +6,20 @@ committed; a follower that is slow misses intermediate states, never the last on
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
 from starlette.responses import StreamingResponse
 
+from app.access import OWNER, Caller
 from app.errors import TooMany
 
 MAX_FEEDS = 1_000
 """Most clients that follow something on this node (security case 113)."""
+
+MAX_OF_ONE = 100
+"""Most things that one caller follows at once."""
 
 ALIVE_EVERY = 15.0
 """Seconds after which a comment is sent, so that proxies keep the connection."""
@@ -30,28 +35,39 @@ _HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 class Feeds:
     """Counts who follows."""
 
-    def __init__(self, limit: int = MAX_FEEDS) -> None:
-        """Allow `limit` followers at once."""
+    def __init__(self, limit: int = MAX_FEEDS, of_one: int = MAX_OF_ONE) -> None:
+        """Allow `limit` followers at once, `of_one` by one caller."""
         self._limit = limit
+        self._of_one = of_one
         self._count = 0
+        self._by_caller: Counter[str] = Counter()
 
     @contextmanager
-    def one(self) -> Iterator[None]:
+    def one(self, caller: Caller = OWNER) -> Iterator[None]:
         """Take part for the length of a `with` block."""
         self._count += 1
+        self._by_caller[caller.id] += 1
         try:
             yield
         finally:
             self._count -= 1
+            self._by_caller[caller.id] -= 1
+            if not self._by_caller[caller.id]:
+                del self._by_caller[caller.id]
 
-    def check(self) -> None:
-        """Refuse one more follower when there are too many.
+    def check(self, caller: Caller = OWNER) -> None:
+        """Refuse one more follower when there are too many, of all or of one caller.
+
+        Where nobody logs in all callers are one; then only the number of all counts.
 
         Raises:
             TooMany: when there are.
         """
         if self._count >= self._limit:
             message = f"{self._limit} clients follow something already; try again later"
+            raise TooMany(message, retry_after=10)
+        if caller != OWNER and self._by_caller[caller.id] >= self._of_one:
+            message = f"you follow {self._of_one} things already; close one of them"
             raise TooMany(message, retry_after=10)
 
 

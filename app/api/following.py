@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.access import Permission
-from app.api.access import needs
+from app.api.access import caller_of, needs
 from app.api.answers import encoded
 from app.api.documents import problems_of, text_answer
 from app.api.execution_json import execution_json
@@ -43,7 +43,7 @@ async def follow(
 ) -> Response:
     """Send the execution each time it moves (`progress`), and when it has ended (`end`)."""
     feeds: Feeds = request.app.state.feeds
-    feeds.check()
+    feeds.check(caller_of(request.scope))
     execution = await owned(node, right, execution_id)
     return stream(_progress(request, node, right, execution))
 
@@ -59,7 +59,7 @@ async def follow_log(
 ) -> Response:
     """Send the lines that are there, and further ones as tasks write them."""
     feeds: Feeds = request.app.state.feeds
-    feeds.check()
+    feeds.check(caller_of(request.scope))
     execution = await owned(node, right, execution_id)
     return stream(_lines(request, node, right, execution, number_of(least)))
 
@@ -70,7 +70,7 @@ async def _progress(
     origin = await request.app.state.origins.of(node, execution)
     feeds: Feeds = request.app.state.feeds
     stop, pace, data = stopping(request), Pace(), right.data(execution.namespace)
-    with feeds.one(), Moves(node, execution) as moves:
+    with feeds.one(caller_of(request.scope)), Moves(node, execution) as moves:
         await moves.read()
         while not stop.is_set():
             pace.begins()
@@ -144,7 +144,7 @@ async def _lines(
     feeds: Feeds = request.app.state.feeds
     stop, pace = stopping(request), Pace()
     last, ended = -1, False
-    with feeds.one(), _writing(node, execution.id) as wake:
+    with feeds.one(caller_of(request.scope)), _writing(node, execution.id) as wake:
         while not stop.is_set() and await holds_still(request.scope, right, execution.namespace):
             pace.begins()
             rows = await node.logs.lines(execution.id, least=least, after=last)

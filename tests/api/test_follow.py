@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
+from app.access import Caller
 from app.api.feeds import Feeds
 from app.errors import TooMany
 from tests.api.conftest import PAUSE, RETURN, SLEEP, Api, form
@@ -98,6 +99,18 @@ async def test_followers_are_limited() -> None:
     with feeds.one(), pytest.raises(TooMany):
         feeds.check()
     feeds.check()
+
+
+async def test_113_one_caller_leaves_room_for_others() -> None:
+    feeds = Feeds(limit=10, of_one=2)
+    ann, bob = Caller("user", "ann", "ann"), Caller("user", "bob", "bob")
+    with feeds.one(ann):
+        feeds.check(ann)
+        with feeds.one(ann):
+            with pytest.raises(TooMany, match="close one"):
+                feeds.check(ann)
+            feeds.check(bob)
+        feeds.check(ann)
 
 
 async def test_what_runs_after_the_end_is_followed(api: Api, ns: str) -> None:
