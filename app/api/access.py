@@ -150,7 +150,7 @@ def caller_of(scope: Scope) -> Caller:
     return found
 
 
-def _caller(connection: HTTPConnection) -> Caller:
+async def _caller(connection: HTTPConnection) -> Caller:
     return caller_of(connection.scope)
 
 

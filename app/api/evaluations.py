@@ -32,6 +32,16 @@ router = Router(
 
 TaskRunId = Annotated[str, Path(max_length=100, description="The id of a task run.")]
 
+_NEEDED = {
+    "kv": Permission.KV_READ,
+    "read": Permission.FILE_READ,
+    "fileSize": Permission.FILE_READ,
+    "fileExists": Permission.FILE_READ,
+    "errorLogs": Permission.LOG_READ,
+    "http": Permission.FLOW_WRITE,
+}
+"""What functions need of whoever evaluates them; who may write a flow may let it call anything."""
+
 _BODY: dict[str, Any] = {
     "requestBody": {
         "description": "The expression.",
@@ -72,8 +82,15 @@ async def _evaluated(
     execution = await owned(node, right, execution_id)
     expression = _expression(await request.body())
     loaded = await loaded_for(node, execution)
+
+    def may(function: str, namespace: str | None) -> bool:
+        needed = _NEEDED.get(function, right.permission)
+        return right.to(needed).holds(namespace or execution.namespace)
+
     try:
-        result = await node.evaluations.evaluate(execution, loaded, expression, task_run_id)
+        result = await node.evaluations.evaluate(
+            execution, loaded, expression, task_run_id, may=may
+        )
     except ExpressionError as error:
         return Json({"error": error.message, "stackTrace": _trace(error)})
     return Json({"result": result})

@@ -42,6 +42,11 @@ class Feeds:
         self._count = 0
         self._by_caller: Counter[str] = Counter()
 
+    @property
+    def count(self) -> int:
+        """How many follow."""
+        return self._count
+
     @contextmanager
     def one(self, caller: Caller = OWNER) -> Iterator[None]:
         """Take part for the length of a `with` block."""

@@ -9,11 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 from app.engine.executor import Executor
+from app.engine.host_files import folder_named
 from app.engine.inputs import find_task
 from app.engine.live import Live
 from app.engine.scope import Scope
 from app.engine.secrecy import masked
-from app.errors import Conflict, ExpressionError, NotFound
+from app.errors import Conflict, ExpressionError, Forbidden, NotFound
 from app.executions import Execution, TaskRun
 from app.expressions import Environment, Pending, compile_template, render_async
 from app.flows.declarations import SecretInput
@@ -23,11 +24,19 @@ MASK = "******"
 _SECONDS = 20.0
 
 
-class _Veiled:
-    """A host that tells no secrets."""
+May = Callable[[str, str | None], bool]
+"""Whether whoever asks may use a function (None: in the execution's own namespace)."""
 
-    def __init__(self, host: Any) -> None:
+_NAMING = frozenset({"kv", "read", "fileSize", "fileExists"})
+"""Functions whose second argument is a namespace."""
+
+
+class _Veiled:
+    """A host that tells no secrets, and nothing that whoever asks may not read."""
+
+    def __init__(self, host: Any, may: May) -> None:
         self._host = host
+        self._may = may
 
     def answer(self, name: str, arguments: tuple[Any, ...]) -> Any:
         found = self._host.answer(name, arguments)
@@ -37,8 +46,19 @@ class _Veiled:
         return bool(self._host.may_read(uri))
 
     async def fetch(self, name: str, arguments: tuple[Any, ...]) -> Any:
+        if not self._may(name, _named(name, arguments)):
+            message = f"you may not use {name}() here"
+            raise Forbidden(message)
         found = await self._host.fetch(name, arguments)
         return MASK if name == "secret" else found
+
+
+def _named(name: str, arguments: tuple[Any, ...]) -> str | None:
+    """Return the namespace that a function is asked about by name, None for the own one."""
+    if name not in _NAMING:
+        return None
+    first, *more = (str(each) if each else None for each in arguments)
+    return folder_named(first or "") or (more[0] if more else None)
 
 
 class Evaluations:
@@ -55,8 +75,11 @@ class Evaluations:
         loaded: LoadedFlow,
         expression: str,
         task_run_id: str | None = None,
+        may: May = lambda _, __: True,
     ) -> str:
         """Return the text that an expression becomes, as the task run (None: the flow) sees it.
+
+        What functions bring is only what `may` says.
 
         Raises:
             NotFound: when there is no such task run.
@@ -66,7 +89,7 @@ class Evaluations:
         variables = _variables(live, task_run_id)
         _veil(variables, loaded)
         environment = self._environment(live)
-        environment = replace(environment, host=_Veiled(environment.host))
+        environment = replace(environment, host=_Veiled(environment.host, may))
         try:
             async with asyncio.timeout(_SECONDS):
                 text = await _rendered(expression, variables, environment)

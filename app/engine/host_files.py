@@ -80,8 +80,8 @@ class FileAnswers:
         if not path.startswith(_SCHEME):
             place = namespace or self._live.execution.namespace
             return _Owned(place, path.lstrip("/"))
-        folder, mark, name = path.removeprefix(_SCHEME).partition(_FILES)
-        return _Owned(folder.strip("/").replace("/", "."), name) if mark else None
+        folder = folder_named(path)
+        return _Owned(folder, path.partition(_FILES)[2]) if folder is not None else None
 
     async def _bytes(self, owned: _Owned) -> bytes:
         await self._who.ask(owned.namespace, "files")
@@ -95,6 +95,14 @@ class FileAnswers:
         if not may_read(self._live.execution, path):
             message = f"{path} is no file of this execution and cannot be read here"
             raise Forbidden(message)
+
+
+def folder_named(path: str) -> str | None:
+    """Return the namespace whose file an address names, None for other addresses and for paths."""
+    folder, mark, _ = path.removeprefix(_SCHEME).partition(_FILES)
+    if not mark or not path.startswith(_SCHEME):
+        return None
+    return folder.strip("/").replace("/", ".")
 
 
 def _check_size(path: str, size: int) -> None:
