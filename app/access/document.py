@@ -22,7 +22,7 @@ Name = Annotated[str, Field(pattern=NAME)]
 class _Part(BaseModel):
     """A part of the file; unknown keys are refused, so that a typing error is seen."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class WrittenRole(_Part):

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from app import __version__
 from app.access import Permission
+from app.api import setup
 from app.api.access import is_open, needs
 from app.api.answers import Json
 from app.api.documents import problems_of, text_answer
@@ -218,4 +219,4 @@ async def login(node: Node) -> Response:
 
 
 async def _is_set_up(node: Services) -> bool:
-    return not node.settings.asks_for_login or await node.access.members.any_user()
+    return not await setup.is_open(node)

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.access.passwords import MAX_LENGTH
+from app.api import setup
 from app.api.access import By, is_open, needs_login
 from app.api.answers import Json
 from app.api.authentication import identities_of
@@ -19,7 +20,6 @@ from app.api.query import known_keys
 from app.api.routing import Router
 from app.api.services import Node
 from app.api.sessions import begin, refuse_plain, who
-from app.api.setup import First, set_up
 from app.db.audit import AuditEntry
 from app.errors import Conflict, Unauthorized
 
@@ -106,19 +106,20 @@ async def logout(request: Request, node: Node, caller: By) -> Response:
 @is_open("the first page asks it")
 async def setup_state(node: Node) -> Response:
     """Answer whether the first user was made."""
-    done = not node.settings.asks_for_login or await node.access.members.any_user()
-    return Json({"done": done})
+    return Json({"done": not await setup.is_open(node)})
 
 
 @router.post("/setup", summary="Make the first user")
 @is_open("there is nobody yet who could log in; it asks for the setup token")
-async def setup(request: Request, node: Node, sent: Setup, token: SetupToken = None) -> Response:
+async def make_first(
+    request: Request, node: Node, sent: Setup, token: SetupToken = None
+) -> Response:
     """Make the first user, who administers the instance. It works once.
 
     The token is the one that the service told on stderr at its start, and wrote to `setup-token` in
     its data directory.
     """
-    first = First(sent.username, sent.password, sent.email, sent.first_name, sent.last_name)
+    first = setup.First(sent.username, sent.password, sent.email, sent.first_name, sent.last_name)
     return await _set_up(request, node, first, sent.token or token or "")
 
 
@@ -129,15 +130,15 @@ async def basic_auth(
 ) -> Response:
     """Make the first user; the setup token stands in the header `X-Setup-Token`."""
     del tenant  # users are of the instance
-    return await _set_up(request, node, First(sent.username, sent.password), token or "")
+    return await _set_up(request, node, setup.First(sent.username, sent.password), token or "")
 
 
-async def _set_up(request: Request, node: Node, first: First, token: str) -> Response:
+async def _set_up(request: Request, node: Node, first: setup.First, token: str) -> Response:
     if not node.settings.asks_for_login:
         raise Conflict("this service asks for no login: there are no users to make")
     attempts = identities_of(request.app.state).attempts
     attempts.begin("setup", address_of(request.scope))
-    member = await set_up(node, first, token)
+    member = await setup.set_up(node, first, token)
     attempts.succeed("setup", address_of(request.scope))
     await _note(node, request, member.username, "setup", "")
     return Json(

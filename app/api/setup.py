@@ -31,12 +31,20 @@ class First(NamedTuple):
     last_name: str = ""
 
 
+async def is_open(node: Services) -> bool:
+    """Whether the first user can be made: not where `access.yaml` says who administers."""
+    settings = node.settings
+    if not settings.asks_for_login or settings.access.source is not None:
+        return False
+    return not await node.access.is_set_up()
+
+
 async def offer_setup(node: Services) -> str | None:
     """Return the setup token, made anew at each start; None once there is a user.
 
     It is written to `setup-token` in the data directory, which only our user can read.
     """
-    if not node.settings.asks_for_login or await node.access.members.any_user():
+    if not await is_open(node):
         return None
     token = _PREFIX + new_secret()
     await node.access.documents.put(SETUP_TOKEN, hash_of(token), node.clock.now())
@@ -51,7 +59,7 @@ async def set_up(node: Services, first: First, token: str) -> Member:
         Conflict: when there is a user. Unauthorized: with another token.
         Invalid: when the password is too weak.
     """
-    if await node.access.members.any_user():
+    if not await is_open(node):
         raise Conflict("this instance has its first user already; log in")
     if (reason := weakness(first.password)) is not None:
         raise Invalid(reason)

@@ -161,9 +161,10 @@ def _tell_setup(state: Any, address: tuple[Any, ...], settings: Settings) -> Non
     if not settings.asks_for_login:
         progress("Nobody has to log in: whoever reaches this address may do everything.")
     elif (token := getattr(state, "setup_token", None)) is not None:
+        url = settings.server.url or f"http://{address[0]}:{address[1]}"
         progress(
             f"There is no user yet. Setup token: {token} (also in {settings.data_dir}/setup-token)."
-            f" Make the first: headwater login --setup --server http://{address[0]}:{address[1]}"
+            f" Make the first: headwater login --setup --server {url}"
         )
 
 

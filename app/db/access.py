@@ -51,6 +51,16 @@ class AccessStore:
         self.heard: list[Callable[[], None]] = []
         """Who hears that rights may be others; only of changes that this process makes."""
 
+    async def is_set_up(self) -> bool:
+        """Whether somebody can administer the instance, or make somebody who can.
+
+        Users whom an OIDC issuer sends do not count: they come with no rights.
+        """
+        if await self.members.any_local():
+            return True
+        _, owners = await self.bindings.search(None, role_id="instance-admin", limit=1)
+        return owners > 0
+
     async def forget(self, now: int, settings: AccessSettings) -> None:
         """Delete sessions that are over, and tokens that ended a month ago (`now` is µs)."""
         await self.sessions.forget(now, int(settings.session_idle_hours * _HOUR))

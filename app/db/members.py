@@ -26,7 +26,7 @@ _NAMED = select(_MEMBER).where(
 _AT_ISSUER = select(_MEMBER).where(
     _MEMBER.c.issuer == bindparam("issuer"), _MEMBER.c.subject == bindparam("subject")
 )
-_ANY_USER = select(_MEMBER.c.id).where(_MEMBER.c.kind == "user").limit(1)
+_LOCAL_USER = select(_MEMBER.c.id).where(_MEMBER.c.kind == "user", _MEMBER.c.issuer == "").limit(1)
 
 
 class MemberStore:
@@ -57,9 +57,9 @@ class MemberStore:
         found = [_member(row) for row in await self._database.fetch(query)] if ids else []
         return {each.id: each for each in found}
 
-    async def any_user(self) -> bool:
-        """Whether there is a user at all."""
-        return bool(await self._database.fetch(_ANY_USER))
+    async def any_local(self) -> bool:
+        """Whether there is a user who was made here, not by a login at an OIDC issuer."""
+        return bool(await self._database.fetch(_LOCAL_USER))
 
     async def search(
         self,

@@ -39,9 +39,10 @@ ALICE = Member("user", "alice", email="alice@example.test", external_groups=("a"
 
 
 async def test_members(store: AccessStore) -> None:
-    assert not await store.members.any_user()
+    await store.members.add(Member("user", "sent", issuer="https://id", subject="1"))
+    assert not await store.is_set_up()
     await store.members.add(ALICE)
-    assert await store.members.any_user()
+    assert await store.is_set_up()
     assert await store.members.get("m1") == ALICE
     assert await store.members.named("Alice") == ALICE
     with pytest.raises(Conflict, match="alice"):
@@ -80,6 +81,13 @@ async def test_groups_and_what_goes_with_them(store: AccessStore) -> None:
     await store.groups.remove("g1")
     await store.members.remove("m1")
     assert await store.bindings.of([("user", "m1"), ("group", "g1")]) == []
+
+
+async def test_who_administers_the_instance_may_come_from_elsewhere(store: AccessStore) -> None:
+    await store.bindings.add([Binding("user", "m9", "viewer", Scope())])
+    assert not await store.is_set_up()
+    await store.bindings.add([Binding("user", "m9", "instance-admin", Scope())])
+    assert await store.is_set_up()
 
 
 async def test_roles(store: AccessStore) -> None:

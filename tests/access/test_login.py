@@ -1,5 +1,6 @@
 """Logging in: by password, by cookie, by token; the first user; what is refused, and how."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -10,6 +11,8 @@ import httpx2
 import pytest
 
 from app.access import Grant, Permission, Scope
+from app.access.passwords import is_password
+from app.api import passwords
 from app.api.cookies import CSRF, SESSION
 from tests.access.service import DAY, PASSWORD, Service, service
 
@@ -60,6 +63,21 @@ async def test_the_first_user_is_made_once(api: Service) -> None:
     assert await api.status("/api/v1/setup", "POST", json=wish) == 409
     assert await api.status("/metrics", headers=basic("root@example.test", PASSWORD)) == 200
     assert (await api.http.get("/api/v1/setup")).json() == {"done": True}
+
+
+async def test_where_a_file_says_who_administers_there_is_no_first_user(tmp_path: Path) -> None:
+    async with service(tmp_path / "data", access={"source": "main"}) as api:
+        assert api.setup_token is None
+        wish = {"username": "root", "password": PASSWORD, "token": "hws_x"}
+        assert await api.status("/api/v1/setup", "POST", json=wish) == 409
+
+
+async def test_whoever_only_came_by_oidc_does_not_close_the_setup(tmp_path: Path) -> None:
+    async with service(tmp_path / "data") as api:
+        await api.user("sent", issuer="https://id.example", subject="1")
+        assert (await api.http.get("/api/v1/setup")).json() == {"done": False}
+        wish = {"username": "root", "password": PASSWORD, "token": api.setup_token}
+        assert await api.status("/api/v1/setup", "POST", json=wish) == 200
 
 
 async def test_kestras_clients_make_the_first_user(api: Service) -> None:
@@ -153,6 +171,39 @@ async def test_wrong_passwords_are_answered_alike_and_slowed_down(api: Service) 
     async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
         body = {"username": "alice", "password": PASSWORD}  # from elsewhere nobody is locked out
         assert (await http.post(LOGIN, json=body)).status_code == 200
+
+
+async def test_whoever_is_named_a_password_is_computed(
+    api: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[bool] = []
+
+    def computed(password: str, hashed: str | None) -> bool:
+        kept.append(hashed is not None)
+        return is_password(password, hashed)
+
+    monkeypatch.setattr(passwords, "is_password", computed)
+    await api.user("alice")
+    for name in ("alice", "nobody"):
+        body = {"username": name, "password": "x" * 300}
+        assert await api.status(LOGIN, "POST", json=body | {"password": "x" * 99}) == 401
+        assert await api.status(LOGIN, "POST", json=body) == 422
+    assert kept == [True, False]
+
+
+async def test_many_logins_at_once_wait_in_turn(api: Service) -> None:
+    await api.user("alice", {"viewer": Scope("main")})
+    header = basic("alice", PASSWORD)
+    async with asyncio.TaskGroup() as group:
+        asked = [group.create_task(api.status(ME, headers=header)) for _ in range(40)]
+    assert {each.result() for each in asked} == {200}
+
+
+async def test_no_token_is_taken_from_an_address(api: Service) -> None:
+    header = await api.token(await api.user("alice", {"viewer": Scope("main")}))
+    text = header["Authorization"].removeprefix("Bearer ")
+    for name in ("token", "access_token", "api_token"):
+        assert await api.status(f"{ME}?{name}={text}") == 401
 
 
 async def test_basic_and_what_is_no_credential(api: Service) -> None:
