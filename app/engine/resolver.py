@@ -6,13 +6,15 @@ again with the answer; secrets are sealed, and namespace files become files of t
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.engine.inputs import find_task
 from app.engine.json import as_json
 from app.engine.live import Live
 from app.engine.parts import Parts
 from app.engine.scope import flow_variables
+from app.engine.sealing import hidden, protected
+from app.engine.secrecy import Secrets, masked
 from app.engine.surroundings import surroundings
 from app.engine.uris import execution_files
 from app.errors import Conflict, HeadwaterError
@@ -86,11 +88,13 @@ class InputResolver:
         """Return what would become of each input; secrets are shown as asterisks."""
         seal = sealing(self._parts.cipher)
 
-        def masked(text: str) -> str:
+        def veil(text: str) -> str:
             seal(text)  # without a key it cannot be kept
             return MASK
 
-        return await self._asked(loaded, declared, data, "", masked)
+        secrets = Secrets()
+        states = await self._asked(loaded, declared, data, _Asking("", veil, secrets))
+        return [replace(each, value=hidden(each.value, secrets)) for each in states]
 
     def variables(self, loaded: LoadedFlow) -> dict[str, Any]:
         """Return what expressions of inputs see of the flow."""
@@ -107,8 +111,13 @@ class InputResolver:
     async def _states(
         self, loaded: LoadedFlow, declared: Inputs, data: Mapping[str, Any], execution_id: str
     ) -> list[InputState]:
-        seal = sealing(self._parts.cipher)
-        states = await self._asked(loaded, declared, data, execution_id, seal)
+        cipher, secrets = self._parts.cipher, Secrets()
+        asking = _Asking(execution_id, sealing(cipher), secrets)
+        states = await self._asked(loaded, declared, data, asking)
+        if secrets:
+            states = [
+                replace(each, value=protected(each.value, secrets, cipher)) for each in states
+            ]
         if not any(_names_file(state) for state in states):
             return states
         return [await self._copied(loaded, state, execution_id) for state in states]
@@ -118,27 +127,28 @@ class InputResolver:
         loaded: LoadedFlow,
         declared: Inputs,
         data: Mapping[str, Any],
-        execution_id: str,
-        keep_secret: Callable[[str], Any],
+        asking: "_Asking",
     ) -> list[InputState]:
         """Resolve, again for each answer from outside that an expression waits for."""
-        evaluation = _Evaluation(lambda: self._environment(self._stub(loaded, execution_id)))
+        evaluation = _Evaluation(lambda: self._environment(self._stub(loaded, asking)))
         variables = {**self.variables(loaded), **await surroundings(self._parts, loaded)}
         for _ in range(_QUESTIONS):
             try:
-                return validate_inputs(
+                states = validate_inputs(
                     declared,
                     data,
                     evaluate=evaluation.evaluate,
                     variables=variables,
-                    keep_secret=keep_secret,
+                    keep_secret=asking.keep_secret,
                 )
             except Pending as pending:
                 await evaluation.ask(pending)
+            else:
+                return [_masked(each, asking.secrets) for each in states]
         message = f"the expressions of the inputs ask more than {_QUESTIONS} questions"
         raise Conflict(message)
 
-    def _stub(self, loaded: LoadedFlow, execution_id: str) -> Live:
+    def _stub(self, loaded: LoadedFlow, asking: "_Asking") -> Live:
         """Return the execution as it is before it has any inputs."""
         revision = loaded.revision
         data = {
@@ -153,7 +163,9 @@ class InputResolver:
         }
         now = self._parts.clock.now()
         created = Event(Kind.CREATED, now, ROOT, State.CREATED, data=data)
-        return self._make(Execution.created(execution_id, created), loaded)
+        live = self._make(Execution.created(asking.execution_id, created), loaded)
+        live.secrets = asking.secrets
+        return live
 
     async def _copied(self, loaded: LoadedFlow, state: InputState, execution_id: str) -> InputState:
         """Return the state with a namespace file put among the files of the execution."""
@@ -179,6 +191,21 @@ class InputResolver:
         uri = f"{folder}/inputs/{state.input.id}/{path.rpartition('/')[2]}"
         await self._parts.storage.put(uri, _once(data))
         return replace(state, value=uri)
+
+
+class _Asking(NamedTuple):
+    """For whom inputs are resolved, and what becomes of secrets."""
+
+    execution_id: str
+    keep_secret: Callable[[str], Any]
+    secrets: Secrets
+    """What the expressions of the inputs asked for."""
+
+
+def _masked(state: InputState, secrets: Secrets) -> InputState:
+    if not (secrets and state.errors):
+        return state
+    return replace(state, errors=tuple(masked(each, secrets) for each in state.errors))
 
 
 def _names_file(state: InputState) -> bool:

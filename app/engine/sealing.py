@@ -53,6 +53,11 @@ def hidden(value: Any, secrets: Iterable[str]) -> Any:
     return value
 
 
+def holds_secret(value: Any, secrets: Secrets) -> bool:
+    """Whether a secret is anywhere in a structure."""
+    return _Seal(secrets, None).holds(value)
+
+
 class _Seal:
     """Seals the smallest parts of structures that hold secrets."""
 
@@ -67,7 +72,7 @@ class _Seal:
         if isinstance(value, dict):
             return self._map(value)
         if isinstance(value, (list, tuple)):
-            return self._sealed(value) if self._holds(value) else value
+            return self._sealed(value) if self.holds(value) else value
         return value
 
     def _map(self, value: dict[Any, Any]) -> Any:
@@ -87,14 +92,14 @@ class _Seal:
     def _is_found(self, text: str) -> bool:
         return any(form in text for form in self._forms)
 
-    def _holds(self, value: Any) -> bool:
+    def holds(self, value: Any) -> bool:
         """Whether a secret is anywhere in a structure; what is sealed already has none."""
         if isinstance(value, str):
             return self._is_found(value)
         if isinstance(value, dict):
             return not is_sealed(value) and any(
-                self._holds(key) or self._holds(item) for key, item in value.items()
+                self.holds(key) or self.holds(item) for key, item in value.items()
             )
         if isinstance(value, (list, tuple)):
-            return any(map(self._holds, value))
+            return any(map(self.holds, value))
         return False

@@ -17,9 +17,10 @@ from app.engine.places import Place
 from app.engine.policies import Try, microseconds
 from app.engine.rendering import Renderer
 from app.engine.rounds import LoopRound, rendered
+from app.engine.sealing import holds_secret
 from app.executions import ROOT, Execution, Kind, State, TaskRun, child_path
 from app.flows.model import Task
-from app.plugins.api import Resumption, Round
+from app.plugins.api import Resumption, Round, TaskFailed
 
 
 class TaskWalker(Calls):
@@ -69,7 +70,17 @@ class TaskWalker(Calls):
     async def rounds(
         self, values: Sequence[str], tasks: Sequence[Task], limit: int = 1, *, apart: bool = False
     ) -> State:
-        """Run tasks once for each value."""
+        """Run tasks once for each value.
+
+        Raises:
+            TaskFailed: when a value holds a secret: it would name task runs, for all to see.
+        """
+        if self._live.secrets and holds_secret(values, self._live.secrets):
+            message = (
+                "a value of a loop may not hold a secret, since it names task runs: loop over"
+                " other values, and ask for the secret in the task"
+            )
+            raise TaskFailed(message)
         return await self._interpreter.rounds(values, tasks, limit, self._frame, apart=apart)
 
     async def loop(

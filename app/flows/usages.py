@@ -80,7 +80,9 @@ _TAME: Final = frozenset(
 )
 """Types of inputs whose texts hold nothing that a shell takes for its own."""
 
-_CONDITIONS: Final = frozenset({"conditions", "preconditions", "when", "condition"})
+_CONDITIONS: Final = frozenset(
+    {"conditions", "preconditions", "when", "condition", "responseCondition"}
+)
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from app.engine.sealing import protected
 from app.engine.secrecy import Secrets, clean
 from app.executions import State
 from app.flows.encryption import MASK, TRACED, Cipher, opened, veiled
+from app.flows.inputs import InvalidInputs
 from tests.engine.fakes import MemoryStorage
 from tests.engine.harness import Engine, flow
 
@@ -31,7 +32,8 @@ def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def engine(*sources: str, **more: Any) -> Engine:
     made = Engine(*map(flow, sources), **{"cipher": CIPHER, **more})
-    made.executor._driver._environment = environment_for(ExpressionSettings(), made.parts)
+    environment = environment_for(ExpressionSettings(), made.parts)
+    made.executor._driver._environment = made.executor.inputs._environment = environment
     return made
 
 
@@ -173,6 +175,61 @@ async def test_values_of_loops_and_errors() -> None:
     async with made:
         execution = await made.run()
     assert execution.state is State.FAILED
+    assert_hidden(journal(made))
+
+
+async def test_inputs_that_are_secret_by_default() -> None:
+    made = engine("""
+        id: f
+        inputs:
+          - {id: sealed, type: SECRET, defaults: "{{ secret('TOKEN') }}"}
+          - {id: plain, type: STRING, defaults: "<{{ secret('TOKEN') }}>"}
+        tasks:
+          - id: a
+            type: core.debug.Return
+            format: "{{ inputs.sealed == inputs.plain | slice(1, 14) }}"
+    """)
+    async with made:
+        execution = await made.run()
+        loaded = await made.flows.current("main", "tests", "f")
+        states = await made.executor.inputs.states(loaded, loaded.flow.inputs, {})
+    assert (execution.task_runs["/a"].outputs or {})["value"] == "true"
+    assert veiled(execution.inputs) == {"sealed": MASK, "plain": f"<{MASK}>"}
+    assert [each.value for each in states] == [MASK, f"<{MASK}>"]
+    assert_hidden(journal(made))
+
+
+async def test_an_input_that_is_wrong_does_not_tell_it() -> None:
+    made = engine("""
+        id: f
+        inputs: [{id: n, type: INT, defaults: "{{ secret('TOKEN') }}"}]
+        tasks: [{id: a, type: core.debug.Return, format: x}]
+    """)
+    async with made:
+        with pytest.raises(InvalidInputs) as raised:
+            await made.create()
+    assert_hidden(raised.value.message)
+    assert MASK in raised.value.message
+
+
+@pytest.mark.parametrize("values", ["[\"{{ secret('TOKEN') }}\"]", "{{ [outputs.r.value] }}"])
+async def test_loops_over_secrets_are_refused(values: str) -> None:
+    made = engine(f"""
+        id: f
+        tasks:
+          - {{id: r, type: core.debug.Return, format: "{{{{ secret('TOKEN') }}}}"}}
+          - id: each
+            type: core.flow.ForEach
+            values: >-
+              {values}
+            tasks: [{{id: a, type: core.debug.Return, format: x}}]
+    """)
+    async with made:
+        execution = await made.run()
+    assert execution.state is State.FAILED
+    assert any(
+        "a value of a loop may not hold a secret" in line.message for line in made.journal.logs
+    )
     assert_hidden(journal(made))
 
 
