@@ -20,6 +20,7 @@ from app.db.access import AccessStore
 from app.db.audit import AuditStore
 from app.db.audit_chain import Key
 from app.db.audit_ledger import Ledger, Upkeep
+from app.db.audit_secrets import SecretUses
 from app.db.commits import CommitStore
 from app.db.database import Database
 from app.db.executions import SqlExecutions
@@ -248,6 +249,7 @@ class Node:
             work=self.settings.data_dir / "work",
             cipher=self.cipher,
             secrets=self.sync.secrets,
+            secret_used=SecretUses(self.database, self.clock).note,
             variables=self.sync.variables,
             globals=global_variables(self.settings),
         )

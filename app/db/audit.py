@@ -21,7 +21,7 @@ _ADD = (
     f" VALUES ({', '.join('?' * len(_COLUMNS))})"
 )
 _LAST = 9
-"""The rank of entries about new executions: after all that the journal writes."""
+"""The rank of entries about executions: after all that the journal writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +196,11 @@ def audit_write(entry: AuditEntry) -> Write:
         occasion.noted = True
         entry = _told(entry, occasion)
     return Write(_ADD, [_row(entry)])
+
+
+def flow_write(entry: AuditEntry) -> Write:
+    """Return what stores an entry about a flow that runs: no request did it."""
+    return Write(_ADD, [_row(entry)], _LAST)
 
 
 def creation_writes(execution: Execution) -> list[Write]:

@@ -14,6 +14,7 @@ from app.db.audit_guard import guard
 from app.db.audit_ledger import Ledger, Upkeep
 from app.db.database import Database
 from app.engine.clock import SystemClock
+from app.executions import execution_id
 from app.storage import LocalStorage
 
 KEY = Key(b"k" * 32)
@@ -28,15 +29,22 @@ class Book:
         self.clock = SystemClock()
         self.store = AuditStore(database)
         self.storage = LocalStorage(folder / "audit")
+        self._last = ""
         self.ledger = Ledger(database, self.storage, KEY, self.clock, upkeep)
 
     async def write(self, tenant: str, count: int, *, days_ago: int = 0) -> None:
         at = self.clock.now() - days_ago * 86_400_000_000
         for number in range(count):
-            entry = AuditEntry(
-                tenant, at + number, "ada", "flow.pin", f"flow/shop.f{number}", "why"
-            )
+            target = f"flow/shop.f{number}"
+            entry = AuditEntry(tenant, at + number, "ada", "flow.pin", target, id=self._next())
             await self.store.add(entry)
+
+    def _next(self) -> str:
+        """Return an id after all others: within a millisecond they are in no order."""
+        while (made := execution_id()) <= self._last:
+            pass
+        self._last = made
+        return made
 
     async def problems(self, tenant: str | None = None) -> list[tuple[str, int | None]]:
         proofs = await self.ledger.prove(tenant)
