@@ -1,11 +1,13 @@
 """Values that reach programs as data are data: in the environment, on stdin, in files."""
 
 import asyncio
+import base64
 from pathlib import Path
 
 import pytest
 
-from app.config import RunnerSettings
+from app.config import ExpressionSettings, RunnerSettings
+from app.engine.host import environment_for
 from app.runners.choice import NodeRunners
 from tests.engine.harness import Engine, flow
 
@@ -41,3 +43,42 @@ async def test_what_an_input_says_is_not_run(value: str, tmp_path: Path) -> None
     told = [line.message for line in engine.journal.logs]
     assert execution.state.value == "SUCCESS", told
     assert not await asyncio.to_thread(lambda: list(tmp_path.rglob("hit")))
+
+
+SECRETIVE = """
+id: f
+tasks:
+  - id: s
+    type: io.kestra.plugin.scripts.shell.Commands
+    env: {TOKEN: "{{ secret('TOKEN') }}"}
+    inputFiles: {given.txt: "{{ secret('TOKEN') }}"}
+    commands:
+      - ": '{{ secret('TOKEN') }}'"
+      - for each in /proc/[0-9]*/cmdline; do cat "$each" 2>/dev/null || true; done >arguments
+      - test -s arguments
+      - case "$(tr '\\\\0' ' ' <arguments)" in *"$TOKEN"*) exit 7;; esac
+      - test "$(stat -c %a given.txt)" = 600 || test "$(stat -c %a .)" = 700
+      - ulimit -c >core-size
+      - test "$(cat core-size)" = 0
+"""
+
+
+async def test_71_no_argument_and_no_file_holds_a_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "hw-71-not-to-be-seen"
+    monkeypatch.setenv("SECRET_TOKEN", base64.b64encode(secret.encode()).decode())
+    runners = NodeRunners(RunnerSettings(grace_seconds=0.2))
+    engine = Engine(flow(SECRETIVE), runners=runners, work=tmp_path / "work")
+    engine.executor._driver._environment = environment_for(ExpressionSettings(), engine.parts)
+    async with engine:
+        execution = await engine.run()
+    told = [line.message for line in engine.journal.logs]
+    assert execution.state.value == "SUCCESS", (told, list(execution.task_runs.values()))
+    assert secret not in "".join(told)
+
+    def left() -> list[Path]:
+        files = [each for each in tmp_path.rglob("*") if each.is_file()]
+        return [each for each in files if secret.encode() in each.read_bytes()]
+
+    assert not await asyncio.to_thread(left)
