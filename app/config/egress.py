@@ -79,17 +79,15 @@ def _destinations(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class EgressSettings(Section):
-    """Where tasks, expressions, triggers and sources may connect to.
-
-    Whatever is chosen: link-local addresses, metadata services of clouds, and the ports of this
-    service and its database are never called.
-    """
+    """Where tasks, expressions, triggers and sources may connect to."""
 
     policy: PolicyName | None = Field(
         None,
         description="`open`: everything, this machine included; `private`: everything but this "
         "machine; `allow-list`: what `allow` names, nothing else. Without it: `open` where "
-        "`http.allow_loopback` is set, as in `headwater dev`, else `private`.",
+        "`http.allow_loopback` is set, as in `headwater dev`, else `private`. Link-local addresses, "
+        "metadata services of clouds, and the ports of this service and its database are never "
+        "called.",
     )
     allow: Annotated[tuple[str, ...], AfterValidator(_destinations)] = Field(
         (),
