@@ -151,7 +151,7 @@ _add(verbs.DELETE, "DELETE", [_remains])
 class LabelsOfSeveral(BaseModel):
     """Labels for several executions."""
 
-    model_config = ConfigDict(alias_generator=to_camel)
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 
     executions_id: Annotated[list[str], Field(max_length=MAX_IDS)]
     execution_labels: NewLabels

@@ -61,6 +61,8 @@ Breakpoints = Annotated[str | None, Query(description="Not possible: leave it ou
 class NewLabel(BaseModel):
     """A label; both parts must be there."""
 
+    model_config = ConfigDict(extra="forbid")
+
     key: str | None = None
     value: str | None = None
 
@@ -71,7 +73,7 @@ NewLabels = Annotated[list[NewLabel], Body(max_length=MAX_LABELS, description="T
 class NewState(BaseModel):
     """A state for a task run."""
 
-    model_config = ConfigDict(alias_generator=to_camel)
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 
     task_run_id: str
     state: State

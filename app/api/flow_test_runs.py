@@ -40,7 +40,7 @@ router = Router(
 class LastWish(BaseModel):
     """Of which tests the last results are wanted; without any: of all."""
 
-    model_config = ConfigDict(populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True, extra="forbid")
 
     suites: Annotated[list[SuiteName] | None, Field(alias="testSuiteIds", max_length=1_000)] = None
 
@@ -48,7 +48,7 @@ class LastWish(BaseModel):
 class RunWish(BaseModel):
     """Which cases to run; without any: all."""
 
-    model_config = ConfigDict(populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True, extra="forbid")
 
     cases: Annotated[list[str] | None, Field(alias="testCases", max_length=1_000)] = None
 
@@ -56,7 +56,7 @@ class RunWish(BaseModel):
 class QueryWish(BaseModel):
     """Which tests to run."""
 
-    model_config = ConfigDict(populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True, extra="forbid")
 
     namespace: Annotated[str | None, Field(pattern=NAMESPACE_RULE)] = None
     flow_id: Annotated[str | None, Field(alias="flowId", pattern=FLOW_RULE)] = None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Body, Depends, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -64,6 +64,8 @@ class SuiteName(BaseModel):
 
 class SuiteNames(BaseModel):
     """Several files of tests."""
+
+    model_config = ConfigDict(extra="forbid")
 
     ids: Annotated[list[SuiteName], Field(min_length=1, max_length=1_000)]
 

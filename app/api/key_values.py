@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import Body, Depends, Header
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -40,6 +40,8 @@ _MAX_KEYS = 1_000
 
 class Keys(BaseModel):
     """Keys of a namespace."""
+
+    model_config = ConfigDict(extra="forbid")
 
     keys: list[str] = Field(max_length=_MAX_KEYS, description="The keys.")
 

@@ -35,7 +35,7 @@ _FIELDS = ("namespace", "q", "id")
 class Completion(BaseModel):
     """What is looked for."""
 
-    model_config = ConfigDict(alias_generator=to_camel)
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 
     q: Annotated[str | None, Field(max_length=500)] = None
     ids: Annotated[list[str] | None, Field(max_length=1_000)] = None

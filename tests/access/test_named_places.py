@@ -229,3 +229,26 @@ async def test_sources_are_added_where_one_manages(there: World) -> None:
     lent = {"layout": "kestra", "tenant": "main", "credentials": "main"}
     answer = await there.ask("POST", "/api/v1/sources", there.roles["admin"], json={**wish, **lent})
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "executions/labels/by-ids", {"executionsId": [], "executionLabels": []}),
+        ("DELETE", "namespaces/shop/kv", {"keys": []}),
+        ("DELETE", "tests/by-ids", {"ids": [{"namespace": "shop", "id": "x"}]}),
+        ("POST", "tests/run", {}),
+        ("POST", "tests/results/search/last", {}),
+        ("POST", "namespaces/autocomplete", {}),
+        ("POST", "changesets", {"title": "t", "edits": []}),
+        ("POST", "flows/shop/flow-a/pin", {"revision": 1}),
+        ("POST", "flows/shop/flow-a/overlays", {"kind": "disabled"}),
+    ],
+)
+async def test_members_that_nobody_knows_are_refused(
+    there: World, method: str, path: str, body: dict[str, Any]
+) -> None:
+    for more in ("tenantId", "state", "owner", "actor"):
+        wish = {**body, more: "hidden-tenant"}
+        answer = await there.ask(method, f"{there.own.base}/{path}", there.local, json=wish)
+        assert answer.status_code == 422, (more, answer.text)
