@@ -52,6 +52,7 @@ WITH_TENANT = frozenset(
         "namespaces",
         "pins",
         "roles",
+        "secrets",
         "stats",
         "tenant-access",
         "tests",

@@ -6,7 +6,7 @@ No value leaves this module: a secret that changes is told by another hash of wh
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.flows.places import find_places
 from app.flows.problems import Path, Problem, path_text, printable
@@ -19,6 +19,15 @@ _PLAIN_SUFFIX = "_unencrypted"
 """Keys that SOPS leaves readable by agreement."""
 SCOPE = "_scope"
 """The key that says where a file belongs: no secret."""
+ABOUT = "_about_unencrypted"
+"""The key below which descriptions of secrets stand: none either."""
+
+
+class About(NamedTuple):
+    """What is told of a secret."""
+
+    description: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,8 @@ class SecretFile:
     """Every encrypted value, `_scope` too."""
     recipients: frozenset[str] = frozenset()
     """The age recipients that the file is encrypted to; empty for what SOPS has not written."""
+    about: Mapping[str, About] = field(default_factory=dict)
+    """What is told of secrets, by their names."""
 
 
 def read_secret_file(source: bytes) -> SecretFile:
@@ -52,10 +63,27 @@ def read_secret_file(source: bytes) -> SecretFile:
     own = {str(key): item for key, item in value.items() if key != _OWN}
     plain = [path for key, item in own.items() for path in _plain(item, (key,))]
     problems = tuple(_told(text, plain))
-    secrets = {key: _hash(item) for key, item in own.items() if key != SCOPE}
+    secrets = {key: _hash(item) for key, item in own.items() if key not in (SCOPE, ABOUT)}
     encrypted = frozenset(key for key in secrets if _is_encrypted(own[key]))
     recipients = _recipients(value.get(_OWN))
-    return SecretFile(secrets, problems, encrypted, frozenset(_texts(own)), recipients)
+    about = _about(own.get(ABOUT))
+    return SecretFile(secrets, problems, encrypted, frozenset(_texts(own)), recipients, about)
+
+
+def _about(told: Any) -> dict[str, About]:
+    """Return what is told of secrets; what has another form is left out."""
+    if not isinstance(told, dict):
+        return {}
+    return {str(key): _told_of(each) for key, each in told.items() if isinstance(each, dict)}
+
+
+def _told_of(told: Mapping[str, Any]) -> About:
+    description, tags = told.get("description"), told.get("tags")
+    listed = tags.items() if isinstance(tags, dict) else ()
+    return About(
+        description if isinstance(description, str) else "",
+        tuple((str(key), str(value)) for key, value in listed),
+    )
 
 
 def _broken(error: YamlError) -> Problem:

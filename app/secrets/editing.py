@@ -3,13 +3,15 @@
 import re
 from typing import Final
 
+from app.flows.secret_files import ABOUT
 from app.secrets.documents import SCOPE, OpenDocument
 from app.secrets.errors import Malformed, MisplacedSecrets, SecretError
 from app.secrets.metadata import OWN
 from app.secrets.tree import Branch, Leaf, Value
 
 MAX_KEY: Final = 256
-_KEY: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_RESERVED: Final = (OWN, SCOPE, ABOUT)
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 class BadKey(SecretError):
@@ -20,7 +22,7 @@ class BadKey(SecretError):
 
 def check_key(key: str) -> str:
     """Return the name of a secret; raises `BadKey`."""
-    if not _KEY.fullmatch(key) or len(key) > MAX_KEY or key in (OWN, SCOPE):
+    if not _NAME.fullmatch(key) or len(key) > MAX_KEY or key in _RESERVED:
         message = f"{key[:80]!r} is no name of a secret: letters, digits, `_`, `-` and dots"
         raise BadKey(message)
     return key
@@ -34,7 +36,7 @@ def scope_of(tenant: str, namespace: str | None) -> str:
 def keys_of(document: OpenDocument | Branch) -> list[str]:
     """Return the names of the secrets in the order of the file."""
     branches = (document,) if isinstance(document, Branch) else document.branches
-    names = [key for branch in branches for key, _ in branch.items() if key != SCOPE]
+    names = [key for branch in branches for key, _ in branch.items() if key not in (SCOPE, ABOUT)]
     return list(dict.fromkeys(names))
 
 

@@ -74,6 +74,20 @@ class Inheritance:
         documents.sort(key=lambda each: order[each.namespace])
         return Chain(documents, all(spot.is_fixed for spot in spots))
 
+    async def everywhere(self, tenant: str, name: str) -> list[Document]:
+        """Return the documents called `name` of all namespaces of a tenant, as they are active."""
+        found: list[Document] = []
+        for worker in self._workers:
+            held = await worker.parts.sources.activation.snapshots(worker.id)
+            spots = [
+                _Spot(worker, namespace, snapshot.commit, is_fixed=False)
+                for (owner, namespace), snapshot in held.items()
+                if owner == tenant and snapshot.tree and snapshot.commit
+            ]
+            if spots:
+                found += await asyncio.to_thread(_found, tenant, name, spots)
+        return sorted(found, key=lambda each: each.namespace)
+
     async def _spots(self, tenant: str, namespace: str, commit: str | None) -> list[_Spot]:
         own = await self._workers.owner(tenant, namespace)
         spots: list[_Spot] = []

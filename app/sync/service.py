@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from app.config import Settings
 from app.db.audit import AuditStore
@@ -54,6 +56,9 @@ from app.sync.variables import VariableReader
 from app.sync.vault import Vault
 from app.sync.webhook import Webhook
 from app.sync.worker import ForgeOf, Shared, SourceWorker
+
+if TYPE_CHECKING:
+    from app.sync.secret_writes import SecretWrites
 
 _HOUR = 3600.0
 _LONGEST_WAIT = 30 * 24 * _HOUR
@@ -128,6 +133,7 @@ class SyncService:
             settings.secrets,
             lambda: len(self.shared.claims.tenants()),
         )
+        self._inheritance = inheritance
         self.policy = SourcePolicy(self.workers, self.namespaces)
         told_by = Stores(flows, sources.pins, sources.health)
         self.reverting = Reverting(self.workers, told_by, self.reverts)
@@ -151,6 +157,13 @@ class SyncService:
 
     def _is_syncing(self) -> bool:
         return any(worker.follower.is_busy for worker in self.workers)
+
+    @cached_property
+    def secret_writes(self) -> "SecretWrites":
+        """What changes secrets; the cipher libraries are loaded with it."""
+        from app.sync.secret_writes import SecretWrites  # noqa: PLC0415 - see above
+
+        return SecretWrites(self.workers, self._inheritance, self.secrets.identities, self._clock)
 
     async def start(self) -> None:
         """Follow all sources; one of which nothing was ever active is awaited."""
