@@ -143,7 +143,8 @@ class Crossing:
                 if needed:
                     yield consequences.lacking(*self._file(key), call, needed)
         if references.secrets and any(each[0] == tenant for each in self._secrets):
-            known = {name for each in lineage(namespace) for name in self._known(tenant, each)}
+            above = (*lineage(namespace), "")
+            known = {name for each in above for name in self._known(tenant, each)}
             for name in sorted(references.secrets - known):
                 yield consequences.unknown_secret(*self._file(key), name, sorted(known))
 
@@ -188,14 +189,14 @@ class Crossing:
 
     @cached_property
     def _secrets(self) -> dict[NamespaceKey, str]:
-        """Namespace of a flow, or above one -> the blob of its file of secrets, if it has one."""
+        """Namespace of a flow, above one, or "" -> the blob of its file of secrets, if any."""
         layout = self._origin.layout
         used = {key[:2] for key in self._index.owners}
         asked = {
-            f"{self._tip}:{layout.namespace_folder(tenant, each)}/{_SECRETS}": (tenant, each)
+            f"{self._tip}:{path}": (tenant, each)
             for tenant, namespace in used
-            for each in lineage(namespace)
-            if layout.reads(tenant)
+            for each in (*lineage(namespace), "")
+            if (path := layout.inherited_file(tenant, each, _SECRETS)) is not None
         }
         infos = self._origin.mirror.objects.infos(asked)
         return {asked[text]: info.oid for text, info in infos if info and info.kind == "blob"}

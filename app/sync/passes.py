@@ -33,6 +33,7 @@ from app.sync.ownership import Claims, NamespaceKey, Ownership, Refusal
 from app.sync.plan import Plan, Tree
 from app.sync.planning.memory import Memory
 from app.sync.reporting import Reporter
+from app.sync.secret_opening import SecretOpener
 from app.sync.tenants import TenantFiles, Tenants
 from app.sync.validation import Facts
 from app.sync.vault import Vault
@@ -75,6 +76,8 @@ class Parts:
     """What the commits of this one say of them."""
     access: AccessFiles = field(default_factory=AccessFiles)
     """What is said of who may do what, if this source may speak of it."""
+    opener: SecretOpener | None = None
+    """What decrypts secrets; None: they are not looked at."""
     forge: Forge | None = None
     """The repository at its forge, if there is one."""
     leader: Leader | None = None

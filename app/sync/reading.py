@@ -21,6 +21,7 @@ from app.sync.origin import Origin
 from app.sync.ownership import NamespaceKey
 from app.sync.passes import Parts, Pass, Settled
 from app.sync.rewriting import judge
+from app.sync.secret_findings import secret_findings
 from app.sync.testing.findings import suite_findings
 from app.sync.validation import Verdict, validate
 from app.sync.verifying import is_judged_anew, verify_signatures
@@ -144,9 +145,7 @@ async def validate_flows(parts: Parts, now: Pass) -> None:
     now.found += await asyncio.to_thread(
         suite_findings, now.survey, changed, objects, index.owners.__contains__
     )
-    now.found += await asyncio.to_thread(
-        document_findings, now.survey, changed, objects, parts.repository.layout
-    )
+    await _judge_documents(parts, now, changed)
     now.found = [each for each in now.found if each.namespace in changed or not each.namespace[0]]
     told = await asyncio.to_thread(parts.tenant_files.at, parts.repository, now.tip or "")
     now.found += told.found
@@ -159,6 +158,18 @@ async def validate_flows(parts: Parts, now: Pass) -> None:
             parts.repository, now.tip or "", index, parts.memory, partial(_is_elsewhere, parts)
         )
         now.found += await asyncio.to_thread(_cross, parts, now, now.crossing, changed)
+
+
+async def _judge_documents(parts: Parts, now: Pass, changed: set[NamespaceKey]) -> None:
+    """Look at what lies beside the flows: secrets, variables, settings."""
+    objects = parts.repository.mirror.objects
+    now.found += await asyncio.to_thread(
+        document_findings, now.survey, changed, objects, parts.repository.layout
+    )
+    if parts.opener is not None:
+        now.found += await asyncio.to_thread(
+            secret_findings, parts.repository, now, parts.opener, changed
+        )
 
 
 def _delegated(parts: Parts, now: Pass) -> list[Found]:

@@ -6,20 +6,18 @@ it is kept when the last of them lets go, or when it is older than the settings 
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
 import orjson
 
-from app.config import SecretSettings
-from app.errors import HeadwaterError, NotFound
+from app.errors import NotFound
 from app.flows.secret_files import read_secret_file
 from app.sync.inherited import Document, Inheritance
-from app.sync.secret_identities import Identities, Ring
+from app.sync.secret_opening import FILE as FILE
+from app.sync.secret_opening import SecretOpener
 
-FILE = "secrets.sops.yaml"
 _REMEMBERED = 2_000
 
 IsPinned = Callable[[str, str], Any]
@@ -44,19 +42,12 @@ class Opened:
 class SecretReader:
     """Implements `ports.SecretStore` on the repositories of a node."""
 
-    def __init__(
-        self,
-        inheritance: Inheritance,
-        identities: Identities,
-        settings: SecretSettings,
-        tenants: Callable[[], int],
-    ) -> None:
-        """Decrypt with `identities`; `tenants` tells how many tenants there are."""
+    def __init__(self, inheritance: Inheritance, opener: SecretOpener, seconds: float) -> None:
+        """Decrypt by `opener`; plain text is dropped after so many `seconds`."""
         self._inheritance = inheritance
-        self.identities = identities
-        self.seconds = settings.cache_seconds
-        self._settings = settings
-        self._tenants = tenants
+        self._opener = opener
+        self.identities = opener.identities
+        self.seconds = seconds
         self._opened: WeakValueDictionary[tuple[str, str, str], Opened] = WeakValueDictionary()
         self._names: OrderedDict[str, frozenset[str]] = OrderedDict()
         self.is_pinned: IsPinned | None = None
@@ -108,18 +99,10 @@ class SecretReader:
 
     def _decrypted(self, document: Document) -> Mapping[str, str]:
         source = document.read()
-        ring = self.identities.of(document.tenant, document.namespace)
         place = (document.tenant, document.namespace)
-        values = decrypted(source, ring, place, document.path, is_strict=self._is_strict)
+        values = self._opener.decrypted(source, place, document.path)
         names = self.names(document) & values.keys()
         return {key: text_of(values[key]) for key in names}
-
-    @property
-    def _is_strict(self) -> bool | None:
-        """Whether files must say where they belong; None: those that a common identity opens."""
-        if self._settings.scope == "auto":
-            return None if self._tenants() > 1 else False
-        return self._settings.scope == "required"
 
 
 class Lookup:
@@ -146,57 +129,6 @@ class Lookup:
     def __repr__(self) -> str:
         """Tell nothing."""
         return "Lookup(…)"
-
-
-def decrypted(
-    source: bytes,
-    ring: Ring,
-    place: tuple[str, str],
-    path: str,
-    *,
-    is_strict: bool | None,
-) -> Mapping[str, Any]:
-    """Return what a file of secrets holds in plain text, once it is known to be in its place.
-
-    `is_strict`: whether the file must say where it belongs; None: when a common identity opens it.
-
-    Raises:
-        SecretError: as `read_document`; MisplacedSecrets: when it belongs elsewhere.
-    """
-    # The age library is loaded with the first secret only.
-    from app.secrets.documents import read_document  # noqa: PLC0415 - see above
-    from app.secrets.errors import MisplacedSecrets, WrongKey  # noqa: PLC0415 - see above
-
-    if not ring:
-        message = f"{path}: there is no age identity for it; set HEADWATER_SECRETS__AGE_KEY"
-        raise WrongKey(message)
-    is_own = bool(ring.own)
-    with _telling_of(path):
-        try:
-            document = read_document(source, ring.own or ring.common)
-        except WrongKey:
-            if not (ring.own and ring.common):
-                raise
-            is_own, document = False, read_document(source, ring.common)
-    scope = document.scope
-    wanted = "/".join(filter(None, place))
-    if scope is None and (is_strict or (is_strict is None and not is_own)):
-        message = f"{path} does not say where it belongs: `_scope: {wanted}` is missing in it"
-        raise MisplacedSecrets(message)
-    if scope is not None and scope.rstrip("/") != wanted:
-        message = f"{path} was encrypted for another place than {wanted}: `_scope` says so"
-        raise MisplacedSecrets(message)
-    return document.values
-
-
-@contextmanager
-def _telling_of(path: str) -> Iterator[None]:
-    """Let errors name the file."""
-    try:
-        yield
-    except HeadwaterError as error:
-        error.message = f"{path}: {error.message}"
-        raise
 
 
 def text_of(value: Any) -> str:

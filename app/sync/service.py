@@ -43,7 +43,7 @@ from app.sync.revision_policy import SourcePolicy
 from app.sync.rollback import Order, Rollback
 from app.sync.routing import RoutedFiles
 from app.sync.scope_pins import ScopePins
-from app.sync.secret_identities import Identities
+from app.sync.secret_opening import SecretOpener
 from app.sync.secrets import SecretReader
 from app.sync.source_verbs import SourceVerbs
 from app.sync.sources import MAIN, SourceSet
@@ -87,7 +87,9 @@ class SyncService:
         self.reporter = Reporter()
         vault = Vault(storage)
         egress = egress_of(settings)
+        opener = SecretOpener(settings.secrets, lambda: len(self.shared.claims.tenants()))
         self.shared = Shared(
+            opener=opener,
             home=Home(
                 settings.data_dir / "git",
                 settings.server.mode == "dev",
@@ -127,12 +129,8 @@ class SyncService:
         self.namespaces = NamespaceReader(self.workers)
         inheritance = Inheritance(self.workers)
         self.variables = VariableReader(inheritance)
-        self.secrets = SecretReader(
-            inheritance,
-            Identities(settings.secrets),
-            settings.secrets,
-            lambda: len(self.shared.claims.tenants()),
-        )
+        self.secrets = SecretReader(inheritance, opener, settings.secrets.cache_seconds)
+        self.secrets.is_pinned = self._pins_secrets
         self._inheritance = inheritance
         self.policy = SourcePolicy(self.workers, self.namespaces)
         told_by = Stores(flows, sources.pins, sources.health)
@@ -154,6 +152,11 @@ class SyncService:
         self.webhook = Webhook(
             self.workers, settings.webhooks, sources.deliveries, self.inbox, clock
         )
+
+    async def _pins_secrets(self, tenant: str, namespace: str) -> bool:
+        """Whether executions of a namespace read the secrets of their commit."""
+        said = (await self.namespaces.of(tenant, namespace)).secrets
+        return (said or self.tenants.of(tenant).secrets) == "pinned"
 
     def _is_syncing(self) -> bool:
         return any(worker.follower.is_busy for worker in self.workers)

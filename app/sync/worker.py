@@ -27,6 +27,7 @@ from app.sync.passes import Parts
 from app.sync.planning.memory import Memory
 from app.sync.publishing import Publisher
 from app.sync.reporting import Reporter
+from app.sync.secret_opening import SecretOpener
 from app.sync.specs import public_spec, with_credentials
 from app.sync.tenants import TenantFiles, Tenants
 from app.sync.vault import Vault
@@ -50,6 +51,8 @@ class Shared:
     forge_of: ForgeOf
     claims: Claims = field(default_factory=Claims)
     vault: Vault = field(default_factory=lambda: Vault(None))
+    opener: SecretOpener | None = None
+    """What decrypts secrets; None: nothing does."""
     large: LargeFiles = field(default_factory=lambda: LargeFiles(Vault(None)))
     telling: Telling = field(default_factory=Telling)
     tenants: Tenants = field(default_factory=Tenants)
@@ -83,6 +86,7 @@ class SourceWorker:
             memory=Memory(shared.types),
             claims=shared.claims,
             vault=shared.vault,
+            opener=shared.opener,
             tenants=shared.tenants,
             tenant_files=TenantFiles(self.ownership),
             access=shared.access,

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
-from app.errors import Invalid
+from app.config import SecretSettings
+from app.errors import Invalid, NotFound
 from app.secrets.errors import MisplacedSecrets, WrongKey
 from app.secrets.keys import new_identity
 from tests.git.scratch import Scratch
@@ -136,7 +138,9 @@ async def test_a_file_of_another_place_is_refused(scratch: Scratch, start: Start
     scratch.commit(
         tree(**{f"{TEAM}/secrets.sops.yaml": sealed({"A": "x"}, RECIPIENT, scope="main/company")})
     )
-    rig = await start(repo=str(scratch.path), secrets={"age_key": IDENTITY})
+    rig = await start(repo=str(scratch.path))  # which cannot see what is wrong with it
+    rig.secrets = SecretSettings(age_key=SecretStr(IDENTITY))
+    await rig.restart()
     with pytest.raises(MisplacedSecrets, match=r"another place than main/company\.team"):
         await secret(rig, "A")
 
@@ -196,3 +200,99 @@ async def test_another_namespace_of_nobody(scratch: Scratch, start: Start) -> No
     rig = await start(repo=str(scratch.path), namespaces=("company.*",))
     assert await secret(rig, "A", "elsewhere") is None
     assert await rig.sync.variables.of("main", "elsewhere", "") == {}
+
+
+async def findings(rig: Rig) -> dict[tuple[str, str], str]:
+    """Return (code, severity) -> message of what is wrong."""
+    return {(each.code, each.severity): each.message for each in await rig.sync.findings()}
+
+
+async def test_files_that_cannot_be_used_keep_their_namespace(
+    scratch: Scratch, start: Start
+) -> None:
+    file = f"{TEAM}/secrets.sops.yaml"
+    good = sealed({"A": "x"}, RECIPIENT, scope="main/company.team")
+    first = scratch.commit(tree(**{file: good}))
+    rig = await start(repo=str(scratch.path), secrets={"age_key": IDENTITY})
+    assert await findings(rig) == {}
+    _, stranger = new_identity()
+    for source, code in [
+        (sealed({"A": "y"}, stranger), "SECRET_UNDECRYPTABLE"),
+        (sealed({"A": "y"}, RECIPIENT, scope="main/company"), "SECRET_SCOPE"),
+        (good.replace(b"A: ENC", b"B: ENC"), "SECRET_TAMPERED"),
+    ]:
+        scratch.commit({file: source})
+        await rig.sync.sync()
+        ((found, severity), message) = next(iter((await findings(rig)).items()))
+        assert (found, severity) == (code, "error"), message
+        assert "AGE-SECRET" not in message
+        assert rig.runs("f", "company.team").snapshot == first
+        assert await secret(rig, "A") == "x"
+    scratch.commit({file: good})
+    assert await rig.outcome() in {"SYNCED", "NOOP"}
+    assert await findings(rig) == {}
+
+
+async def test_without_any_identity_it_is_only_told(scratch: Scratch, start: Start) -> None:
+    scratch.commit(tree(**{f"{TEAM}/secrets.sops.yaml": sealed({"A": "x"}, RECIPIENT)}))
+    rig = await start(repo=str(scratch.path))
+    assert list(await findings(rig)) == [("SECRET_UNDECRYPTABLE", "warning")]
+
+
+async def test_a_cipher_text_of_another_tenant_is_refused(scratch: Scratch, start: Start) -> None:
+    theirs = sealed({"A": "x", "B": "y"}, RECIPIENT, scope="main/company.team")
+    scratch.commit(
+        tree(**{f"{TEAM}/secrets.sops.yaml": theirs, path("f", "shop", "two"): flow("f")})
+    )
+    rig = await start(repo=str(scratch.path), secrets={"age_key": IDENTITY})
+    copy = "tenants/two/namespaces/shop/secrets.sops.yaml"
+    scratch.commit({copy: theirs})
+    await rig.sync.sync()
+    assert {("SECRET_REUSED", copy), ("SECRET_SCOPE", copy)} == set(await rig.codes())
+    with pytest.raises(NotFound):
+        (await rig.sync.secrets.secrets("two", "shop", None)).find("A") or _nothing()
+    # Who had it first is not kept back by the copy.
+    changed = theirs + b"# a comment\n"
+    scratch.commit({f"{TEAM}/secrets.sops.yaml": changed})
+    await rig.sync.sync()
+    assert {path for _, path in await rig.codes()} == {copy}
+    assert await secret(rig, "A") == "x"
+
+
+def _nothing() -> None:
+    raise NotFound("there is none")
+
+
+async def test_pinned_secrets_are_those_of_the_commit(scratch: Scratch, start: Start) -> None:
+    file = f"{TEAM}/secrets.sops.yaml"
+    first = scratch.commit(
+        tree(
+            **{
+                file: sealed({"A": "old"}, RECIPIENT),
+                f"{TEAM}/namespace.yaml": b"secrets: pinned\n",
+            }
+        )
+    )
+    rig = await start(repo=str(scratch.path), secrets={"age_key": IDENTITY})
+    scratch.commit({file: sealed({"A": "new"}, RECIPIENT)})
+    assert await rig.outcome() == "SYNCED"
+    lookup = await rig.sync.secrets.secrets("main", "company.team", first)
+    assert lookup.find("A") == "old"
+    scratch.commit({f"{TEAM}/namespace.yaml": None})
+    assert await rig.outcome() == "SYNCED"
+    lookup = await rig.sync.secrets.secrets("main", "company.team", first)
+    assert lookup.find("A") == "new"
+
+
+async def test_secrets_of_the_tenant_are_known(scratch: Scratch, start: Start) -> None:
+    use = flow("f", "\"{{ secret('A') }}{{ secret('B') }}\"")
+    scratch.commit(
+        {
+            path("f", "company.team"): use,
+            f"{TENANT}/secrets.sops.yaml": sealed({"A": "x"}, RECIPIENT),
+        }
+    )
+    rig = await start(repo=str(scratch.path), secrets={"age_key": IDENTITY})
+    found = await findings(rig)
+    assert list(found) == [("SECRET_UNKNOWN", "warning")]
+    assert "`B`" in next(iter(found.values()))

@@ -35,8 +35,9 @@ class SecretNames:
         return any(each[0] == tenant for each in self._own)
 
     def known(self, tenant: str, namespace: str) -> frozenset[str]:
-        """Return the names that a namespace sees: its own, and those of the ones above it."""
-        found = (self._own.get((tenant, each), frozenset()) for each in lineage(namespace))
+        """Return the names that a namespace sees: its own, those of the ones above it, its tenant's."""
+        above = (*lineage(namespace), "")
+        found = (self._own.get((tenant, each), frozenset()) for each in above)
         return frozenset().union(*found)
 
 
@@ -93,4 +94,4 @@ def _others(head: TreeView, compared: Comparison) -> Mapping[FlowKey, References
 
 
 def _is_below(key: FlowKey, namespaces: Container[tuple[str, str]]) -> bool:
-    return any((key[0], each) in namespaces for each in lineage(key[1]))
+    return any((key[0], each) in namespaces for each in (*lineage(key[1]), ""))
