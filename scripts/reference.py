@@ -10,7 +10,14 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from app.config import Section, Settings, secret_file_variable, secret_paths, variable
+from app.config import (
+    Section,
+    Settings,
+    SourceSettings,
+    secret_file_variable,
+    secret_paths,
+    variable,
+)
 from scripts.compatibility import compatibility
 
 PAGES_FOLDER = Path(__file__).parent.parent / "docs" / "reference"
@@ -79,12 +86,22 @@ def configuration_page() -> str:
         if section := _section(field):
             parts += [f"\n## {name}\n", f"{section.__doc__}\n"]
             parts.append("\n".join(_table((name,), section.model_fields)))
+        elif section := _named_section(field):
+            parts += [f"\n## {name}.&lt;id&gt;\n", f"{section.__doc__}\n"]
+            parts.append("\n".join(_table((name, "<id>"), section.model_fields)))
     return "\n".join(parts) + "\n"
 
 
 def _section(field: FieldInfo) -> type[Section] | None:
     kind = field.annotation
     return kind if isinstance(kind, type) and issubclass(kind, Section) else None
+
+
+def _named_section(field: FieldInfo) -> type[Section] | None:
+    """Return the section that a map holds by names of the operator's choice, if it has its own."""
+    kind = get_args(field.annotation)[-1] if get_origin(field.annotation) is dict else None
+    own = isinstance(kind, type) and issubclass(kind, Section) and kind is not SourceSettings
+    return kind if own else None
 
 
 def _table(path: tuple[str, ...], fields: dict[str, FieldInfo]) -> Iterator[str]:
@@ -131,6 +148,8 @@ def _bound(rule: Any) -> str:
 
 
 def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
     if field.default == {}:
         return "none"
     match field.default:

@@ -41,7 +41,6 @@ returning = Router(prefix=f"{PREFIX}/login", tags=["Access"], responses=problems
 ProviderId = Annotated[
     str, PathParameter(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="A login provider.")
 ]
-_TEXT = 4_096
 
 
 @router.get("/providers", summary="Login providers")
@@ -95,12 +94,12 @@ class _Answer(NamedTuple):
 
 
 def _answer(
-    state: Annotated[str, Query(max_length=_TEXT, description="As it was sent.")] = "",
-    code: Annotated[str, Query(max_length=_TEXT, description="For one login.")] = "",
+    state: Annotated[str, Query(max_length=200, description="As it was sent.")] = "",
+    code: Annotated[str, Query(max_length=2_048, description="For one login.")] = "",
     issuer: Annotated[
-        str | None, Query(alias="iss", max_length=_TEXT, description="Who sends it.")
+        str | None, Query(alias="iss", max_length=500, description="Who sends it.")
     ] = None,
-    error: Annotated[str, Query(max_length=_TEXT, description="Why nobody logged in.")] = "",
+    error: Annotated[str, Query(max_length=200, description="Why nobody logged in.")] = "",
 ) -> _Answer:
     return _Answer(state, code, issuer, error)
 
