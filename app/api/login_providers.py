@@ -26,6 +26,7 @@ _KEPT_SECONDS = 3600
 _AGAIN_SECONDS = 60
 """How often keys are asked for because of a token whose key is not known."""
 _TIMEOUT = 15.0
+_PATIENCE_SECONDS = 5
 _LEEWAY = 120
 """How long after its end a token is remembered."""
 _MICROSECONDS = 1_000_000
@@ -64,6 +65,8 @@ class Provider:
         self._told: Mapping[str, Any] = {}
         self._keys = KeySet()
         self._read_at = -_KEPT_SECONDS
+        self._failure = (-_KEPT_SECONDS, "")
+        """When it did not answer last, and why: not everybody waits for that again."""
         self._used: dict[str, int] = {}
         """Logout tokens that counted already -> when they end."""
 
@@ -204,21 +207,32 @@ class Provider:
         return secret.get_secret_value() if secret else ""
 
     async def _renew(self, oldest: int) -> None:
+        """Read what the provider tells of itself, if what is known is older than that."""
         async with self._lock:
             if self._now() - self._read_at < oldest:
                 return
-            base = self.settings.issuer.removesuffix("/")
-            url = self._safe(f"{base}/.well-known/openid-configuration")
-            told = await self._ask(HttpCall("GET", url))
-            if told.get("issuer") != self.settings.issuer:
-                message = f"what answers at {self.settings.issuer} calls itself something else"
-                raise Unavailable(message)
-            for name in _ENDPOINTS:
-                self._safe(told.get(name))
-            listed = await self._ask(HttpCall("GET", told["jwks_uri"]))
-            self._keys = await asyncio.to_thread(KeySet.of, listed)
-            self._told = told
-            self._read_at = self._now()
+            failed_at, reason = self._failure
+            if self._now() - failed_at < _PATIENCE_SECONDS:
+                raise Unavailable(reason, retry_after=_PATIENCE_SECONDS)
+            try:
+                await self._read()
+            except Unavailable as error:
+                self._failure = self._now(), error.message
+                raise
+
+    async def _read(self) -> None:
+        base = self.settings.issuer.removesuffix("/")
+        url = self._safe(f"{base}/.well-known/openid-configuration")
+        told = await self._ask(HttpCall("GET", url))
+        if told.get("issuer") != self.settings.issuer:
+            message = f"what answers at {self.settings.issuer} calls itself something else"
+            raise Unavailable(message)
+        for name in _ENDPOINTS:
+            self._safe(told.get(name))
+        listed = await self._ask(HttpCall("GET", told["jwks_uri"]))
+        self._keys = await asyncio.to_thread(KeySet.of, listed)
+        self._told = told
+        self._read_at = self._now()
 
     def _safe(self, url: Any) -> str:
         """Return an address of the provider; it is one of https, or of this machine.

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from app.access.oidc import is_local
 from app.api.access import is_open
 from app.api.answers import Json
+from app.api.authentication import identities_of
 from app.api.documents import problems_of
 from app.api.id_tokens import MOST_TOKEN, LoggedOut
 from app.api.identities import address_of
@@ -113,6 +114,8 @@ async def callback(
     told: Annotated[_Answer, Depends(_answer)],
 ) -> Response:
     """Begin a session for who logged in at the provider, and lead to the page that was wanted."""
+    attempts, place = identities_of(request.app.state).attempts, address_of(request.scope)
+    attempts.begin(f"oidc:{provider}", place)
     try:
         attempt = taken(request.scope, node.cipher, provider, told.state, node.clock.now())
         if told.error or not told.code:
@@ -126,6 +129,7 @@ async def callback(
         await _note(node, request, "", "login.failed", provider=provider, why=refused.code)
         response = answer(refused, request.scope)
     else:
+        attempts.succeed(f"oidc:{provider}", place)
         await _note(node, request, member.username, "login", provider=provider)
     forget(response)
     return response
