@@ -99,6 +99,7 @@ Errors are problem documents (RFC 9457) that also carry Kestra's `message`.
 # The order matters where a literal stands in the place of a parameter: the literal comes first.
 _ROUTERS = (
     health.router,
+    plugins.router,  # before the groups of a tenant: its paths have a word `groups`, too
     login.router,
     oidc.router,
     oidc.returning,
@@ -151,7 +152,6 @@ _ROUTERS = (
     file_transfers.router,
     namespace_files.router,
     stats.router,
-    plugins.router,
     pebble.router,
     sources.router,
     standings.router,

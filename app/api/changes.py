@@ -59,9 +59,7 @@ Breakpoints = Annotated[str | None, Query(description="Not possible: leave it ou
 
 
 class NewLabel(BaseModel):
-    """A label; both parts must be there."""
-
-    model_config = ConfigDict(extra="forbid")
+    """A label; both parts must be there. Kestra's Python SDK sends further members."""
 
     key: str | None = None
     value: str | None = None

@@ -45,15 +45,19 @@ class Call(NamedTuple):
         return f"{path}?q={NOWHERE}" if path.endswith("by-query") else path
 
 
-def calls() -> Iterator[Call]:
-    """Every method of every route."""
+def routes() -> list[Any]:
+    """Every route, in the order in which they are asked."""
 
     @asynccontextmanager
     async def nothing(_: FastAPI) -> AsyncIterator[None]:
         yield
 
-    application: Any = make_application(lifespan=nothing, max_body_bytes=0)
-    for route in application.routes:
+    return list(make_application(lifespan=nothing, max_body_bytes=0).routes)
+
+
+def calls() -> Iterator[Call]:
+    """Every method of every route."""
+    for route in routes():
         for method in sorted(route.methods):
             yield Call(method, route.path, route.endpoint.needs)
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.errors import Conflict, Forbidden, Gone, Invalid, NotFound, PreconditionFailed
+from app.errors import Conflict, Gone, Invalid, NotFound, PreconditionFailed
 from app.sync.changesets.model import Change
 from app.sync.model import Actor
 from tests.changesets.conftest import Begin, merge_pull, protect
@@ -38,7 +38,7 @@ async def test_a_draft_is_saved_again_and_again(rig: Rig) -> None:
     other = await drafts.save("main", edit(LONG), BOB)
     assert other.draft.id != first.draft.id, "two people, two drafts"
     assert [each.id for each in await drafts.of("main", ANN)] == [first.draft.id]
-    with pytest.raises(Forbidden):
+    with pytest.raises(NotFound):
         await drafts.get("main", other.draft.id, ANN)
     await rig.restart()
     drafts = rig.sync.changesets.drafts
