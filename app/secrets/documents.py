@@ -38,7 +38,7 @@ _ONLY_ENCRYPTED: Final = hashlib.sha256(b"sops").digest()
 class SecretDocument:
     """What an encrypted file holds."""
 
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] = field(repr=False)
     """The values that are encrypted and not empty, as maps, lists and scalars."""
     scope: str | None
     """For which `tenant` or `tenant/namespace` it was encrypted; None if it does not say."""
@@ -51,7 +51,7 @@ class SecretDocument:
 class OpenDocument:
     """A decrypted file that can be written again."""
 
-    branches: tuple[Branch, ...]
+    branches: tuple[Branch, ...] = field(repr=False)
     metadata: Metadata
     layout: Format
     key: bytes = field(repr=False)
