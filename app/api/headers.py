@@ -1,6 +1,6 @@
 """The headers that protect whoever reads an answer with a browser, or behind a cache."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 Header = tuple[bytes, bytes]
 
@@ -22,14 +22,18 @@ _NO_STORE = (_CACHE, b"no-store")
 _TAGGED = (_CACHE, b"private, no-cache")
 """With an ETag it may be kept by who asked, who then asks whether it is still so."""
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
+_USUAL = (*_ALWAYS, _NOTHING, _NO_STORE)
+_DECIDED = frozenset({name for name, _ in _USUAL} | {b"etag"})
 
 
-def protecting(own: Iterable[Header], *, secure: bool) -> list[Header]:
+def protecting(own: Iterable[Header], *, secure: bool) -> Sequence[Header]:
     """Return the headers to be added to an answer that has some of its own; names in lower case.
 
     `secure`: the request came by TLS, as the connection or a trusted proxy says.
     """
     names = {name for name, _ in own}
+    if not secure and names.isdisjoint(_DECIDED):
+        return _USUAL
     added = [*_ALWAYS]
     if _CSP not in names:
         added.append(_NOTHING)

@@ -45,7 +45,7 @@ def doctor(
 
 
 def _found(server: str | None, data: Path | None) -> list[Finding]:
-    from app.cli import doctor_machine, doctor_service, doctor_settings
+    from app.cli import doctor_data, doctor_machine, doctor_service, doctor_settings
 
     address = server or os.environ.get("HEADWATER_SERVER")
     flags: dict[str, Any] = {} if data is None else {"data_dir": data}
@@ -55,7 +55,7 @@ def _found(server: str | None, data: Path | None) -> list[Finding]:
     except CommandError as error:
         found.append(Finding("broken", "settings", str(error), "correct it; nothing starts before"))
     else:
-        for check in (*doctor_settings.CHECKS, *doctor_machine.CHECKS):
+        for check in (*doctor_settings.CHECKS, *doctor_machine.CHECKS, doctor_data.look):
             found += check(settings)
     if address:
         found += doctor_service.look(address)

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -124,9 +123,11 @@ def _key(name: str, file: Path) -> Iterator[Finding]:
 
 def sqlite(settings: Settings) -> Iterator[Finding]:
     """Look at the library of the database, where it is ours."""
-    url = settings.database.url
-    if url is None and sqlite3.sqlite_version_info < _LEAST_SQLITE:
-        message = f"SQLite {sqlite3.sqlite_version} has known faults, which are worked around"
+    from app.db.sqlite import VERSION
+
+    if settings.database.url is None and VERSION < _LEAST_SQLITE:
+        shown = ".".join(map(str, VERSION))
+        message = f"SQLite {shown} has known faults, which are worked around"
         yield Finding("note", "sqlite", message, "PostgreSQL, or SQLite 3.51.3 or later")
 
 

@@ -18,6 +18,9 @@ from app.db.batches import Unit
 from app.db.sql import SQLITE, Query, Row, Write, row_type
 from app.errors import Conflict, Fenced, HeadwaterError, Unavailable
 
+VERSION = sqlite3.sqlite_version_info
+"""Of the library that is linked."""
+
 _READERS = 2
 # What a value that cannot be stored raises is no error of SQLite's own.
 _FAILURES = (sqlite3.Error, UnicodeError, OverflowError)

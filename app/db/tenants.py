@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 
 from app.db.database import Database
+from app.db.read_only import Reader
 from app.db.sql import Write
 from app.db.tenant_tables import TenantFileRow
 
@@ -31,7 +32,7 @@ class TenantFile(NamedTuple):
 class TenantStore:
     """The files of tenants."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database | Reader) -> None:
         """Read from `database`."""
         self._database = database
 

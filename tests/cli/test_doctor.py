@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.cli import doctor_machine, doctor_settings
+from app.cli import doctor_data, doctor_machine, doctor_settings
 from app.cli.doctor_findings import Finding
 from app.cli.doctor_service import look
 from app.config import Settings
@@ -186,3 +186,36 @@ def test_no_secret_is_told(tmp_path: Path) -> None:
             HEADWATER_GIT__HOOK_SECRET=secret, HEADWATER_GIT__TOKEN=secret, SOPS_AGE_KEY=secret,
         )  # fmt: skip
         assert secret not in done.stdout + done.stderr
+
+
+def two_tenants(data: Path) -> Path:
+    """A service that has run once, with two tenants."""
+    flows = data / "flows"
+    for tenant in ("acme", "other"):
+        folder = flows / f"tenants/{tenant}/namespaces/shop/flows"
+        folder.mkdir(parents=True)
+        source = "id: f\nnamespace: shop\ntasks: [{id: a, type: core.log.Log, message: m}]\n"
+        (folder / "f.yaml").write_text(source)
+    with service(data / "data", ["--repo", str(flows)]) as (address, _):
+        ready = headwater("flow", "list", "--tenant", "other", "-o", "name", server=address)
+        assert "f" in ready.stdout, ready.stderr
+    return data / "data"
+
+
+def test_what_the_data_tells(tmp_path: Path) -> None:
+    data = two_tenants(tmp_path)
+    assert ("note", "runners.process") in told(doctor_data.look(settings(data_dir=data)))
+    runners = {"process_for_tenants": True}
+    found = told(doctor_data.look(settings(data_dir=data, runners=runners)))
+    assert found == {("ok", "database"), ("unsafe", "runners.process_for_tenants")}
+    found = told(doctor_data.look(settings(data_dir=data, runners={"process": False})))
+    assert found == {("ok", "database")}
+
+
+def test_data_that_cannot_be_read(tmp_path: Path) -> None:
+    assert told(doctor_data.look(settings(data_dir=tmp_path))) == set()
+    (tmp_path / "headwater.sqlite").write_text("no database, as anybody can see")
+    assert told(doctor_data.look(settings(data_dir=tmp_path))) == {("broken", "database")}
+    url = "postgresql://u:p@127.0.0.1:1/x"
+    made = settings(data_dir=tmp_path, database={"url": url})
+    assert told(doctor_data.look(made)) == {("broken", "database")}

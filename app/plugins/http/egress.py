@@ -18,9 +18,9 @@ Narrowing = Callable[[str], "Policy | None"]
 _EVERYTHING = tuple(map(parse_destination, ("0.0.0.0/0", "::/0")))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Policy:
-    """Decides which destinations may be called."""
+    """Decides which destinations may be called. Told apart by identity: hashing one takes long."""
 
     addresses: AddressPolicy = AddressPolicy()  # noqa: RUF009 - frozen
     allow: tuple[Destination, ...] = ()
@@ -97,7 +97,7 @@ class Egress:
             CallRefused: when one of the addresses of the host must not be called.
         """
         found = tuple(addresses)
-        if ours := await self.own.refusal(host, port, found, lookup):
+        if self.own.guards(port) and (ours := await self.own.refusal(host, port, found, lookup)):
             _refuse(host, found[0], ours)
         for policy in self._policies(tenant):
             for address in found:

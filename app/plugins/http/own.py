@@ -33,6 +33,10 @@ class OwnPlaces:
         if port is not None:
             self.add(parts.hostname or "", port)
 
+    def guards(self, port: int) -> bool:
+        """Whether anything of ours is at this port, of whatever host."""
+        return port in self._hosts
+
     async def refusal(
         self, host: str, port: int, addresses: Iterable[str], lookup: Lookup
     ) -> str | None:
