@@ -5,6 +5,7 @@ import csv
 import io
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Query
@@ -29,6 +30,7 @@ from app.api.query import known_keys, takes_filters
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.errors import BadRequest, Invalid, TooLarge
+from app.flows.parse import DefaultsOf
 from app.flows.yaml import split_documents
 from app.ports import FlowRevision
 from app.sync.model import FlowWrite
@@ -123,7 +125,9 @@ async def import_(
     """Create and update the flows of an archive in one commit; answer the names of invalid ones."""
     name, data = await _upload(request)
     sources = await asyncio.to_thread(_sources, name, data)
-    changes, wrong = await asyncio.to_thread(_read, sources, node, right.tenant)
+    defaults = await node.tenants.defaults_in(right.tenant, sources.values())
+    read = partial(_read, sources, node, right.tenant, defaults)
+    changes, wrong = await asyncio.to_thread(read)
     if wrong and fail:
         raise Invalid("; ".join(f"{where}: {reason}" for where, reason in wrong.items()))
     right.require(each.namespace for each in changes)
@@ -223,14 +227,14 @@ def _text(name: str, data: bytes) -> str:
 
 
 def _read(
-    sources: Mapping[str, str], node: Services, tenant: str
+    sources: Mapping[str, str], node: Services, tenant: str, defaults: DefaultsOf
 ) -> tuple[list[FlowWrite], dict[str, str]]:
     """Return what is to be written, and what is wrong with the other files."""
     changes: dict[tuple[str, str], FlowWrite] = {}
     wrong: dict[str, str] = {}
     for name, text in sources.items():
         for part in split_documents(text):
-            parsed = parse(part.source, node.registry, tenant, None)
+            parsed = parse(part.source, node.registry, tenant, None, defaults=defaults)
             if parsed.flow is None:
                 wrong[name] = "; ".join(str(each) for each in parsed.errors[:5])
             else:

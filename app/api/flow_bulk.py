@@ -1,7 +1,7 @@
 """Changes of several flows at once: one commit, active as a whole when it is answered."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import Body, Depends, Query
@@ -24,6 +24,7 @@ from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.validation import divided, text_of
 from app.errors import Gone, Invalid, NotFound
+from app.flows.parse import Parsed
 from app.flows.problems import Problem
 from app.sync.model import FlowWrite
 from app.sync.validation import parse
@@ -122,20 +123,22 @@ async def _changes(
         Invalid: with every problem of every document. Forbidden: for a namespace out of reach.
     """
     parts = divided(text_of(await request.body()))
-    changes = await asyncio.to_thread(
-        _read_all, [part.source for part in parts], node, right.tenant, namespace
-    )
+    sources = [part.source for part in parts]
+    defaults = await node.tenants.defaults_in(right.tenant, sources, namespace)
+
+    def read(source: str) -> Parsed:
+        return parse(source, node.registry, right.tenant, namespace, defaults=defaults)
+
+    changes = await asyncio.to_thread(_read_all, sources, read)
     right.require(each.namespace for each in changes)
     return changes
 
 
-def _read_all(
-    sources: Sequence[str], node: Services, tenant: str, namespace: str | None
-) -> list[FlowWrite]:
+def _read_all(sources: Sequence[str], read: Callable[[str], Parsed]) -> list[FlowWrite]:
     changes: dict[tuple[str, str], FlowWrite] = {}
     problems: list[Problem] = []
     for source in sources:
-        parsed = parse(source, node.registry, tenant, namespace)
+        parsed = read(source)
         problems.extend(parsed.errors)
         if parsed.flow is None:
             continue

@@ -1,6 +1,7 @@
 """Graphs of flows, and how flows depend on each other."""
 
 import asyncio
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Query
@@ -59,7 +60,9 @@ async def of_source(
 ) -> Response:
     """Draw a flow without saving it."""
     source = text_of(await request.body())
-    parsed = await asyncio.to_thread(parse, source, node.registry, right.tenant, None)
+    defaults = await node.tenants.defaults_in(right.tenant, [source])
+    read = partial(parse, source, node.registry, right.tenant, None, defaults=defaults)
+    parsed = await asyncio.to_thread(read)
     if parsed.flow is None:
         text = "; ".join(str(each) for each in parsed.errors[:10])
         raise Invalid(text, problems=parsed.errors)

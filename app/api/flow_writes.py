@@ -1,6 +1,7 @@
 """Changes of flows: each is a commit on the tracked branch, and active when it is answered."""
 
 import asyncio
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Query
@@ -110,7 +111,9 @@ async def _namespace(node: Services, right: Right, source: str) -> str | None:
     """
     if right.reach.everywhere:
         return None  # whichever the text names: it is read once
-    parsed = await asyncio.to_thread(parse, source, node.registry, right.tenant, None)
+    defaults = await node.tenants.defaults_in(right.tenant, [source])
+    read = partial(parse, source, node.registry, right.tenant, None, defaults=defaults)
+    parsed = await asyncio.to_thread(read)
     if parsed.flow is None:
         raise Invalid("; ".join(map(str, parsed.errors[:10])), problems=parsed.problems)
     right.require([parsed.flow.namespace])

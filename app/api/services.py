@@ -31,6 +31,7 @@ from app.sync.overlays import Overlays
 from app.sync.planning.planner import Planner
 from app.sync.review.service import Reviews
 from app.sync.service import SyncService
+from app.sync.tenants import Tenants
 from app.sync.testing.service import SuiteService
 from app.sync.tracing.service import Tracing
 from app.triggers.service import Triggers
@@ -74,6 +75,11 @@ class Services(Protocol):
     @property
     def flows(self) -> FlowStore:
         """Flows by revision."""
+        ...
+
+    @property
+    def tenants(self) -> Tenants:
+        """What is said of tenants."""
         ...
 
     @property

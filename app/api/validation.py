@@ -22,7 +22,7 @@ from app.api.routing import Router
 from app.api.services import Node, Services
 from app.errors import Invalid
 from app.flows.model import Task, Trigger
-from app.flows.parse import Parsed, parse_entry
+from app.flows.parse import DefaultsOf, Parsed, parse_entry
 from app.flows.problems import Problem
 from app.flows.topology import Name, Ties, circle, ties_of
 from app.flows.yaml import Part, split_documents
@@ -51,7 +51,8 @@ async def validate(request: Request, right: Granted, node: Node) -> Response:
     """Tell what is wrong with each document, with its place and the way out."""
     source = text_of(await request.body())
     parts = divided(source)
-    results, flows = await asyncio.to_thread(_all, parts, node, right)
+    defaults = await node.tenants.defaults_in(right.tenant, [source])
+    results, flows = await asyncio.to_thread(_all, parts, node, right, defaults)
     if any(each.starts for each in flows.values()):
         known: Dependencies = request.app.state.dependencies
         reach = right.to(Permission.FLOW_READ).reach
@@ -130,13 +131,13 @@ def divided(source: str) -> list[Part]:
 
 
 def _all(
-    parts: Sequence[Part], node: Services, right: Right
+    parts: Sequence[Part], node: Services, right: Right, defaults: DefaultsOf
 ) -> tuple[list[dict[str, Any]], dict[Name, Ties]]:
     """Return the verdicts, and what the valid flows start and listen to."""
     outdated = _outdated(node, right)
     results, flows = [], {}
     for index, part in enumerate(parts):
-        parsed = parse(part.source, node.registry, right.tenant, None)
+        parsed = parse(part.source, node.registry, right.tenant, None, defaults=defaults)
         results.append(_result(index, part, parsed, outdated))
         if parsed.flow is not None:
             flows[Name(parsed.flow.namespace, parsed.flow.id)] = ties_of(parsed.flow)

@@ -9,7 +9,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import and_, bindparam, func, or_, select
 
@@ -30,6 +30,7 @@ from app.db.overrides import Overrides
 from app.db.sql import Row
 from app.db.tables import BlobRow
 from app.errors import Conflict, Gone, NotFound, Redacted
+from app.flows.flow import PluginDefault
 from app.flows.parse import Parsed, parse_flow
 from app.flows.typenames import Types
 from app.ports import FlowRevision, LoadedFlow
@@ -51,6 +52,32 @@ _SOURCE = select(_BLOB.c.data).where(_BLOB.c.oid == bindparam("oid"))
 _PARSED = 512
 
 
+class DefaultSet(Protocol):
+    """Plugin defaults, the most important first, and what tells them from others."""
+
+    @property
+    def entries(self) -> Sequence[PluginDefault]:
+        """The defaults."""
+        ...
+
+    @property
+    def mark(self) -> str:
+        """Another text for other defaults."""
+        ...
+
+
+class PluginDefaults(Protocol):
+    """The plugin defaults of namespaces, by commit."""
+
+    def known(self, tenant: str, namespace: str, commit: str) -> DefaultSet | None:
+        """Return them if they are in memory."""
+        ...
+
+    async def of(self, tenant: str, namespace: str, commit: str) -> DefaultSet:
+        """Return them."""
+        ...
+
+
 class FlowStore:
     """Which flows there are, what they say at any revision, and what runs now."""
 
@@ -64,6 +91,8 @@ class FlowStore:
         self.overrides = Overrides()
         """What operators override without touching Git."""
         self._loaded: OrderedDict[tuple[Any, ...], LoadedFlow] = OrderedDict()
+        self.defaults: PluginDefaults | None = None
+        """The plugin defaults of tenants and namespaces; None: there are none."""
         self.heard: list[Callable[[set[FlowKey] | None], None]] = []
         """Who hears which flows may be others from now on (None: all of them)."""
 
@@ -166,6 +195,7 @@ class FlowStore:
         *,
         revision: int | None = None,
         commit: str | None = None,
+        snapshot: str | None = None,
     ) -> LoadedFlow:
         """Return the flow at a revision, or as a commit says (see the port)."""
         running = self._pins.get((tenant, namespace, flow_id))
@@ -178,6 +208,8 @@ class FlowStore:
             # Its row names what was there before; that is not what it says.
             message = f"revision {found.revision} of {namespace}.{flow_id} is its deletion"
             raise Gone(message)
+        if snapshot is not None and found.snapshot != snapshot:
+            found = replace(found, snapshot=snapshot)
         return self.overrides.laid(await self.load(found))
 
     async def find(
@@ -199,7 +231,7 @@ class FlowStore:
         if revision is not None:
             rows = await self._database.fetch(_ONE_REVISION, **key, revision=revision)
         elif commit is not None:
-            found = await self._commits(commit)
+            found = await self._commits(commit, (tenant, namespace, flow_id))
             rows = await self._database.fetch(_NEWEST.where(_until(found)), **key)
         else:
             rows = await self._database.fetch(_NEWEST, **key)
@@ -234,10 +266,17 @@ class FlowStore:
             if (row.tenant, row.namespace, row.flow_id) in wanted
         ]
 
-    async def _commits(self, commit: str) -> Sequence[Row]:
-        """Return a commit as each source counts it: several may follow one repository."""
+    async def _commits(self, commit: str, key: FlowKey | None = None) -> Sequence[Row]:
+        """Return a commit as each source counts it: several may follow one repository.
+
+        Of a flow, only commits of its own sources count: others tell nothing, not even that they
+        are there.
+        """
         columns = (COMMIT.c.source_id, COMMIT.c.sha, COMMIT.c.seq)
         named = COMMIT.c.sha.startswith(commit, autoescape=True)
+        if key is not None:
+            own = of_flow(select(REVISION.c.source_id), REVISION, key)
+            named = and_(named, COMMIT.c.source_id.in_(own))
         # Two ways to read what begins alike are enough to refuse it, however many have the first.
         first = select(COMMIT.c.sha).where(named).distinct().limit(2)
         rows = await self._database.fetch(select(*columns).where(COMMIT.c.sha.in_(first)))
@@ -262,13 +301,18 @@ class FlowStore:
         Raises:
             Conflict: when that revision is no valid flow.
         """
-        key = (revision.blob, revision.tenant, revision.namespace, revision.flow_id)
-        cached = self._loaded.get((*key, revision.revision, revision.snapshot))
+        place = (revision.tenant, revision.namespace)
+        defaults = await self._defaults(*place, revision.snapshot or revision.commit)
+        name = (revision.blob, *place, revision.flow_id)
+        mark = defaults.mark if defaults is not None else ""
+        key = (*name, revision.revision, revision.snapshot, mark)
+        cached = self._loaded.get(key)
         if cached is not None and revision.state != "redacted":
             # What was active when it was parsed may be superseded by now.
             return cached if cached.revision == revision else replace(cached, revision=revision)
         source = await self.source(revision)
-        parsed = await self.parse(source, revision)
+        entries = defaults.entries if defaults is not None else ()
+        parsed = await self.parse(source, revision, entries)
         if parsed.flow is None:
             first = parsed.problems[0].message if parsed.problems else "unreadable"
             message = (
@@ -277,17 +321,25 @@ class FlowStore:
             )
             raise Conflict(message)
         loaded = LoadedFlow(revision, parsed.flow, source)
-        self._loaded[(*key, revision.revision, revision.snapshot)] = loaded
+        self._loaded[key] = loaded
         while len(self._loaded) > _PARSED:
             self._loaded.popitem(last=False)
         return loaded
+
+    async def _defaults(self, tenant: str, namespace: str, commit: str) -> DefaultSet | None:
+        if self.defaults is None:
+            return None
+        known = self.defaults.known(tenant, namespace, commit)
+        return known if known is not None else await self.defaults.of(tenant, namespace, commit)
 
     def forget(self, blob: str) -> None:
         """Drop what is in memory of a source."""
         for key in [each for each in self._loaded if each[0] == blob]:
             del self._loaded[key]
 
-    async def parse(self, source: str, revision: FlowRevision) -> Parsed:
+    async def parse(
+        self, source: str, revision: FlowRevision, defaults: Sequence[PluginDefault] = ()
+    ) -> Parsed:
         """Parse a source in its place (in a thread: large flows take a while)."""
         return await asyncio.to_thread(
             parse_flow,
@@ -296,6 +348,7 @@ class FlowStore:
             tenant=revision.tenant,
             namespace=revision.namespace,
             path=revision.path,
+            defaults=defaults,
         )
 
     async def source(self, revision: FlowRevision) -> str:

@@ -52,7 +52,8 @@ class Entry:
             NotFound, Conflict: when it cannot be read.
         """
         where = (execution.tenant, execution.namespace, execution.flow_id)
-        return await self._parts.flows.at(*where, revision=execution.revision)
+        revision, commit = execution.revision, execution.commit
+        return await self._parts.flows.at(*where, revision=revision, snapshot=commit)
 
     async def admitted(self, execution: Execution) -> LoadedFlow:
         """Return the flow of an execution that is about to move; one that cannot ends here.

@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -23,6 +23,9 @@ from app.flows.typenames import Types
 from app.flows.usages import Analyser, Known, check_templates
 from app.flows.validation import MAX_ERRORS, validate
 from app.flows.yaml import Document, YamlError, decode, load
+
+DefaultsOf = Callable[[str], Sequence[PluginDefault]]
+"""Returns the plugin defaults that a namespace has from outside its flows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def parse_flow(
     namespace: str | None = None,
     path: str = "",
     revision: int | None = None,
-    defaults: Sequence[PluginDefault] = (),
+    defaults: Sequence[PluginDefault] | DefaultsOf = (),
     check: Analyser | None = None,
 ) -> Parsed:
     """Parse the YAML of one flow.
@@ -74,7 +77,8 @@ def parse_flow(
             document names none, an error if it names another.
         path: the file that the document comes from, named in the problem of a wrong namespace.
         revision: the revision of the flow; one in the document counts for nothing.
-        defaults: plugin defaults of the namespace and of the server, most important first.
+        defaults: plugin defaults of the namespace and of the tenant, most important first, or what
+            returns those of a namespace.
         check: checks templates. What it finds become warnings, since Kestra accepts such flows and
             fails only when the template is used; but a secret in a wrong place is an error.
     """
@@ -85,7 +89,8 @@ def parse_flow(
     findings = list(_place(raw, tenant, namespace, path))
     _fill(raw, tenant, namespace, revision)
     try:
-        merged = merge_defaults(raw, types, outside=defaults)
+        outside = defaults(str(raw.get("namespace"))) if callable(defaults) else defaults
+        merged = merge_defaults(raw, types, outside=outside)
     except YamlError as error:
         return Parsed(None, (syntax_problem(error),), text)
     reading = Reading(text, merged, types, Flow)

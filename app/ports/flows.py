@@ -76,8 +76,12 @@ class FlowSource(Protocol):
         *,
         revision: int | None = None,
         commit: str | None = None,
+        snapshot: str | None = None,
     ) -> LoadedFlow:
         """Return the flow at a revision number, or as the given commit says.
+
+        `snapshot`: the commit that plugin defaults are of which the flow does not say itself, where
+        it is another one than that of the revision.
 
         Raises:
             NotFound: when there is no such flow or revision.

@@ -20,7 +20,12 @@ from app.sync.origin import IGNORE_FILE, Origin
 from app.sync.ownership import NamespaceKey
 from app.sync.plan import Tree
 
-_INHERITED = {Kind.VARIABLES: "variables.yaml", Kind.SECRETS: "secrets.sops.yaml"}
+_INHERITED = {
+    Kind.VARIABLES: "variables.yaml",
+    Kind.SECRETS: "secrets.sops.yaml",
+    Kind.NAMESPACE: "namespace.yaml",
+    Kind.TENANT: "tenant.yaml",
+}
 """Documents that hold for the namespaces below, too."""
 
 _NARROW = 64

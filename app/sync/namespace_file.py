@@ -114,7 +114,7 @@ def readable_settings(text: bytes) -> NamespaceSettings:
     except ValidationError as error:
         wrong = {str(each["loc"][0]) for each in error.errors() if each["loc"]}
     kept = {key: value for key, value in document.items() if key not in wrong}
-    strict = {"allow": []} if "allow" in wrong else {}
+    strict: dict[str, Any] = {"allow": []} if "allow" in wrong else {}
     return NamespaceSettings.model_validate({**kept, **strict})
 
 

@@ -1,10 +1,12 @@
 """The phases that read: RESOLVE, FETCH, VERIFY, DIFF, LOAD and VALIDATE. Nothing becomes active."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 
 from app.db.records import FlowKey
 from app.errors import ObjectMissing
+from app.flows.flow import PluginDefault
 from app.git.layout import Kind
 from app.git.survey import Located, shown
 from app.git.trees import Entry, tree_of
@@ -23,7 +25,7 @@ from app.sync.passes import Parts, Pass, Settled
 from app.sync.rewriting import judge
 from app.sync.secret_findings import secret_findings
 from app.sync.testing.findings import suite_findings
-from app.sync.validation import Verdict, validate
+from app.sync.validation import PlacedDefaults, Verdict, validate
 from app.sync.verifying import is_judged_anew, verify_signatures
 
 _BATCH = 32
@@ -122,11 +124,12 @@ async def validate_flows(parts: Parts, now: Pass) -> None:
     index = parts.indexer.index
     changed = {tree.key for tree in now.changed}
     files: list[Located] = []
+    defaults, other = await _defaults(parts, now)
     for located in now.survey.of(Kind.FLOW):
         place, entry = located
         if (place.tenant, place.namespace) not in changed:
             continue
-        if _is_active(parts, now, entry):
+        if (place.tenant, place.namespace) not in other and _is_active(parts, now, entry):
             now.kept.add(shown(entry.path))
         else:
             files.append(located)
@@ -135,7 +138,12 @@ async def validate_flows(parts: Parts, now: Pass) -> None:
         if file.key is not None and file.key[:2] in changed:
             now.found.append(of_rival(path, owner, file.key))
     verdicts = validate(
-        files, parts.repository.mirror.objects, parts.contents, parts.types, parts.repository.layout
+        files,
+        parts.repository.mirror.objects,
+        parts.contents,
+        parts.types,
+        parts.repository.layout,
+        defaults,
     )
     with Drawing(verdicts) as drawing:
         while batch := await drawing.some(_BATCH):
@@ -170,6 +178,27 @@ async def _judge_documents(parts: Parts, now: Pass, changed: set[NamespaceKey]) 
         now.found += await asyncio.to_thread(
             secret_findings, parts.repository, now, parts.opener, changed
         )
+
+
+async def _defaults(parts: Parts, now: Pass) -> tuple[PlacedDefaults, set[NamespaceKey]]:
+    """Return the plugin defaults of changed namespaces, and of which these are others now."""
+    find = parts.tenants.defaults
+    if find is None:
+        return {}, set()
+    found: dict[NamespaceKey, Sequence[PluginDefault]] = {}
+    other: set[NamespaceKey] = set()
+    for tree in now.changed:
+        if not tree.oid:
+            continue
+        here = await find.of(*tree.key, now.tip or "")
+        found[tree.key] = here.entries
+        snapshot = now.snapshots.get(tree.key)
+        if snapshot is None or not snapshot.commit:
+            continue
+        before = await find.of(*tree.key, snapshot.commit)
+        if before.mark != here.mark:
+            other.add(tree.key)
+    return found, other
 
 
 def _delegated(parts: Parts, now: Pass) -> list[Found]:

@@ -23,6 +23,7 @@ from app.sync.changesets.reverts import Reverts
 from app.sync.changesets.service import Changesets
 from app.sync.commit_status import CommitStatus
 from app.sync.comparing import Comparer
+from app.sync.defaults import DefaultsReader
 from app.sync.delegating import Delegating
 from app.sync.differences import unified
 from app.sync.hooks.deliveries import Deliveries
@@ -129,6 +130,7 @@ class SyncService:
         self.namespaces = NamespaceReader(self.workers)
         inheritance = Inheritance(self.workers)
         self.variables = VariableReader(inheritance)
+        self.tenants.defaults = flows.defaults = DefaultsReader(inheritance, self.tenants)
         self.secrets = SecretReader(inheritance, opener, settings.secrets.cache_seconds)
         self.secrets.is_pinned = self._pins_secrets
         self._inheritance = inheritance

@@ -5,12 +5,14 @@ speaks for tenants of which it owns all namespaces. What was active last is in t
 it holds from the first moment of a process on, whether or not a repository can be reached.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from app.db.sql import Write
 from app.db.tenants import TenantFile, TenantStore, tenant_writes
 from app.errors import HeadwaterError
+from app.flows.flow import PluginDefault
+from app.flows.parse import DefaultsOf
 from app.flows.yaml import decode
 from app.git.layout import TENANT_NAME
 from app.git.survey import shown
@@ -31,6 +33,34 @@ class _Store(Protocol):
     async def all(self) -> list[TenantFile]: ...
 
 
+class FoundDefaults(Protocol):
+    """Plugin defaults, the most important first."""
+
+    @property
+    def entries(self) -> Sequence[PluginDefault]:
+        """The defaults."""
+        ...
+
+    @property
+    def mark(self) -> str:
+        """Another text for other defaults."""
+        ...
+
+
+class Defaulting(Protocol):
+    """Finds plugin defaults (see `DefaultsReader`)."""
+
+    async def of(self, tenant: str, namespace: str, commit: str = "") -> FoundDefaults:
+        """Return those for a namespace at a commit; "": as they are active now."""
+        ...
+
+    async def in_sources(
+        self, tenant: str, sources: Iterable[str], namespace: str | None = None
+    ) -> DefaultsOf:
+        """Return what finds those that flows have, by their documents."""
+        ...
+
+
 class Tenants:
     """What is said of the tenants of a node."""
 
@@ -42,12 +72,22 @@ class Tenants:
         self._texts: dict[str, str] = {}
         self.order: Callable[[], Sequence[str]] = list
         """Returns the ids of the sources, the most important first."""
+        self.defaults: Defaulting | None = None
+        """What finds plugin defaults, once there are sources."""
         self.complete = False
         """Whether `order` names all sources; until then what others say counts, too."""
         self.generation = 0
         """Another number whenever something else became active, of tenants or of namespaces."""
         self.heard: list[Callable[[], None]] = []
         """Who hears that something else may be said from now on."""
+
+    async def defaults_in(
+        self, tenant: str, sources: Iterable[str], namespace: str | None = None
+    ) -> DefaultsOf:
+        """Return what finds the plugin defaults that flows have from outside their documents."""
+        if self.defaults is None:
+            return lambda _: ()
+        return await self.defaults.in_sources(tenant, sources, namespace)
 
     def of(self, tenant: str) -> TenantSettings:
         """Return what is said of a tenant; for one that nothing is said of, the defaults."""

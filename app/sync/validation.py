@@ -1,13 +1,14 @@
 """Validation of flow files at the tip: parsed in batches, of which only the outcome is kept."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import orjson
 
 from app.expressions import check, is_known
-from app.flows.flow import Flow
-from app.flows.parse import Parsed, parse_flow
+from app.flows.flow import Flow, PluginDefault
+from app.flows.parse import DefaultsOf, Parsed, parse_flow
 from app.flows.typenames import Types
 from app.flows.usages import Analyser
 from app.git.layout import Layout, Place
@@ -15,6 +16,9 @@ from app.git.objects import ObjectReader
 from app.git.survey import Located, lfs_finding, shown
 from app.sync.contents import Contents
 from app.sync.findings import Found, of_layout, of_problem
+
+PlacedDefaults = Mapping[tuple[str, str], Sequence[PluginDefault]]
+"""(Tenant, namespace) -> the plugin defaults that its flows have from outside."""
 
 
 class Facts(NamedTuple):
@@ -44,11 +48,23 @@ ANALYSER: Final = Analyser(check, is_known)
 
 
 def parse(
-    source: str | bytes, types: Types, tenant: str, namespace: str | None, path: str = ""
+    source: str | bytes,
+    types: Types,
+    tenant: str,
+    namespace: str | None,
+    path: str = "",
+    *,
+    defaults: DefaultsOf = lambda _: (),
 ) -> Parsed:
     """Parse a flow that lies in a namespace, checking its templates, too."""
     return parse_flow(
-        source, types=types, tenant=tenant, namespace=namespace, path=path, check=ANALYSER
+        source,
+        types=types,
+        tenant=tenant,
+        namespace=namespace,
+        path=path,
+        defaults=defaults,
+        check=ANALYSER,
     )
 
 
@@ -64,6 +80,7 @@ def validate(
     contents: Contents,
     types: Types,
     layout: Layout,
+    defaults: PlacedDefaults = MappingProxyType({}),
 ) -> Generator[Verdict, None, None]:
     """Yield a verdict for each flow file (blocking)."""
     places: dict[str, list[Place]] = {}
@@ -71,14 +88,18 @@ def validate(
         places.setdefault(entry.oid, []).append(place)
     for oid, source in contents.sources(objects, places):
         for place in places[oid]:
-            yield _judged(place, source, types, layout)
+            own = defaults.get((place.tenant, place.namespace), ())
+            yield _judged(place, source, types, layout, own)
 
 
-def _judged(place: Place, source: bytes, types: Types, layout: Layout) -> Verdict:
+def _judged(
+    place: Place, source: bytes, types: Types, layout: Layout, defaults: Sequence[PluginDefault]
+) -> Verdict:
     pointer = lfs_finding(place, source)
     if pointer is not None:
         return Verdict(place.path, None, Facts(), (of_layout(pointer, layout),))
-    parsed = parse(source, types, place.tenant, place.namespace, shown(place.path))
+    path = shown(place.path)
+    parsed = parse(source, types, place.tenant, place.namespace, path, defaults=lambda _: defaults)
     flow = parsed.flow
     key = (place.tenant, place.namespace, flow.id if flow else "")
     found = tuple(of_problem(problem, place.path, key) for problem in parsed.problems)

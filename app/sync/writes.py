@@ -6,7 +6,7 @@ from typing import NamedTuple, NoReturn
 
 from app.db.records import FlowKey
 from app.errors import Conflict, Invalid, NotFound
-from app.flows.parse import Parsed
+from app.flows.parse import DefaultsOf, Parsed
 from app.flows.problems import Problem
 from app.git.fastimport import blob_id
 from app.git.layout import NAMESPACE_NAME, TENANT_NAME
@@ -115,7 +115,8 @@ class Writes:
         self, tenant: str, namespace: str | None, flow_id: str | None, source: str
     ) -> FlowKey:
         """Return the identity that a source has; raises `Invalid` when it is no valid flow."""
-        parsed = await asyncio.to_thread(self._parsed, source, tenant, namespace)
+        defaults = await self._parts.tenants.defaults_in(tenant, [source], namespace)
+        parsed = await asyncio.to_thread(self._parsed, source, tenant, namespace, defaults)
         if parsed.flow is None:
             problems = [each for each in parsed.problems if each.severity == "error"]
             raise Invalid("; ".join(map(str, problems)), problems=list(parsed.problems))
@@ -132,8 +133,10 @@ class Writes:
             _refuse("", f"The flow has {size} bytes, {most} are allowed", "TOO_LARGE")
         return tenant, flow.namespace, flow.id
 
-    def _parsed(self, source: str, tenant: str, namespace: str | None) -> Parsed:
-        return parse(source, self._parts.types, tenant, namespace)
+    def _parsed(
+        self, source: str, tenant: str, namespace: str | None, defaults: DefaultsOf
+    ) -> Parsed:
+        return parse(source, self._parts.types, tenant, namespace, defaults=defaults)
 
     def _known(self, key: FlowKey) -> FlowRevision | None:
         return self._parts.flows.in_git(*key)

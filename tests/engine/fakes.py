@@ -304,6 +304,7 @@ class MemoryFlows:
         *,
         revision: int | None = None,
         commit: str | None = None,
+        snapshot: str | None = None,
     ) -> LoadedFlow:
         await asyncio.sleep(0)
         try:

@@ -109,6 +109,7 @@ class CaseFlows:
         *,
         revision: int | None = None,  # noqa: ARG002 - a tree has one revision of each
         commit: str | None = None,  # noqa: ARG002
+        snapshot: str | None = None,  # noqa: ARG002
     ) -> LoadedFlow:
         """Return a flow, as `TreeFlows.flow`."""
         return await self.current(tenant, namespace, flow_id)

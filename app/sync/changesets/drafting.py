@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from app.db.drafts import DraftStore, StoredDraft
@@ -132,8 +133,12 @@ class Drafts:
         if draft.content is None:
             return ()
         if draft.kind == "flow":
+            place = draft.tenant, draft.namespace
+            find = worker.parts.tenants.defaults_in
+            defaults = await find(draft.tenant, [draft.content], draft.namespace)
+            types = worker.parts.types
             parsed = await asyncio.to_thread(
-                parse, draft.content, worker.parts.types, draft.tenant, draft.namespace
+                partial(parse, draft.content, types, *place, defaults=defaults)
             )
             return parsed.problems
         return problems_of_change(change_of(draft))

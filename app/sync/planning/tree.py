@@ -1,9 +1,11 @@
 """`TreeView`: the flows of one tree, whatever it comes from. Blocking: use it in threads."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple, Self
 
+from app.flows.flow import PluginDefault
+from app.flows.keyvalues import lineage
 from app.flows.parse import Parsed, parse_flow
 from app.flows.references import NONE, References
 from app.git.codeowners import PLACES, Owners
@@ -14,6 +16,7 @@ from app.git.objects import ObjectReader
 from app.git.process import Launcher
 from app.git.survey import SizeLimits, Survey, shown, survey
 from app.git.trees import Entry
+from app.sync.default_files import defaults_in
 from app.sync.planning.files import CommitFiles, Files
 from app.sync.planning.memory import ANALYSER, Brief, Memory
 
@@ -25,6 +28,7 @@ Owns = Callable[[str, str], bool]
 
 IGNORE_FILE = ".headwaterignore"
 _MOST_RULES = 1 << 16
+_TOP = "", "tenant.yaml"
 
 
 class FlowFile(NamedTuple):
@@ -75,6 +79,7 @@ class TreeView:
         self.label = label
         self.limits = limits or SizeLimits()
         self.owns = owns
+        self._said: dict[str, Sequence[PluginDefault]] = {}
         self.judged_by: TreeView | None = None
         """Whose `headwater.yaml` counts: a tree that is proposed does not make its own rules."""
 
@@ -161,8 +166,27 @@ class TreeView:
             tenant=place.tenant,
             namespace=place.namespace,
             path=shown(place.path),
+            defaults=self.defaults(place.tenant, place.namespace),
             check=ANALYSER,
         )
+
+    def defaults(self, tenant: str, namespace: str) -> Sequence[PluginDefault]:
+        """Return the plugin defaults that the flows of a namespace have from files of the tree."""
+        found: list[PluginDefault] = []
+        for name, file in [*((each, "namespace.yaml") for each in lineage(namespace)), _TOP]:
+            path = self.layout.inherited_file(tenant, name, file)
+            if path is not None and self.layout.place(path) is not None:
+                found += self._defaults_at(path)
+        return found
+
+    def _defaults_at(self, path: str) -> Sequence[PluginDefault]:
+        known = self._said.get(path)
+        if known is None:
+            text = self.read(path)
+            of_tenant = path.endswith("/tenant.yaml")
+            known = () if text is None else defaults_in(text, of_tenant=of_tenant)
+            self._said[path] = known
+        return known
 
     def read(self, path: str) -> bytes | None:
         """Return a file's bytes, None when the tree has no such file."""
