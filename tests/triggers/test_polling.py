@@ -70,6 +70,7 @@ async def test_a_service_is_polled(database: Database) -> None:
         (execution,) = await rig.executions("poll")
         await rig.ended("poll")
         assert [call.url for call in http.calls] == ["http://service/poll"] * 3
+        assert {call.tenant for call in http.calls} == {"main"}
         assert execution.trigger["variables"] == {  # type: ignore[index]
             "uri": "http://service/poll",
             "code": 200,
