@@ -12,7 +12,7 @@ from app.cli.outcome import FAILED, OK
 from app.cli.printing import progress
 from app.cli.secret_files import Where, read_bytes, shown
 from app.errors import HeadwaterError
-from app.git.layout import Kind, Layout, Place
+from app.git.layout import Kind, Place
 from app.secrets.cipher import is_encrypted
 from app.secrets.documents import OpenDocument, open_document, parse, summary
 from app.secrets.editing import has_plain, scope_of
@@ -48,10 +48,9 @@ def check(
 
 def _files(where: Where) -> Iterator[tuple[Path, Place]]:
     """Yield the files of secrets below the folder of the flows, and where they belong."""
-    layout = Layout(root=where.root.strip("/"))
-    top = where.top
-    for folder, folders, names in os.walk(top / layout.root / "tenants"):
-        folders.sort()
+    layout, top = where.rules, where.top
+    for folder, folders, names in os.walk(top / layout.root):
+        folders[:] = sorted(name for name in folders if name != ".git")
         for name in sorted(names):
             path = Path(folder, name)
             place = layout.place(path.relative_to(top).as_posix())

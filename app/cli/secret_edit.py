@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -82,7 +83,11 @@ def _run_editor(path: Path) -> None:
 def _private(suffix: str) -> Iterator[Path]:
     """Give a path in a folder that only the user can read; its content is wiped at the end."""
     parent = _MEMORY if os.access(_MEMORY, os.W_OK) else None
-    with telling(Path("plain text")), tempfile.TemporaryDirectory(dir=parent) as folder:
+    with (
+        _ending_cleanly(),
+        telling(Path("plain text")),
+        tempfile.TemporaryDirectory(dir=parent) as folder,
+    ):
         path = Path(folder) / f"secrets{suffix}"
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         try:
@@ -90,6 +95,22 @@ def _private(suffix: str) -> Iterator[Path]:
         finally:
             for left in Path(folder).rglob("*"):
                 _wipe(left)
+
+
+@contextmanager
+def _ending_cleanly() -> Iterator[None]:
+    """End as Ctrl+C does when the terminal is closed, so that nothing is left behind."""
+    asked = (signal.SIGTERM, signal.SIGHUP)
+    before = {each: signal.signal(each, _end) for each in asked}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _end(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def _wipe(path: Path) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
 
+from app.cli.options import pairs
 from app.cli.outcome import CONFLICT, NOT_FOUND, USAGE, CommandError
 from app.errors import HeadwaterError
 from app.git.layout import NAMESPACE_NAME, TENANT_NAME, Layout
@@ -42,6 +43,14 @@ class Where:
     tenant: Annotated[str, Parameter(name=["--tenant", "-t"], help="The tenant.")] = "main"
     repo: Annotated[Path, Parameter(help="The clone, or a folder in it.")] = Path()
     root: Annotated[str, Parameter(help="Folder of the repository that holds tenants/.")] = ""
+    layout: Annotated[
+        Literal["native", "kestra"],
+        Parameter(help="`kestra`: NAMESPACE/flows/…, as Kestra's own Git tasks write it."),
+    ] = "native"
+    map_tenant: Annotated[
+        list[str],
+        Parameter(negative=(), help="Tenant of a folder, as the source has it: FOLDER=TENANT."),
+    ] = field(default_factory=list)
     preview: Annotated[
         bool, Parameter(negative=(), help="The secrets that previews of pull requests read.")
     ] = False
@@ -71,12 +80,19 @@ class Where:
         if self.file is not None:
             return self.file
         _check_names(self.tenant, self.namespace)
-        layout = Layout(root=self.root.strip("/"))
         name = PREVIEW if self.preview else NAME
         if self.preview and not self.namespace:
             raise CommandError("previews have secrets of namespaces; name one with -n", USAGE)
-        inside = layout.inherited_file(self.tenant, self.namespace, name)
-        return shown(self.top / str(inside))
+        inside = self.rules.inherited_file(self.tenant, self.namespace, name)
+        if inside is None:
+            raise CommandError(f"the repository has no place for tenant {self.tenant}", USAGE)
+        return shown(self.top / inside)
+
+    @property
+    def rules(self) -> Layout:
+        """How the repository is laid out."""
+        tenants = dict(pairs(self.map_tenant, "--map-tenant"))
+        return Layout(self.layout, self.root.strip("/"), self.tenant, tenants)
 
     @property
     def scope(self) -> str | None:

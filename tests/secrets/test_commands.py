@@ -3,6 +3,7 @@
 import io
 import json
 import shlex
+import signal
 import stat
 import sys
 from collections.abc import Callable
@@ -291,3 +292,32 @@ def test_outside_of_a_repository(secret: Secret, identity: str, clone: Path) -> 
     assert secret("set", "A", *TEAM, given="x").code == NOT_FOUND
     assert secret("set", "A", "--file", "some.yaml", given="x").code == OK
     assert read_document(Path("some.yaml").read_bytes(), [identity]).scope is None
+
+
+def test_layouts_and_tenants_as_the_source_has_them(secret: Secret, identity: str) -> None:
+    mapped = ("-t", "acme-dev", "--map-tenant", "acme=acme-dev")
+    assert secret("set", "A", *TEAM, *mapped, given="x").code == OK
+    native = Path("tenants/acme/namespaces/company.team/secrets.sops.yaml")
+    assert read_document(native.read_bytes(), [identity]).scope == "acme-dev/company.team"
+    assert secret("check", "--map-tenant", "acme=acme-dev").code == OK
+    assert secret("check").code == FAILED
+    assert secret("set", "A", *TEAM, "-t", "acme", *mapped[2:], given="x").code == USAGE
+    native.unlink()
+    assert secret("set", "A", *TEAM, "--layout", "kestra", given="x").code == OK
+    kestra = Path("company.team/secrets.sops.yaml")
+    assert read_document(kestra.read_bytes(), [identity]).scope == "main/company.team"
+    assert "1 files, 0 errors" in secret("check", "--layout", "kestra").err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_nothing_is_left_behind_when_the_terminal_is_closed(
+    secret: Secret, identity: str, clone: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    secret("set", "A", *TEAM, given=VALUE)
+    before = Path(FILE).read_bytes()
+    killing = f"os.kill(os.getppid(), {int(number)}) or text"
+    monkeypatch.setenv("EDITOR", editor(clone, killing))
+    with pytest.raises(SystemExit):
+        secret("edit", *TEAM)
+    assert not Path((clone.parent / "seen").read_text()).parent.exists()
+    assert Path(FILE).read_bytes() == before
