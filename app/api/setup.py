@@ -44,11 +44,13 @@ async def offer_setup(node: Services) -> str | None:
 
     It is written to `setup-token` in the data directory, which only our user can read.
     """
+    file = node.settings.data_dir / FILE
     if not await is_open(node):
+        await asyncio.to_thread(file.unlink, missing_ok=True)
         return None
     token = _PREFIX + new_secret()
     await node.access.documents.put(SETUP_TOKEN, hash_of(token), node.clock.now())
-    await asyncio.to_thread(_write, node.settings.data_dir / FILE, token)
+    await asyncio.to_thread(_write, file, token)
     return token
 
 
@@ -61,6 +63,8 @@ async def set_up(node: Services, first: First, token: str) -> Member:
     """
     if not await is_open(node):
         raise Conflict("this instance has its first user already; log in")
+    if await node.access.members.named(first.username) is not None:
+        raise Conflict(f"there is a member called {first.username} already")
     if (reason := weakness(first.password)) is not None:
         raise Invalid(reason)
     password = await asyncio.to_thread(hash_password, first.password)

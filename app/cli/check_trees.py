@@ -9,6 +9,8 @@ from app.cli.check_formats import Finding
 from app.cli.outcome import USAGE, CommandError
 from app.cli.repositories import Shape, commit_view, folder_view, new_memory, repository
 from app.git.layout import Kind, Layout
+from app.sync.access_file import NAME as ACCESS
+from app.sync.access_file import read_access
 from app.sync.findings import Found
 from app.sync.planning.files import FolderFiles, Without
 from app.sync.planning.memory import Memory
@@ -93,7 +95,8 @@ def of_tree(
         base = TreeView(Without(files, is_meant), inside, memory)
     plan = make_change_plan(base, head)
     checked = [each.place.path for each in head.survey.of(Kind.FLOW) if is_meant(each.place.path)]
-    return len(checked), told(plan, lambda path: _shown(top / path, wanted))
+    found = told(plan, lambda path: _shown(top / path, wanted))
+    return len(checked), [*found, *_of_access(top, inside, wanted)]
 
 
 def _lies_below(top: Path, layout: Layout) -> bool:
@@ -116,7 +119,8 @@ def against_commit(
         message = f"{outside[0].path} is not in the repository {top}"
         raise CommandError(message, USAGE)
     changed = sum(flow.kind != "removed" for flow in plan.flows)
-    return changed, told(plan, lambda path: _shown(top / path, wanted))
+    found = told(plan, lambda path: _shown(top / path, wanted))
+    return changed, [*found, *_of_access(top, layout, wanted)]
 
 
 def told(plan: ChangePlan, shown: Callable[[str], Path | None]) -> list[Finding]:
@@ -127,6 +131,17 @@ def told(plan: ChangePlan, shown: Callable[[str], Path | None]) -> list[Finding]
 
 def _shown(file: Path, wanted: Iterable[Wanted]) -> Path | None:
     return next((each.shown(file) for each in wanted if each.holds(file)), None)
+
+
+def _of_access(top: Path, layout: Layout, wanted: Sequence[Wanted]) -> list[Finding]:
+    """Return what is wrong in `access.yaml`: a warning, for it counts in one source only."""
+    file = top / layout.below(ACCESS)
+    shown = _shown(file, wanted)
+    if shown is None or layout.style == "kestra" or not file.is_file():
+        return []
+    fix = "it counts in the source that `access.source` names"
+    found = read_access(file.read_bytes()).found
+    return [_finding(shown, each._replace(severity="warning", fix=fix)) for each in found]
 
 
 def _finding(path: Path, found: Found) -> Finding:

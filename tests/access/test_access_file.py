@@ -12,6 +12,7 @@ from app.access.document import Subject, read_document
 from app.config import SettingsError, load_settings
 from tests.access.service import Service, service
 from tests.git.scratch import Scratch
+from tests.serving import headwater
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 FLOWS = "/api/v1/{}/flows/search"
@@ -66,6 +67,16 @@ def test_what_is_wrong_is_told(content: dict[str, Any], told: str) -> None:
     found, problems = read_document(content)
     assert found is None
     assert any(told in each for each in problems), problems
+
+
+def test_it_is_checked_without_a_service(tmp_path: Path) -> None:
+    (tmp_path / "tenants/shop/namespaces/company/flows").mkdir(parents=True)
+    (tmp_path / "access.yaml").write_text("bindings: [{role: vieweer, user: alice}]")
+    checked = headwater("check", str(tmp_path), folder=tmp_path)
+    assert checked.returncode == 0
+    assert "there is no role vieweer" in checked.stdout + checked.stderr
+    (tmp_path / "access.yaml").write_text(ALLOWED)
+    assert "vieweer" not in headwater("check", str(tmp_path), folder=tmp_path).stdout
 
 
 def test_the_source_has_to_be_configured(tmp_path: Path) -> None:

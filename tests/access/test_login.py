@@ -76,7 +76,9 @@ async def test_whoever_only_came_by_oidc_does_not_close_the_setup(tmp_path: Path
     async with service(tmp_path / "data") as api:
         await api.user("sent", issuer="https://id.example", subject="1")
         assert (await api.http.get("/api/v1/setup")).json() == {"done": False}
-        wish = {"username": "root", "password": PASSWORD, "token": api.setup_token}
+        wish = {"username": "sent", "password": PASSWORD, "token": api.setup_token}
+        assert await api.status("/api/v1/setup", "POST", json=wish) == 409
+        wish["username"] = "root"
         assert await api.status("/api/v1/setup", "POST", json=wish) == 200
 
 
