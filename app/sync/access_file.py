@@ -95,8 +95,8 @@ def read_access(source: bytes, path: str = NAME) -> Said:
     try:
         value = load(decode(source)).value
     except YamlError as error:
-        place = {"line": error.line, "column": error.column}
-        return Said(None, (Found(NOWHERE, path, _CODE, "error", error.message, **place),))
+        place = ("", error.line, error.column)
+        return Said(None, (Found(NOWHERE, path, _CODE, "error", error.message, *place),))
     if value is None:
         return Said()
     if not isinstance(value, Mapping):

@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -38,10 +39,11 @@ def run(tmp_path: Path) -> Run:
     return run
 
 
-def contexts(folder: Path) -> dict[str, object]:
+def contexts(folder: Path) -> dict[str, Any]:
     file = folder / "headwater" / "contexts.yaml"
     assert file.stat().st_mode & 0o777 == 0o600
-    return yaml.safe_load(file.read_text())
+    found: dict[str, Any] = yaml.safe_load(file.read_text())
+    return found
 
 
 def test_from_the_first_user_to_the_last_token(
