@@ -22,7 +22,7 @@ from app.cli.printing import progress
 from app.config import Settings, SettingsError, load_settings
 from app.errors import HeadwaterError
 from app.main import create_app
-from app.runners.secrecy import hide
+from app.runners.secrecy import hide, keep_no_core
 from app.telemetry import configure_logging
 
 _KEEP_ALIVE = 75
@@ -100,6 +100,7 @@ def serve(settings: Settings) -> int:
     configure_logging(telemetry.log_level, telemetry.log_format)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every job it adds
     share_one_heap()
+    keep_no_core()
     if settings.runners.process:
         hide()
     listener = bind(settings.server.host, settings.server.port)

@@ -1,9 +1,15 @@
 """What programs of script tasks must not learn about the service, though they run as its user."""
 
 import ctypes
+import resource
 import sys
 
 _SET_DUMPABLE = 4  # PR_SET_DUMPABLE
+
+
+def keep_no_core() -> None:
+    """Leave no image of our memory on the disk when the process crashes: it holds secrets."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def hide() -> None:

@@ -16,3 +16,14 @@ def test_the_process_cannot_be_dumped() -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "0"
+
+
+def test_71_a_crash_leaves_no_memory_behind() -> None:
+    program = (
+        "import resource; from app.runners.secrecy import keep_no_core; keep_no_core(); "
+        "print(resource.getrlimit(resource.RLIMIT_CORE))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "(0, 0)"
