@@ -131,6 +131,7 @@ class Node:
         self.metrics = SqlMetrics(self.database)
         self.key_values = SqlKeyValues(self.database, self.clock)
         self.http: HttpClient
+        self.rules: NodeRules
         self.own_http: HttpClient
         self.cipher: Cipher
         self.jq: JqChildren
@@ -209,7 +210,7 @@ class Node:
         self.sync.webhook.claims_of = self.forges.claims
         self.sync.shared.access.listen(self.access.documents, self.access.changed)
         self._review()
-        rules = NodeRules(self.tenants, self.sync.namespaces, self.settings)
+        self.rules = rules = NodeRules(self.tenants, self.sync.namespaces, self.settings)
         actions = Actions(
             archive=SqlArchive(self.database),
             logs=self.logs,

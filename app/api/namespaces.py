@@ -16,6 +16,7 @@ from app.api.documents import problems_of
 from app.api.filters import Leaf, holds, no_field, read_filters
 from app.api.flow_lookup import flows_of
 from app.api.granted import Granted, Right
+from app.api.namespace_settings import settings_json
 from app.api.paths import PREFIX, Namespace
 from app.api.query import Page, Size, Sort, known_keys, takes_filters
 from app.api.routing import Router
@@ -89,7 +90,8 @@ async def get(right: Granted, namespace: Namespace, node: Node) -> Response:
     if namespace not in found:
         message = f"there is no namespace {namespace}: no flow lies in it or below it"
         raise NotFound(message)
-    return Json(_json(namespace, right.tenant, there=found[namespace]))
+    said = await settings_json(node, right.tenant, namespace)
+    return Json({**said, **_json(namespace, right.tenant, there=found[namespace])})
 
 
 def _found(

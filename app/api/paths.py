@@ -31,6 +31,7 @@ WITHOUT_TENANT = frozenset(
         "setup",
         "sources",
         "sync-runs",
+        "tenants",
         "users",
         "validate",
     }

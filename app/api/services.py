@@ -26,7 +26,7 @@ from app.engine.logs import LogSink
 from app.errors import Unavailable
 from app.flows.encryption import Cipher
 from app.flows.typenames import Types
-from app.ports import Clock, HttpClient, Storage
+from app.ports import Clock, HttpClient, Storage, TenantRules
 from app.sync.overlays import Overlays
 from app.sync.planning.planner import Planner
 from app.sync.review.service import Reviews
@@ -80,6 +80,11 @@ class Services(Protocol):
     @property
     def tenants(self) -> Tenants:
         """What is said of tenants."""
+        ...
+
+    @property
+    def rules(self) -> TenantRules:
+        """What tenants may take, and what namespaces may do with each other."""
         ...
 
     @property

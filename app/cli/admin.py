@@ -10,4 +10,5 @@ app.command("app.cli.admin_roles:bindings", name="binding", help="Who has which 
 app.command(
     "app.cli.admin_tokens:accounts", name="service-account", help="Service accounts of a tenant."
 )
+app.command("app.cli.admin_tenants:app", name="tenant", help="Tenants: folders of a repository.")
 app.command("app.cli.admin_tokens:tokens", name="token", help="API tokens.")

@@ -70,6 +70,7 @@ class NamespaceSettings(BaseModel):
 
     model_config = ConfigDict(extra="ignore", alias_generator=to_camel)
 
+    description: str = Field("", max_length=10_000, description="What the namespace is for.")
     revision: Literal["original", "latest"] | None = Field(
         None, description="Revision of restarts and replays that name none."
     )

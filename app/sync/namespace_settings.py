@@ -48,7 +48,9 @@ class NamespaceReader:
         for length in range(len(parts), 0, -1):
             one = await self._one(worker, commit, tenant, ".".join(parts[:length]))
             if one is not None:
+                own = length == len(parts)
                 found = NamespaceSettings.model_construct(
+                    description=one.description if own else found.description,
                     revision=found.revision or one.revision,
                     release=found.release or one.release,
                     secrets=found.secrets or one.secrets,

@@ -50,6 +50,7 @@ from app.sync.source_verbs import SourceVerbs
 from app.sync.sources import MAIN, SourceSet
 from app.sync.status import Status
 from app.sync.status import Stores as StatusStores
+from app.sync.tenant_writes import TenantWrites
 from app.sync.tenants import Tenants
 from app.sync.timing import Timing
 from app.sync.trying import Trial, try_sync
@@ -109,7 +110,6 @@ class SyncService:
             tenants=Tenants(sources.tenants),
             access=AccessFiles(settings.access.source),
         )
-        self.tenants = self.shared.tenants
         self.workers = SourceSet({MAIN: settings.git, **settings.sources}, self.shared)
         self.source_verbs = SourceVerbs(self.workers)
         self.orphans = self.source_verbs.orphans
@@ -118,6 +118,7 @@ class SyncService:
         self.comparer = Comparer(sources.comparisons, types, self._is_syncing)
         self.reporter.heard.append(self.comparer.heard)
         self.files = RoutedFiles(self.workers)
+        self.tenant_writes = TenantWrites(self.workers)
         self.inbox = Inbox(sources.deliveries, clock)
         self.timing = Timing(_HOUR)
         self.changesets = Changesets(self.workers, self.timing)
@@ -159,6 +160,11 @@ class SyncService:
         """Whether executions of a namespace read the secrets of their commit."""
         said = (await self.namespaces.of(tenant, namespace)).secrets
         return (said or self.tenants.of(tenant).secrets) == "pinned"
+
+    @property
+    def tenants(self) -> Tenants:
+        """What is said of tenants."""
+        return self.shared.tenants
 
     def _is_syncing(self) -> bool:
         return any(worker.follower.is_busy for worker in self.workers)

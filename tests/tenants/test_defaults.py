@@ -110,8 +110,8 @@ def test_a_tree_is_judged_with_its_own(tmp_path: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
     view = TreeView(FolderFiles(tmp_path), Layout(), Memory(REGISTRY))
-    ((file, source),) = view.sources(view.flow_files.values())
-    parsed = view.parse(file, source)
+    ((found, source),) = view.sources(view.flow_files.values())
+    parsed = view.parse(found, source)
     assert parsed.flow is not None, parsed.problems
 
 

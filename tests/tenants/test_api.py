@@ -1,0 +1,169 @@
+"""Tenants and namespaces over the API: what is written is a commit of a file."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from app.access import ROLES, Caller, Grant, Permission, Scope
+from app.api.tenants import _of_instance, update
+from app.config import load_settings
+from app.errors import Forbidden
+from app.git.trees import blob_of
+from app.main import create_app
+from tests.api.conftest import Api
+
+TENANTS = "/api/v1/tenants"
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[Api]:
+    settings = load_settings(
+        data_dir=tmp_path / "data", server={"mode": "dev"}, engine={"drain_seconds": 0.1}
+    )
+    application: Any = create_app(settings)
+    stop, started = asyncio.Event(), asyncio.Event()
+
+    async def live() -> None:  # what a task enters, the same task leaves
+        async with application.router.lifespan_context(application):
+            started.set()
+            await stop.wait()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(live())
+        await started.wait()
+        transport = httpx2.ASGITransport(app=application)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+            yield Api(http, application.state.node)
+        stop.set()
+
+
+def file(api: Api, path: str) -> str | None:
+    """The text of a file at the tip of the repository."""
+    origin = api.node.sync.main.parts.repository
+    objects = origin.mirror.objects
+    blob = blob_of(objects, origin.mirror.tip("refs/heads/main"), path)
+    return None if blob is None else objects.read(blob).decode()
+
+
+async def test_a_tenant_is_a_folder(api: Api) -> None:
+    wanted = {"id": "acme", "name": "Acme", "labels": {"cost": "12"}, "deleted": False}
+    made = await api.post(TENANTS, json=wanted)
+    assert (made["id"], made["name"], made["labels"]) == ("acme", "Acme", {"cost": "12"})
+    assert file(api, "tenants/acme/tenant.yaml") == "title: Acme\nlabels:\n  cost: '12'\n"
+    assert (await api.get(f"{TENANTS}/acme"))["name"] == "Acme"
+    found = await api.get(f"{TENANTS}/search?size=10")
+    assert ([each["id"] for each in found["results"]], found["total"]) == (["acme", "main"], 2)
+    await api.post(TENANTS, 409, json=wanted)
+    changed = {"id": "acme", "quotas": {"executions": 7, "weight": 3}, "crossNamespace": "granted"}
+    body = await api.ask("PUT", f"{TENANTS}/acme", json=changed)
+    assert (body["limits"]["executions"], body["limits"]["weight"]) == (7, 3.0)
+    assert body["crossNamespace"] == "granted"
+    assert api.node.tenants.of("acme").quotas.executions == 7
+    await api.ask("DELETE", f"{TENANTS}/acme", 204)
+    assert file(api, "tenants/acme/tenant.yaml") is None
+    await api.get(f"{TENANTS}/acme", 404)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"id": "Not a name"},
+        {"id": "acme", "quotas": {"executions": 0}},
+        {"id": "acme", "egress": {"policy": "closed"}},
+        {"id": "acme", "role": "admin"},
+        {"id": "acme", "pluginDefaults": [{"type": 1}]},
+    ],
+)
+async def test_what_is_wrong_makes_no_commit(api: Api, wanted: dict[str, Any]) -> None:
+    await api.post(TENANTS, 422, json=wanted)
+    assert api.node.tenants.names() in ([], ["main"])
+
+
+async def test_a_tenant_with_flows_is_removed_in_git(api: Api) -> None:
+    await api.post(TENANTS, json={"id": "acme"})
+    source = (
+        "id: f\nnamespace: team\ntasks: [{id: t, type: io.kestra.plugin.core.log.Log, message: x}]"
+    )
+    answer = await api.answer("POST", "/api/v1/acme/flows", content=source)
+    assert answer.status_code == 200, answer.text
+    await api.ask("DELETE", f"{TENANTS}/acme", 409)
+    await api.ask("PUT", f"{TENANTS}/other", 404, json={"id": "other"})
+    await api.ask("PUT", f"{TENANTS}/acme", 422, json={"id": "other"})
+
+
+async def test_settings_of_a_namespace(api: Api) -> None:
+    wanted = {"id": "vault", "description": "Closed", "allowedNamespaces": [{"namespace": "team"}]}
+    made = await api.post("namespaces", json=wanted)
+    assert made["allowedNamespaces"] == [{"namespace": "team"}]
+    text = file(api, "tenants/main/namespaces/vault/namespace.yaml") or ""
+    assert "namespace: team" in text
+    await api.ask("PUT", "namespaces/vault", json={"id": "vault", "allow": []})
+    assert (await api.node.sync.namespaces.of("main", "vault")).allow == ()
+    await api.ask("PUT", "namespaces/vault", 422, json={"id": "other"})
+    assert await api.get("namespaces/vault/inherited-variables") == {}
+    assert await api.get("namespaces/vault/inherited-plugindefaults") == []
+    await api.ask("DELETE", "namespaces/vault", 204)
+    assert file(api, "tenants/main/namespaces/vault/namespace.yaml") is None
+
+
+CALLED = """
+tasks:
+  - {id: t, type: io.kestra.plugin.core.log.Log, message: hi}
+"""
+CALLER = """
+tasks:
+  - id: call
+    type: io.kestra.plugin.core.flow.Subflow
+    namespace: vault
+    flowId: f
+    wait: true
+    transmitFailed: true
+"""
+
+
+async def test_a_namespace_closes_and_opens(api: Api) -> None:
+    await api.flow("vault", CALLED)
+    await api.flow("team", CALLER)
+
+    async def state() -> str:
+        return str((await api.run("team/f"))["state"]["current"])
+
+    assert await state() == "SUCCESS", "as in Kestra, where nobody says otherwise"
+    await api.ask("PUT", "namespaces/vault", json={"id": "vault", "allow": []})
+    assert await state() == "FAILED"
+    grant = {"namespace": "team", "may": ["execute"]}
+    await api.ask("PUT", "namespaces/vault", json={"id": "vault", "allow": [grant]})
+    assert await state() == "SUCCESS"
+    await api.ask("DELETE", "namespaces/vault", 204)
+    body = {"id": "main", "crossNamespace": "granted"}
+    answer = await api.answer("POST", TENANTS, json=body)
+    if answer.status_code == 409:
+        answer = await api.answer("PUT", f"{TENANTS}/main", json=body)
+    assert answer.status_code == 200, answer.text
+    assert await state() == "FAILED", "the tenant asks for grants"
+
+
+async def test_a_quota_answers_429(api: Api) -> None:
+    body = {"id": "main", "quotas": {"executions": 1}}
+    answer = await api.answer("POST", TENANTS, json=body)
+    if answer.status_code == 409:
+        await api.ask("PUT", f"{TENANTS}/main", json=body)
+    await api.flow(
+        "team", "tasks: [{id: t, type: io.kestra.plugin.core.flow.Sleep, duration: PT4S}]"
+    )
+    await api.post("executions/team/f")
+    answer = await api.answer("POST", "executions/team/f")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+    assert "quota" in answer.json()["detail"]
+
+
+def test_rights_over_one_tenant_are_none_over_the_instance() -> None:
+    scope = Scope("acme")
+    caller = Caller("user", "u", "U", grants=(Grant(ROLES["instance-admin"].permissions, scope),))
+    with pytest.raises(Forbidden):
+        _of_instance(caller)
+    assert update.needs.permission is Permission.INSTANCE_MANAGE  # type: ignore[attr-defined]
