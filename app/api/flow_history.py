@@ -15,7 +15,7 @@ from app.api.query import known_keys
 from app.api.routing import Router
 from app.api.services import Node
 from app.api.times import instant
-from app.db.audit import AuditEntry
+from app.db.audit import AuditEntry, AuditFilter
 from app.db.records import FileMove
 from app.errors import NotFound
 from app.ports import FlowRevision
@@ -46,7 +46,8 @@ async def history(tenant: Tenant, namespace: Namespace, flow_id: FlowId, node: N
     counts: dict[int, dict[str, int]] = {}
     for each in await node.sources.health.tallies(key=key):
         counts.setdefault(each.revision, {})[each.state] = each.count
-    entries = await node.audit.find(tenant, f"flow/{namespace}.{flow_id}", _MOST_EVENTS)
+    about = AuditFilter(tenant, f"flow/{namespace}.{flow_id}", deeds=True)
+    entries = await node.audit.search(about, _MOST_EVENTS)
     told = [
         *(
             _revision(each, counts.get(each.revision, {}), runs=_is(each, running))

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from app.db.audit import AuditEntry, flow_write
 from app.db.carrying import Rename, carrying
 from app.db.database import Database
 from app.db.records import ActiveFlow, FlowKey, Snapshot, StoredFinding
@@ -180,8 +181,30 @@ def _writes(new: Activation) -> Sequence[Write]:
         Write(_RESOLVE_FINDING, [(at, each) for each in new.resolved]),
         *(_end_pins(new) if new.flows else ()),
         *new.also,
+        *_told(new),
         Write(_APPLIED, [(new.applied, source)] if new.applied else []),
         Write(_PASSED, [(new.passed, source)] if new.passed else []),
+    ]
+
+
+def _told(new: Activation) -> Sequence[Write]:
+    """Return what tells the audit logs of the tenants which commit their namespaces are at."""
+    by_tenant: dict[str, list[str]] = {}
+    for each in new.moved:
+        by_tenant.setdefault(each.tenant, []).append(each.namespace)
+    return [
+        flow_write(
+            AuditEntry(
+                tenant=tenant,
+                at=new.at,
+                actor="system",
+                action="commit.activate",
+                target=f"commit/{new.applied or new.moved[0].commit}",
+                reason=new.reason,
+                detail={"source": new.source_id, "namespaces": sorted(namespaces)[:_NARROW]},
+            )
+        )
+        for tenant, namespaces in by_tenant.items()
     ]
 
 

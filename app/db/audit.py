@@ -20,6 +20,8 @@ _ADD = (
     f"INSERT INTO audit ({', '.join(_COLUMNS)})"  # noqa: S608 - names of our own columns
     f" VALUES ({', '.join('?' * len(_COLUMNS))})"
 )
+_OF_REQUEST = '{"route":'
+"""How the detail of an entry about a request begins."""
 _LAST = 9
 """The rank of entries about executions: after all that the journal writes."""
 
@@ -81,6 +83,8 @@ class AuditFilter(NamedTuple):
     verbs: tuple[str, ...] = ()
     """How an action may end: its last word."""
     no_verbs: tuple[str, ...] = ()
+    deeds: bool = False
+    """Whether only entries are wanted that tell what was done, none about a request as such."""
 
 
 class AuditStore:
@@ -163,6 +167,8 @@ def _words(wanted: AuditFilter) -> list[Any]:
     if wanted.verbs:
         checks.append(or_(*(_ends(action, each) for each in wanted.verbs)))
     checks += [not_(_ends(action, each)) for each in wanted.no_verbs]
+    if wanted.deeds:
+        checks.append(not_(_AUDIT.c.detail.startswith(_OF_REQUEST, autoescape=True)))
     return checks
 
 

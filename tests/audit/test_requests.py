@@ -90,3 +90,13 @@ async def test_all_of_it_is_sealed(api: Api, ns: str) -> None:
     proofs = await api.node.ledger.prove()
     assert proofs
     assert [each.problems for each in proofs if not each.holds] == []
+
+
+async def test_a_commit_that_becomes_active_is_noted(api: Api, ns: str) -> None:
+    await api.flow(ns, RETURN)
+    revision = await api.get(f"flows/{ns}/f")
+    wanted = AuditFilter("main", f"commit/{revision['commit']}")
+    (entry,) = await api.node.audit.search(wanted, 10)
+    assert (entry.action, entry.actor) == ("commit.activate", "system")
+    assert ns in entry.detail["namespaces"]
+    assert entry.request_id is None
