@@ -30,7 +30,8 @@ router = Router(
     responses=problems_of(409, 429),
 )
 
-NAME = r"^[^\s/:][^/:\r\n\t]{0,149}$"
+NAME = r"^[^\s/:\x00-\x1f\x7f][^/:\x00-\x1f\x7f]{0,149}$"
+_LINE = r"^[^\x00-\x1f\x7f]*$"
 Username = Annotated[str, Field(min_length=1, max_length=150, pattern=NAME)]
 Password = Annotated[str, Field(min_length=1, max_length=MAX_LENGTH)]
 
@@ -54,9 +55,9 @@ class Setup(_Sent):
     )
     username: Username
     password: Password
-    email: str = Field("", max_length=254)
-    first_name: str = Field("", alias="firstName", max_length=100)
-    last_name: str = Field("", alias="lastName", max_length=100)
+    email: str = Field("", max_length=254, pattern=_LINE)
+    first_name: str = Field("", alias="firstName", max_length=100, pattern=_LINE)
+    last_name: str = Field("", alias="lastName", max_length=100, pattern=_LINE)
 
 
 class BasicAuth(_Sent):

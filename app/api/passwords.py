@@ -31,6 +31,7 @@ class Passwords:
             TooMany: after too many attempts, or while too many wait.
         """
         self._attempts.begin(username, address)
+        username = username.replace("\0", "\ufffd")  # PostgreSQL knows no NUL
         member = await self._members.named(username)
         right = await self._verify(password, member.password if member else None)
         if member is None or not right or member.disabled or member.kind != "user":

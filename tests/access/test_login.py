@@ -201,6 +201,15 @@ async def test_many_logins_at_once_wait_in_turn(api: Service) -> None:
     assert {each.result() for each in asked} == {200}
 
 
+async def test_no_name_is_more_than_a_database_takes(api: Service) -> None:
+    assert await api.status(ME, headers=basic("a\0b", PASSWORD)) == 401
+    for name in ("a\0b", "a\nb", " ", "a:b", "x" * 151):
+        body = {"username": name, "password": PASSWORD}
+        assert await api.status(LOGIN, "POST", json=body) == 422, name
+    wish = {"username": "root", "password": PASSWORD, "token": api.setup_token, "email": "a\0b"}
+    assert await api.status("/api/v1/setup", "POST", json=wish) == 422
+
+
 async def test_no_token_is_taken_from_an_address(api: Service) -> None:
     header = await api.token(await api.user("alice", {"viewer": Scope("main")}))
     text = header["Authorization"].removeprefix("Bearer ")
