@@ -32,6 +32,11 @@ class SecretSettings(Section):
         description="How long an execution keeps secrets in memory that it has asked for; at its "
         "end they are dropped in any case.",
     )
+    environment: tuple[str, ...] = Field(
+        (),
+        description="Tenants whose flows may read the `SECRET_…` variables of the service, which "
+        "know no tenant. None is named: the only tenant may; none of them where there are several.",
+    )
     scope: Literal["auto", "required", "optional"] = Field(
         "auto",
         description="Whether a file of secrets must say where it belongs (`_scope`). `auto`: where "

@@ -9,7 +9,7 @@ import weakref
 from typing import NamedTuple
 
 from app.engine.secret_variables import entry_of, secret_of
-from app.errors import Forbidden
+from app.errors import Forbidden, NotFound
 from app.expressions import UNKNOWN
 from app.flows.keyvalues import lineage
 from app.ports import SecretStore, SecretUse, TenantRules
@@ -74,9 +74,15 @@ class SecretAnswers:
             commit = None
         lookup = await self._store.secrets(self._asker.tenant, place, commit)
         value = await asyncio.to_thread(lookup.find, key)
-        found = secret_of(key) if value is None else (value,)
+        found = self._of_service(key) if value is None else (value,)
         self._keep((place, key), found)
         return _part(found, key, subkey)
+
+    def _of_service(self, key: str) -> Found:
+        if self._store is None or self._store.reads_environment(self._asker.tenant):
+            return secret_of(key)
+        message = f"Cannot find secret for key '{key}'."  # as `secret_of` says it
+        raise NotFound(message)
 
     async def _allow(self, namespace: str) -> None:
         asker = self._asker

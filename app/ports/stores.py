@@ -141,6 +141,10 @@ class SecretStore(Protocol):
     seconds: float
     """How long an execution may keep what it has asked for."""
 
+    def reads_environment(self, tenant: str) -> bool:
+        """Whether a tenant's flows may read the secrets of the service's environment."""
+        ...
+
     async def secrets(self, tenant: str, namespace: str, commit: str | None) -> "SecretLookup":
         """Return what finds secrets of a namespace, of those above it and of its tenant.
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from app.errors import NotFound
 from app.flows.keyvalues import lineage
+from app.git.layout import NAMESPACE_NAME, TENANT_NAME
 from app.sync.sources import SourceSet
 from app.sync.worker import SourceWorker
 
@@ -65,6 +66,9 @@ class Inheritance:
         Raises:
             NotFound: when no source holds the namespace. GitError, Unavailable: by the repository.
         """
+        if not (TENANT_NAME.match(tenant) and NAMESPACE_NAME.match(namespace)):
+            message = f"{namespace!r:.100} of tenant {tenant!r:.100} is no namespace"
+            raise NotFound(message)
         spots = await self._spots(tenant, namespace, commit)
         documents: list[Document] = []
         for worker in dict.fromkeys(spot.worker for spot in spots):

@@ -18,6 +18,7 @@ class SecretOpener:
         """Decrypt as `settings` say; `tenants` tells how many tenants there are."""
         self.identities = Identities(settings)
         self._scope = settings.scope
+        self._environment = settings.environment
         self._tenants = tenants
 
     def decrypted(self, source: bytes, place: tuple[str, str], path: str) -> Mapping[str, Any]:
@@ -29,6 +30,10 @@ class SecretOpener:
         """
         ring = self.identities.of(*place)
         return decrypted(source, ring, place, path, is_strict=self._is_strict)
+
+    def reads_environment(self, tenant: str) -> bool:
+        """Whether a tenant's flows may read the secrets of the service's environment."""
+        return tenant in self._environment if self._environment else self._tenants() < 2
 
     @property
     def _is_strict(self) -> bool | None:

@@ -6,7 +6,7 @@ it is kept when the last of them lets go, or when it is older than the settings 
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -20,8 +20,8 @@ from app.sync.secret_opening import SecretOpener
 
 _REMEMBERED = 2_000
 
-IsPinned = Callable[[str, str], Any]
-"""Returns (awaitable) whether a namespace reads secrets at the commit of the execution."""
+IsPinned = Callable[[str, str], Awaitable[bool]]
+"""Returns whether a namespace reads secrets at the commit of the execution."""
 
 
 class Opened:
@@ -42,15 +42,22 @@ class Opened:
 class SecretReader:
     """Implements `ports.SecretStore` on the repositories of a node."""
 
-    def __init__(self, inheritance: Inheritance, opener: SecretOpener, seconds: float) -> None:
+    def __init__(
+        self,
+        inheritance: Inheritance,
+        opener: SecretOpener,
+        seconds: float,
+        is_pinned: IsPinned,
+    ) -> None:
         """Decrypt by `opener`; plain text is dropped after so many `seconds`."""
         self._inheritance = inheritance
         self._opener = opener
         self.identities = opener.identities
         self.seconds = seconds
+        self.reads_environment = opener.reads_environment
         self._opened: WeakValueDictionary[tuple[str, str, str], Opened] = WeakValueDictionary()
         self._names: OrderedDict[str, frozenset[str]] = OrderedDict()
-        self.is_pinned: IsPinned | None = None
+        self._is_pinned = is_pinned
 
     async def secrets(self, tenant: str, namespace: str, commit: str | None) -> "Lookup":
         """Return what finds secrets of a namespace, of those above it and of its tenant.
@@ -58,8 +65,7 @@ class SecretReader:
         Raises:
             GitError, Unavailable: when the repository cannot be read.
         """
-        pinned = self.is_pinned is not None and await self.is_pinned(tenant, namespace)
-        at = commit if pinned else None
+        at = commit if commit and await self._is_pinned(tenant, namespace) else None
         try:
             chain = await self._inheritance.chain(tenant, namespace, FILE, at)
         except NotFound:

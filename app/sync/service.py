@@ -132,8 +132,9 @@ class SyncService:
         inheritance = Inheritance(self.workers)
         self.variables = VariableReader(inheritance)
         self.tenants.defaults = flows.defaults = DefaultsReader(inheritance, self.tenants)
-        self.secrets = SecretReader(inheritance, opener, settings.secrets.cache_seconds)
-        self.secrets.is_pinned = self._pins_secrets
+        self.secrets = SecretReader(
+            inheritance, opener, settings.secrets.cache_seconds, self._pins_secrets
+        )
         self._inheritance = inheritance
         self.policy = SourcePolicy(self.workers, self.namespaces)
         told_by = Stores(flows, sources.pins, sources.health)

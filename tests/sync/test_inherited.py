@@ -296,3 +296,24 @@ async def test_secrets_of_the_tenant_are_known(scratch: Scratch, start: Start) -
     found = await findings(rig)
     assert list(found) == [("SECRET_UNKNOWN", "warning")]
     assert "`B`" in next(iter(found.values()))
+
+
+@pytest.mark.parametrize("namespace", ["a\nb", "../main", "company/team", "", "Company", "a:b"])
+async def test_names_that_are_none(rig: Rig, namespace: str) -> None:
+    assert (await rig.sync.secrets.secrets("main", namespace, None)).find("A") is None
+    assert await rig.sync.variables.of("main", namespace, "") == {}
+
+
+async def test_the_environment_is_of_no_tenant_where_there_are_several(
+    scratch: Scratch, start: Start
+) -> None:
+    scratch.commit({path("f", "shop"): flow("f")})
+    rig = await start(repo=str(scratch.path))
+    assert rig.sync.secrets.reads_environment("main")
+    scratch.commit({path("f", "shop", "two"): flow("f")})
+    assert await rig.outcome() == "SYNCED"
+    assert not rig.sync.secrets.reads_environment("main")
+    rig.secrets = SecretSettings(environment=("two",))
+    await rig.restart()
+    assert rig.sync.secrets.reads_environment("two")
+    assert not rig.sync.secrets.reads_environment("main")

@@ -35,7 +35,7 @@ class SecretNames:
         return any(each[0] == tenant for each in self._own)
 
     def known(self, tenant: str, namespace: str) -> frozenset[str]:
-        """Return the names that a namespace sees: its own, those of the ones above it, its tenant's."""
+        """Return the names that a namespace sees: its own, those above it, its tenant's."""
         above = (*lineage(namespace), "")
         found = (self._own.get((tenant, each), frozenset()) for each in above)
         return frozenset().union(*found)
