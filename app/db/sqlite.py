@@ -53,6 +53,8 @@ class SqliteDriver:
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._take_lock()
+        # It holds hashes of passwords and tokens; its journal gets the permissions of the file.
+        self._path.touch(0o600)
         await self._write_thread(self._connect_writer)
 
     def _take_lock(self) -> None:

@@ -146,3 +146,13 @@ async def test_what_is_over_is_forgotten(store: AccessStore) -> None:
     left = [each for each in ("aaaaaaaa", "bbbbbbbb", "cccccccc") if await store.tokens.get(each)]
     assert left == ["bbbbbbbb"]
     assert [each for each in ("idle", "over", "live") if await store.sessions.get(each)] == ["live"]
+
+
+async def test_only_its_owner_reads_the_database(tmp_path: Path) -> None:
+    database = Database.at(None, tmp_path)
+    await database.open()
+    await AccessStore(database).members.add(ALICE)
+    files = [each for each in tmp_path.iterdir() if each.name.startswith("headwater.sqlite")]
+    assert len(files) == 3  # with its journal and the index of that
+    assert {each.stat().st_mode & 0o777 for each in files} == {0o600}
+    await database.close()
