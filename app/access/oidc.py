@@ -38,8 +38,14 @@ class Identity:
     """The provider's own session (`sid`)."""
 
 
-def identity_of(claims: Mapping[str, Any], groups: Iterable[str], session: str = "") -> Identity:
-    """Return whom checked claims are about."""
+def identity_of(
+    provider: str, claims: Mapping[str, Any], groups: Iterable[str], session: str = ""
+) -> Identity:
+    """Return whom checked claims are about.
+
+    Only a verified e-mail address is a name by itself. Others may have been chosen by the person:
+    they get the provider's id before them, with a colon, so that `access.yaml` cannot mean them.
+    """
     email = _text(claims, "email").lower() if claims.get("email_verified") is True else ""
     subject = str(claims["sub"])
     first, last = _text(claims, "given_name"), _text(claims, "family_name")
@@ -48,7 +54,7 @@ def identity_of(claims: Mapping[str, Any], groups: Iterable[str], session: str =
     return Identity(
         issuer=str(claims["iss"]),
         subject=subject,
-        username=email or _text(claims, "preferred_username") or subject,
+        username=email or f"{provider}:{_text(claims, 'preferred_username') or subject}",
         email=email,
         first_name=first,
         last_name=last.strip(),

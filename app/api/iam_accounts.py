@@ -27,6 +27,7 @@ async def stored(
         created_at=now,
         updated_at=now,
     )
+    await check_above(node, by, member)
     await node.access.members.add(member)
     await note(node, by, tenant, "service-account.create", f"service-account/{name}")
     return member
@@ -38,6 +39,7 @@ async def renamed(
     """Change name and description of a service account."""
     text = member.description if description is None else description
     changed = replace(member, username=name, description=text, updated_at=node.clock.now())
+    await check_above(node, by, changed)
     await node.access.members.save(changed)
     target = f"service-account/{name}"
     await note(node, by, member.tenant, "service-account.update", target, before=member.username)

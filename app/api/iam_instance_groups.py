@@ -33,6 +33,7 @@ async def create(wish: GroupWish, node: Node, by: By) -> Response:
     joining = [await subject_called(node, "", each) for each in wish.members_id or ()]
     now = node.clock.now()
     group = Group(wish.name, "", wish.description or "", now, now)
+    await check_group(node, by, group)
     await node.access.groups.add(group)
     for each in joining:
         await node.access.groups.join(group.id, each.id)

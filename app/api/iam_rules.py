@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from app.access import INSTANCE, ROLES, Caller, Permission, Scope
+from app.access import INSTANCE, ROLES, Caller, Grant, Permission, Scope
 from app.access.delegation import may_give, may_give_all
+from app.access.document import Subject
 from app.api.access import lacking
 from app.api.entitlements import Entitlements
 from app.api.iam_json import AnyRole
@@ -52,7 +53,8 @@ async def check_above(
 ) -> None:
     """Let pass who may do all that a member may do: who has its credentials acts in its name.
 
-    With a tenant, only what the member has there counts.
+    What it has by its name counts, too: `access.yaml` names people who are not there yet. With a
+    tenant, only what the member has there counts.
 
     Raises:
         Forbidden: for others.
@@ -73,11 +75,18 @@ async def check_group(node: Services, caller: Caller, group: Group) -> None:
     """
     found = await node.access.bindings.of([("group", group.id)])
     roles = await roles_of(node, found)
-    for each in found:
-        role = roles.get(each.role_id)
-        if role is not None and not may_give(caller, role.permissions, each.scope):
-            message = f"the members of {group.name} may do more than you may do yourself"
-            raise Forbidden(message)
+    given = [
+        Grant(roles[each.role_id].permissions, each.scope)
+        for each in found
+        if each.role_id in roles
+    ]
+    if not group.tenant:  # access.yaml may mean it by its name
+        document = await _entitlements(node).document()
+        subject = Subject(groups=frozenset({group.name}))
+        given += document.grants(subject, instant(node.clock.now()))
+    if not may_give_all(caller, given):
+        message = f"the members of {group.name} may do more than you may do yourself"
+        raise Forbidden(message)
 
 
 def check_not_self(caller: Caller, member: Member, what: str) -> None:
@@ -92,7 +101,11 @@ def check_not_self(caller: Caller, member: Member, what: str) -> None:
 
 async def rights_of(node: Services, member: Member) -> Caller:
     """Return a member as a caller, with all its rights."""
-    return await Entitlements(node.access).caller(member, node.clock.now())
+    return await _entitlements(node).caller(member, node.clock.now())
+
+
+def _entitlements(node: Services) -> Entitlements:
+    return Entitlements(node.access, node.settings.access.source)
 
 
 async def roles_of(node: Services, bindings: Iterable[Binding]) -> dict[str, AnyRole]:

@@ -118,11 +118,8 @@ async def _ids(node: Services, tenant: str) -> set[str]:
     """Return the ids of everybody with a role in the tenant, or in one of its groups."""
     bound = await node.access.bindings.members_of(tenant)
     found = {key for kind, key in bound if kind != "group"}
-    groups, _ = await node.access.groups.search(tenant, limit=MAX_SIZE)
-    keys = {key for kind, key in bound if kind == "group"} | {each.id for each in groups}
-    for key in sorted(keys):
-        found |= {each.member_id for each in await node.access.groups.members(key)}
-    return found
+    groups = [key for kind, key in bound if kind == "group"]
+    return found | await node.access.groups.members_within(tenant, groups)
 
 
 async def _of_tenant(node: Services, tenant: str, user_id: str) -> Member:

@@ -37,6 +37,10 @@ async def made(node: Services, by: Caller, member: Member, wish: TokenWish) -> d
     if sum(each.works(now) for each in old) >= MOST_TOKENS:
         raise Conflict(f"{member.username} has {MOST_TOKENS} tokens already; revoke some")
     limits = await _limits(node, by, member, wish.limits)
+    last = await _end_of_maker(node, by, member)
+    if last is not None and (wish.extended or (wish.max_age and end > last)):
+        raise Invalid("maxAge: a token makes no token that outlives it; log in to make one")
+    end = end if last is None else min(end, last)
     new = new_token()
     token = Token(
         new.id, member.id, wish.name, new.hash, now, end, end - now,
@@ -68,6 +72,14 @@ async def revoke(node: Services, by: Caller, member: Member, token_id: str) -> N
         raise NotFound(f"{member.username} has no token {token_id}")
     told = {"name": token.name, "id": token.id}
     await note(node, by, member.tenant, "token.revoke", _target(member), **told)
+
+
+async def _end_of_maker(node: Services, by: Caller, member: Member) -> int | None:
+    """Return when the token ends with which somebody makes one for themselves, if it is one."""
+    if by.token_id is None or by.id != member.id:
+        return None
+    maker = await node.access.tokens.get(by.token_id)
+    return None if maker is None else maker.expires_at
 
 
 async def _limits(

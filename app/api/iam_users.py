@@ -56,7 +56,7 @@ async def create(wish: UserWish, node: Node, by: By) -> Response:
     now = node.clock.now()
     member = Member(
         "user",
-        wish.username or wish.email,
+        (wish.username or wish.email).lower(),
         email=wish.email.lower(),
         first_name=wish.first_name or "",
         last_name=wish.last_name or "",
@@ -65,6 +65,7 @@ async def create(wish: UserWish, node: Node, by: By) -> Response:
         created_at=now,
         updated_at=now,
     )
+    await check_above(node, by, member)
     await node.access.members.add(member)
     await note(node, by, None, "user.create", f"user/{member.username}")
     for each in groups:
@@ -102,14 +103,17 @@ async def update(user_id: UserId, wish: UserWish, node: Node, by: By) -> Respons
     groups = None if wish.groups is None else [await _group(node, by, i) for i in wish.groups]
     changed = replace(
         member,
-        username=wish.username or member.username,
+        username=(wish.username or member.username).lower(),
         email=wish.email.lower(),
         first_name=_or(wish.first_name, member.first_name),
         last_name=_or(wish.last_name, member.last_name),
         password=await hashed(wish.password) or member.password,
         disabled=_or(wish.restricted, member.disabled),
     )
+    await check_above(node, by, changed)
     await _save(node, by, member, changed)
+    if wish.password is not None:
+        await node.access.sessions.end_of(member.id, but=by.session_id or "")
     if groups is not None:
         await _regroup(node, by, member, groups)
     await belong(node, by, member, wish.tenants or ())

@@ -72,8 +72,8 @@ async def _created(node: Services, settings: LoginProviderSettings, identity: Id
         await node.access.members.add(member)
     except Conflict:
         message = (
-            f"there is another user called {identity.username} here, who does not log in by this"
-            " provider; an administrator can rename one, or link them (link_by_email)"
+            f"there is another user called {identity.username} here, who logs in otherwise; an"
+            " administrator can rename one, or link them (link_by_email)"
         )
         raise Forbidden(message) from None
     return member

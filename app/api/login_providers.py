@@ -118,7 +118,7 @@ class Provider:
         named = claims.get(self.settings.groups_claim)
         keep = self.settings.keep_group_names
         groups = groups_of(named, self.settings.groups, keep=keep)
-        return identity_of(claims, groups, str(claims.get("sid") or ""))
+        return identity_of(self.name, claims, groups, str(claims.get("sid") or ""))
 
     async def logged_out(self, token: str) -> LoggedOut:
         """Return whose sessions a logout token of the provider ends.

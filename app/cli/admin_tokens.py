@@ -72,7 +72,9 @@ def create_token(
     *,
     of_user: OfUser = None,
     of_account: OfAccount = None,
-    max_age: Annotated[str, Parameter(help="How long it works: ISO 8601.")] = "P30D",
+    max_age: Annotated[
+        str | None, Parameter(help="How long it works (ISO 8601); without it, 30 days.")
+    ] = None,
     role: Annotated[
         str | None, Parameter(help="It may do at most what this role may, in --namespace.")
     ] = None,
@@ -82,7 +84,7 @@ def create_token(
     options: Options = DEFAULTS,
 ) -> None:
     """Create a token and print it: it is shown this once."""
-    wish: dict[str, Any] = {"name": name, "maxAge": max_age}
+    wish: dict[str, Any] = {"name": name, **({"maxAge": max_age} if max_age else {})}
     if namespace is not None and role is None:
         raise CommandError("--namespace needs --role: what the token may do there", USAGE)
     with Client(options) as client:

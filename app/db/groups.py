@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from app.db.database import Database
 from app.db.member_records import Group, Membership
@@ -90,6 +90,13 @@ class GroupStore:
         """Return who is in a group."""
         rows = await self._database.fetch(_MEMBERS, group_id=group_id)
         return [Membership(**row._asdict()) for row in rows]
+
+    async def members_within(self, tenant: str, others: Sequence[str] = ()) -> set[str]:
+        """Return the ids of everybody in a group of a tenant, or in one of some others (ids)."""
+        meant = or_(_GROUP.c.tenant == tenant, _GROUP.c.id.in_(sorted(set(others))))
+        joined = select(_MEMBERSHIP.c.member_id).join(_GROUP, _MEMBERSHIP.c.group_id == _GROUP.c.id)
+        rows = await self._database.fetch(joined.where(meant).distinct())
+        return {row.member_id for row in rows}
 
     async def add(self, group: Group) -> None:
         """Store a new group.

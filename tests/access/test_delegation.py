@@ -4,11 +4,14 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import yaml
 
 from app.access import INSTANCE, Caller, Grant, Permission, Role, Scope
 from app.access.delegation import may_give, may_give_all
+from app.access.document import read_document
 from app.access.kestra import OURS_ALONE, RESOURCES, from_kestra, to_kestra
 from app.access.roles import ROLES
+from app.db.access import access_file
 from app.db.member_records import Binding, Group, Member, StoredRole
 from tests.access.service import Service, service
 
@@ -329,3 +332,52 @@ def test_names_of_permissions() -> None:
     assert isinstance(ROLES["member"], Role)
     assert not ROLES["member"].permissions
     assert Member("user", "u").kind == "user"
+
+
+async def test_a_token_makes_none_that_outlives_it(made: Service) -> None:
+    user = await made.user("ann")
+    mine = Desk(made, await made.token(user))
+    new = await mine.ask("POST", "me/api-tokens", 200, name="child")
+    stored = await made.node.access.tokens.get(new["id"])
+    assert stored is not None
+    (parent,) = [each for each in await made.node.access.tokens.of(user.id) if each.name == "t"]
+    assert stored.expires_at == parent.expires_at
+    await mine.ask("POST", "me/api-tokens", 422, name="long", maxAge="P30D")
+    await mine.ask("POST", "me/api-tokens", 422, name="moving", extended=True)
+    await mine.ask("POST", "me/api-tokens", 200, name="short", maxAge="PT1H")
+
+
+WRITTEN = """
+groups: {platform: {members: [boss]}}
+bindings:
+  - {role: instance-admin, user: absent@example.test}
+  - {role: instance-admin, group: platform}
+  - {role: admin, serviceAccount: main/robot, tenant: main}
+"""
+
+
+async def test_names_that_access_yaml_means_are_not_free(tmp_path: Any) -> None:
+    document, problems = read_document(yaml.safe_load(WRITTEN))
+    assert document is not None, problems
+    async with service(tmp_path / "data", access={"source": "main"}) as made:
+        text = document.model_dump_json(by_alias=True)
+        await made.node.access.documents.put(access_file("main"), text, 1)
+        steward = await role(made, "steward", P.INSTANCE_MANAGE, P.INSTANCE_READ, P.TOKEN_MANAGE)
+        clerk = await desk(made, "clerk", {steward: INSTANCE})
+        other = await made.user("other")
+        absent = {"email": "absent@example.test", "password": NEW_PASSWORD}
+        await clerk.ask("POST", "users", 403, **absent)
+        await clerk.ask("POST", "users", 403, email="x@example.test", username="BOSS")
+        await clerk.ask("PUT", f"users/{other.id}", 403, email="x@example.test", username="boss")
+        await clerk.ask("POST", "instance/groups", 403, name="platform")
+        group = Group("platform")
+        await made.node.access.groups.add(group)
+        await clerk.ask("PUT", f"instance/groups/{group.id}/members/{other.id}", 403)
+        await clerk.ask("PUT", f"users/{other.id}", 403, email="x@e.test", groups=[group.id])
+        await clerk.ask("POST", "main/service-accounts", 403, name="robot")
+        mine = await clerk.ask("POST", "main/service-accounts", 200, name="mine")
+        await clerk.ask("PUT", f"main/service-accounts/{mine['id']}", 403, name="robot")
+        await clerk.ask("PATCH", f"service-accounts/{mine['id']}", 403, name="robot")
+        await clerk.ask("PUT", f"users/{other.id}", 200, email="x@example.test", username="free")
+        boss = await made.user("boss")
+        await clerk.ask("PATCH", f"users/{boss.id}/password", 403, password=NEW_PASSWORD)

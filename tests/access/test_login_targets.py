@@ -49,8 +49,9 @@ def test_names_are_cleaned() -> None:
         "iss": "i", "sub": "s", "name": "Ann\x1b[31m  Lee ", "email": 7,
         "preferred_username": "ann" * 100,
     }  # fmt: skip
-    found = identity_of(claims, ())
-    assert found == Identity("i", "s", ("ann" * 100)[:200], "", "Ann[31m", "Lee")
+    found = identity_of("company", claims, ())
+    assert found == Identity("i", "s", f"company:{('ann' * 100)[:200]}", "", "Ann[31m", "Lee")
+    assert identity_of("company", {"iss": "i", "sub": "s"}, ()).username == "company:s"
 
 
 def test_groups_are_mapped_by_name() -> None:

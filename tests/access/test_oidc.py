@@ -110,7 +110,7 @@ def test_groups_give_rights(world: World, browser: Browser) -> None:
 def test_an_address_that_is_not_verified_is_none(world: World, browser: Browser) -> None:
     browser.log_in("bob")
     assert browser.api("me")["profile"] == {
-        "username": "bob", "email": "", "firstName": "Bob", "lastName": ""
+        "username": "company:bob", "email": "", "firstName": "Bob", "lastName": ""
     }  # fmt: skip
 
 

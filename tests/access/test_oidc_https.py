@@ -120,7 +120,8 @@ async def test_a_name_is_no_right(place: Place) -> None:
         sub="instance-admin", email=None, preferred_username="root", groups=["instance-admin"]
     )
     me = await place.me()
-    assert (me["profile"]["username"], me["instanceOwner"], me["grants"]) == ("root", False, [])
+    assert me["profile"]["username"] == "company:root"
+    assert (me["instanceOwner"], me["grants"]) == (False, [])
 
 
 async def test_a_logout_without_a_person_ends_the_session_there(place: Place) -> None:
