@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from app.config import DatabaseSettings, EgressSettings, HttpSettings, ServerSettings, Settings
-from app.config.egress import parse_destination
+from app.config.egress import PolicyName, parse_destination
 from app.plugins.http import AddressPolicy, CallRefused, Egress, OwnPlaces, Policy, egress_of
 from app.plugins.http.own import is_here
 
@@ -186,3 +186,37 @@ def test_addresses_of_this_machine() -> None:
     assert is_here(ipaddress.ip_address("127.0.0.1"))
     assert not is_here(ipaddress.ip_address("203.0.113.7"))
     assert not Policy(AddressPolicy()).is_list
+
+
+@pytest.mark.parametrize(
+    ("url", "places"),
+    [
+        ("postgresql://u:p@db.test/x", [("db.test", 5432)]),
+        ("postgresql+asyncpg://u:p@DB.test:6000/x?ssl=on", [("db.test", 6000)]),
+        ("postgresql://u:p@one.test,two.test:5433/x", [("one.test", 5432), ("two.test", 5433)]),
+        ("postgresql://u:p@[fd00::1]:5433/x", [("fd00::1", 5433)]),
+        ("postgresql:///x?host=db.test&port=5433", [("db.test", 5433), ("db.test", 5432)]),
+        ("postgresql://u:p[@db.test/x", [("db.test", 5432)]),
+        ("postgresql:///x?host=/run/postgresql", []),
+        ("sqlite:////data/x.sqlite", []),
+        ("no address at all", []),
+    ],
+)
+async def test_servers_that_an_address_names(url: str, places: list[tuple[str, int]]) -> None:
+    own = OwnPlaces()
+    own.add_url(url)
+    for host, port in places:
+        assert await own.refusal(host, port, ["203.0.114.7"], lookup), (host, port)
+        assert not await own.refusal("other.test", port, ["203.0.114.9"], lookup)
+    assert own.guards(5432) is any(port == 5432 for _, port in places) or "host" in url
+
+
+@pytest.mark.parametrize("name", ["private", "allow-list"])
+async def test_a_name_of_a_list_never_comes_to_mean_this_machine(name: PolicyName) -> None:
+    egress = Egress(Policy.named(name, ["*.partner.test", "api.test", "localhost:9000"]))
+    for host in ("a.partner.test", "api.test"):
+        assert await passes(egress, host, 443, "203.0.114.7")
+        assert await passes(egress, host, 443, "10.0.0.1")
+        for address in ("127.0.0.1", "::1", "::ffff:127.0.0.1", "0.0.0.0"):
+            assert not await passes(egress, host, 443, address), address
+    assert await passes(egress, "localhost", 9000, "127.0.0.1")

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from app.config import Settings
 from app.config.egress import Destination, PolicyName, parse_destination
-from app.plugins.http.addresses import AddressPolicy, unwrap
+from app.plugins.http.addresses import Address, AddressPolicy, unwrap
 from app.plugins.http.failure import CallRefused
 from app.plugins.http.own import Lookup, OwnPlaces
 
@@ -47,12 +47,19 @@ class Policy:
         if never := self.addresses.never(text):
             return never
         address = unwrap(ipaddress.ip_address(text.partition("%")[0]))
-        if any(each.holds(host, port, address) for each in self.allow):
+        if any(self._allows(each, host, port, address) for each in self.allow):
             return None
         if self.is_list:
             return f"the allow-list of {self.whose} does not name it"
         why = self.addresses.refusal(text)
         return why and f"{why}, which {self.whose} does not allow"
+
+    def _allows(self, each: Destination, host: str, port: int, address: Address) -> bool:
+        """Whether an entry means an address. A name that comes to mean this machine does not."""
+        if not each.holds(host, port, address):
+            return False
+        is_local = address.is_loopback or address.is_unspecified
+        return not (each.name and is_local) or each.name == "localhost"
 
     def refuses_name(self, host: str, port: int) -> str | None:
         """Return why a name must not be called that only a proxy can resolve."""

@@ -1,15 +1,17 @@
 """What no call may reach, whatever the policy: the ports of this service and of its database."""
 
 import ipaddress
+import re
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import closing
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs
 
 from app.plugins.http.addresses import Address, unwrap
 
 Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
 
+_PLACE = re.compile(r"(?P<host>\[[^\]]*\]|[^:/]*)(?::(?P<port>\d{1,5}))?")
 _USUAL_PORTS = {"postgresql": 5432, "postgres": 5432, "nats": 4222}
 
 
@@ -27,11 +29,23 @@ class OwnPlaces:
         self._hosts.setdefault(port, set()).add(host.strip("[]").lower())
 
     def add_url(self, url: str) -> None:
-        """Guard the server that an address names, such as `postgresql://user@host/name`."""
-        parts = urlsplit(url)
-        port = parts.port or _USUAL_PORTS.get(parts.scheme.partition("+")[0])
-        if port is not None:
-            self.add(parts.hostname or "", port)
+        """Guard the servers that an address names, such as `postgresql://user@one,two:5433/name`.
+
+        It is read leniently: what a driver makes of a strange address is not known here.
+        """
+        scheme, _, rest = url.partition("://")
+        usual = _USUAL_PORTS.get(scheme.partition("+")[0])
+        place, _, query = rest.partition("?")
+        options = parse_qs(query)
+        hosts = place.partition("/")[0].rpartition("@")[2].split(",")
+        hosts += [each for text in options.get("host", ()) for each in text.split(",")]
+        ports = [int(text) for text in options.get("port", ()) if text.isdecimal()]
+        for text in hosts:
+            found = _PLACE.fullmatch(text)
+            if found is None:
+                continue
+            for port in filter(None, {int(found["port"] or 0) or usual, *ports}):
+                self.add(found["host"], port)
 
     def guards(self, port: int) -> bool:
         """Whether anything of ours is at this port, of whatever host."""
