@@ -11,6 +11,7 @@ from app.git.survey import Survey, lfs_finding
 from app.sync.findings import NOWHERE, Found, of_layout, of_problem
 from app.sync.namespace_file import settings_problems
 from app.sync.ownership import NamespaceKey
+from app.sync.tenant_file import tenant_problems
 
 _SECRETS = (Kind.SECRETS, Kind.PREVIEW_SECRETS)
 _DOCUMENTS = (*_SECRETS, Kind.VARIABLES, Kind.NAMESPACE)
@@ -59,9 +60,13 @@ def judged(place: Place, source: bytes, layout: Layout) -> Iterator[Found]:
     if pointer is not None:
         yield of_layout(pointer, layout)
         return
-    problems = read_secret_file(source).problems if place.kind in _SECRETS else _of_map(source)
+    problems: Iterable[Problem] = (
+        read_secret_file(source).problems if place.kind in _SECRETS else _of_map(source)
+    )
     if place.kind is Kind.NAMESPACE:
         problems = [*problems, *settings_problems(source)]
+    if place.kind is Kind.TENANT:
+        problems = tenant_problems(source)
     tenant, namespace = (place.tenant, place.namespace) if place.namespace else NOWHERE
     key = (tenant, namespace, "")
     yield from (of_problem(each, place.path, key) for each in problems)

@@ -147,6 +147,41 @@ async def test_a_namespace_closes_and_opens(api: Api) -> None:
     assert await state() == "FAILED", "the tenant asks for grants"
 
 
+LISTENING = """
+triggers:
+  - id: after
+    type: io.kestra.plugin.core.trigger.Flow
+    conditions:
+      - {type: io.kestra.plugin.core.condition.ExecutionFlow, namespace: vault, flowId: f}
+"""
+
+
+async def test_who_may_not_listen_hears_nothing(api: Api) -> None:
+    await api.flow("vault", CALLED)
+    await api.flow("vault", LISTENING + CALLED, "inner")
+    await api.flow("team", LISTENING + CALLED, "outer")
+    await api.ask("PUT", "namespaces/vault", json={"id": "vault", "allow": []})
+    await api.run("vault/f")
+    await heard(api, "inner", 1)
+    assert await count(api, "outer") == 0
+    grant = {"namespace": "team", "may": ["trigger"]}
+    await api.ask("PUT", "namespaces/vault", json={"id": "vault", "allow": [grant]})
+    await api.run("vault/f")
+    await heard(api, "outer", 1)
+    await heard(api, "inner", 2)
+
+
+async def count(api: Api, flow_id: str) -> int:
+    found = await api.get(f"executions/search?flowId={flow_id}&size=1")
+    return int(found["total"])
+
+
+async def heard(api: Api, flow_id: str, times: int) -> None:
+    async with asyncio.timeout(10):
+        while await count(api, flow_id) < times:
+            await asyncio.sleep(0.02)
+
+
 async def test_a_quota_answers_429(api: Api) -> None:
     body = {"id": "main", "quotas": {"executions": 1}}
     answer = await api.answer("POST", TENANTS, json=body)

@@ -295,3 +295,32 @@ async def test_children_are_not_refused_by_the_quota() -> None:
     rules.shares["main"] = Share(executions=1)
     async with Engine(flow(CALLER), flow(CALLED), tenants=rules) as engine:
         assert (await engine.run()).state is State.SUCCESS
+
+
+async def test_a_flood_lets_another_tenant_through() -> None:
+    """The order in which services are called: the other tenant's call is among the next ones."""
+    many = flow("""
+    id: many
+    tasks:
+      - id: all
+        type: io.kestra.plugin.core.flow.ForEach
+        values: "{{ range(1, 300) }}"
+        concurrencyLimit: 0
+        tasks: [{id: it, type: test.Effect, name: flood}]
+    """)
+    own = flow("""
+    id: own
+    tasks:
+      - {id: one, type: test.Effect, name: small}
+      - {id: two, type: test.Effect, name: small}
+      - {id: three, type: test.Effect, name: small}
+    """)
+    own = LoadedFlow(replace(own.revision, tenant="acme"), own.flow, own.source)
+    async with Engine(many, own, task_runs=1) as engine:
+        flood = await engine.create("many")
+        await engine.until(flood, lambda _: len(SERVICE.keys("flood")) > 20)
+        made = await engine.commands.create(NewExecution("acme", "tests", "own"))
+        before = len(SERVICE.keys("flood"))
+        await engine.end(made.id)
+        assert len(SERVICE.keys("flood")) - before <= 2 * 3 + 2, "one call of the flood for each"
+        assert engine.journal.execution(flood).state is State.RUNNING

@@ -3,6 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
+from app.git.layout import Layout
+from app.sync.documents import judged
+from app.sync.findings import NOWHERE
 from app.sync.tenant_file import UNSAID, read_tenant, readable_tenant, tenant_problems
 
 WHOLE = b"""
@@ -63,6 +66,15 @@ def test_what_is_no_document_is_strict(text: bytes) -> None:
     found = readable_tenant(text)
     assert (found.egress.policy, found.cross_namespace) == ("allow-list", "granted")
     assert not found.runners.process
+
+
+def test_the_offline_check_tells_it() -> None:
+    layout = Layout()
+    place = layout.place("tenants/acme/tenant.yaml")
+    assert place is not None
+    (found,) = judged(place, b"crossNamespace: no\n", layout)
+    assert (found.code, found.severity, found.namespace) == ("TENANT_INVALID", "error", NOWHERE)
+    assert list(judged(place, WHOLE, layout)) == []
 
 
 def test_the_rest_is_read_where_a_part_is_wrong() -> None:
