@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from app.access import INSTANCE, Caller, Permission, Scope
-from app.api.access import lacking
+from app.api.access import Hidden, lacking
 from app.api.services import Services
 from app.errors import NotFound
 from app.sync.model import Source
@@ -80,7 +80,7 @@ async def permit_source(
         return
     if not may_all(by, Permission.REPO_READ, places):
         message = f"there is no {what or f'source {source_id}'}"
-        raise NotFound(message)
+        raise Hidden(message)
     raise lacking(permission)
 
 

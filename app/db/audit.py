@@ -218,16 +218,26 @@ def creation_writes(execution: Execution) -> list[Write]:
     if occasion is None or not occasion.open or execution.caller_id is not None:
         return []
     occasion.noted = True
-    entry = AuditEntry(
-        tenant=execution.tenant,
-        at=execution.created_at,
-        actor=occasion.actor,
-        action="execution.create",
-        target=f"execution/{execution.id}",
-        detail={"flow": f"{execution.namespace}.{execution.flow_id}"},
-        namespace=execution.namespace,
+    row = (  # in the order of the columns: this is done for every execution
+        execution_id(),
+        execution.tenant,
+        execution.created_at,
+        occasion.actor,
+        "execution.create",
+        f"execution/{execution.id}",
+        "",
+        orjson.dumps({"flow": f"{execution.namespace}.{execution.flow_id}"}).decode(),
+        execution.namespace,
+        occasion.actor_id,
+        occasion.actor_kind,
+        occasion.token_id,
+        occasion.ip,
+        occasion.request_id,
+        None,
+        execution.blob or None,
+        None,
     )
-    return [Write(_ADD, [_row(_told(entry, occasion))], _LAST)]
+    return [Write(_ADD, [row], _LAST)]
 
 
 def _told(entry: AuditEntry, occasion: Occasion) -> AuditEntry:

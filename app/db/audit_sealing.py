@@ -23,7 +23,7 @@ _AUDIT: Any = AuditRow.__table__  # type: ignore[attr-defined]  # SQLModel sets 
 _SEAL: Any = SealRow.__table__  # type: ignore[attr-defined]  # as above
 _SEGMENT: Any = SegmentRow.__table__  # type: ignore[attr-defined]  # as above
 
-_MOST = 1_000
+_MOST = 500
 """Entries that are sealed in one transaction."""
 _SECOND = 1_000_000
 RECENT = 15 * _SECOND
