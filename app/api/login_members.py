@@ -68,12 +68,23 @@ async def _created(node: Services, settings: LoginProviderSettings, identity: Id
         created_at=now,
         updated_at=now,
     )
-    try:
-        await node.access.members.add(member)
-    except Conflict:
-        message = (
-            f"there is another user called {identity.username} here, who logs in otherwise; an"
-            " administrator can rename one, or link them (link_by_email)"
-        )
-        raise Forbidden(message) from None
-    return member
+    for name in _names(identity):
+        try:
+            member = replace(member, username=name)
+            await node.access.members.add(member)
+        except Conflict:
+            continue
+        return member
+    message = (
+        f"there is another user called {identity.username} here, who logs in otherwise; an"
+        " administrator can rename one, or link them (link_by_email)"
+    )
+    raise Forbidden(message)
+
+
+def _names(identity: Identity) -> list[str]:
+    """Return what somebody may be called: only a verified address is a name by itself."""
+    if identity.email:
+        return [identity.username]
+    provider, _, _ = identity.username.partition(":")
+    return [identity.username, f"{provider}:{identity.subject}"]

@@ -157,3 +157,11 @@ async def test_answers_to_no_login_are_counted(place: Place) -> None:
     assert int(waiting.headers["retry-after"]) > 0
     entries = await place.made.node.audit.find(limit=100)
     assert [each.action for each in entries].count("login.failed") == 10
+
+
+async def test_two_people_of_one_name(place: Place) -> None:
+    names = []
+    for subject in ("1", "2"):
+        await place.log_in(sub=subject, email=None, preferred_username="Ann")
+        names.append((await place.me())["profile"]["username"])
+    assert names == ["company:ann", "company:2"]
