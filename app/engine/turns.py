@@ -14,6 +14,8 @@ from contextlib import suppress
 
 from app.ports import Share
 
+_REMEMBERED = 1_000
+
 
 class _Line:
     """The task runs of one tenant: how many are at work, and which wait."""
@@ -35,6 +37,7 @@ class Turns:
         self._places = self._free = places
         self._share = share
         self._lines: dict[str, _Line] = {}
+        self._waiting = 0
         self._now = 0.0
         """The virtual time: that of the turn which was given last."""
 
@@ -54,6 +57,7 @@ class Turns:
             return
         turn = asyncio.get_running_loop().create_future()
         line.waiting.append(turn)
+        self._waiting += 1
         try:
             await turn
         except asyncio.CancelledError:
@@ -62,7 +66,7 @@ class Turns:
             else:
                 with suppress(ValueError):  # it was passed over already
                     line.waiting.remove(turn)
-                self._tidy(tenant, line)
+                    self._waiting -= 1
             raise
 
     def give(self, tenant: str) -> None:
@@ -70,13 +74,16 @@ class Turns:
         line = self._lines[tenant]
         line.running -= 1
         self._free += 1
-        self._next()
-        self._tidy(tenant, line)
+        if self._waiting:
+            self._next()
+        elif len(self._lines) > _REMEMBERED:
+            self._tidy()
 
-    def _tidy(self, tenant: str, line: _Line) -> None:
-        """Forget a tenant that is idle: it owes nothing, and is owed nothing."""
-        if not line.running and not line.waiting:
-            self._lines.pop(tenant, None)
+    def _tidy(self) -> None:
+        """Forget tenants that are idle: they owe nothing, and are owed nothing."""
+        self._lines = {
+            tenant: line for tenant, line in self._lines.items() if line.running or line.waiting
+        }
 
     def _grant(self, line: _Line, share: Share) -> None:
         self._free -= 1
@@ -88,26 +95,31 @@ class Turns:
 
     def _next(self) -> None:
         while self._free:
-            shares = {tenant: self._share(tenant) for tenant in self._lines}
+            shares = {
+                tenant: self._share(tenant)
+                for tenant, line in self._lines.items()
+                if line.running or line.waiting
+            }
             whole = sum(share.weight for share in shares.values())
             ready = [
                 (self._rank(line, share.weight / whole), line, share)
                 for tenant, share in shares.items()
-                if _first(line := self._lines[tenant]) and line.running < share.task_runs
+                if self._first(line := self._lines[tenant]) and line.running < share.task_runs
             ]
             if not ready:
                 return
             _, line, share = min(ready, key=lambda each: each[0])
             self._grant(line, share)
             line.waiting.popleft().set_result(None)
+            self._waiting -= 1
 
     def _rank(self, line: _Line, part: float) -> tuple[bool, float]:
         """Return what is compared: whether it has more than its part, and when its turn is."""
         return line.running > part * self._places, max(line.at, self._now)
 
-
-def _first(line: _Line) -> bool:
-    """Whether anything waits; what was cancelled meanwhile does not count."""
-    while line.waiting and line.waiting[0].done():
-        line.waiting.popleft()
-    return bool(line.waiting)
+    def _first(self, line: _Line) -> bool:
+        """Whether anything waits; what was cancelled meanwhile does not count."""
+        while line.waiting and line.waiting[0].done():
+            line.waiting.popleft()
+            self._waiting -= 1
+        return bool(line.waiting)
