@@ -19,6 +19,7 @@ from app.cli.secret_files import Where, bound, created, read_bytes, telling, wri
 from app.secrets.documents import parse
 from app.secrets.editing import check_key, keys_of, put, without
 from app.secrets.keys import new_identity
+from app.secrets.rules import Comments
 
 app = App(
     name="secret",
@@ -91,7 +92,8 @@ def list_(*, output: Output = "table", where: Where = HERE) -> None:
         branches, metadata, _ = parse(read_bytes(where.path))
     names = list(dict.fromkeys(key for branch in branches for key in keys_of(branch)))
     rows = [
-        (name, _state(metadata.rules.encrypts((name,), ((),), is_comment=False))) for name in names
+        (name, _state(metadata.rules.encrypts((name,), (Comments(),), is_comment=False)))
+        for name in names
     ]
     values = [{"key": name, "encrypted": state == "encrypted"} for name, state in rows]
     show(values, output, names=names, table=Table(("KEY", "STATE"), rows))

@@ -14,7 +14,10 @@ from app.secrets.errors import Malformed, Tampered
 from app.secrets.scalars import from_bytes, kind_of, to_bytes
 from app.secrets.tree import Comment, Leaf
 
-_ENCRYPTED: Final = re.compile(r"ENC\[AES256_GCM,data:([^,]*),iv:([^,]+),tag:([^,]+),type:(\w+)\]")
+_BASE64 = "[A-Za-z0-9+/=]"
+_ENCRYPTED: Final = re.compile(
+    rf"ENC\[AES256_GCM,data:({_BASE64}*),iv:({_BASE64}+),tag:({_BASE64}+),type:([a-z0-9]+)\]"
+)
 _IV_BYTES: Final = 32
 """Longer than usual, as SOPS has it."""
 _TAG_BYTES: Final = 16

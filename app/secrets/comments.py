@@ -6,6 +6,9 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
+from app.secrets.errors import Malformed
+
+MAX_COMMENTS: Final = 5_000
 _COMMENT: Final = re.compile(r"(?:(?<=[ \t\r\n])|\A)#([^\r\n]*)")
 
 
@@ -22,7 +25,11 @@ class Remark(NamedTuple):
 
 
 def find_comments(text: str, events: Iterable[Any]) -> list[Remark]:
-    """Return the comments of a text that a parser found well-formed."""
+    """Return the comments of a text that a parser found well-formed.
+
+    Raises:
+        Malformed: there are too many.
+    """
     found = []
     line, counted = 0, 0
     for start, end in _gaps(text, events):
@@ -30,6 +37,8 @@ def find_comments(text: str, events: Iterable[Any]) -> list[Remark]:
             line += text.count("\n", counted, match.start())
             counted = match.start()
             found.append(_remark(text, match, line))
+            if len(found) > MAX_COMMENTS:
+                raise Malformed(f"The file has more than {MAX_COMMENTS} comments")
     return found
 
 

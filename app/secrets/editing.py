@@ -7,6 +7,7 @@ from app.flows.secret_files import ABOUT
 from app.secrets.documents import SCOPE, OpenDocument
 from app.secrets.errors import Malformed, MisplacedSecrets, SecretError
 from app.secrets.metadata import OWN
+from app.secrets.rules import Comments
 from app.secrets.tree import Branch, Leaf, Value
 
 MAX_KEY: Final = 256
@@ -83,7 +84,7 @@ def for_place(document: OpenDocument, scope: str) -> OpenDocument:
 
 def is_hidden(document: OpenDocument, key: str) -> bool:
     """Whether the rules of a file encrypt a key at the top (without comments before it)."""
-    return document.metadata.rules.encrypts((key,), ((),), is_comment=False)
+    return document.metadata.rules.encrypts((key,), (Comments(),), is_comment=False)
 
 
 def _check_hidden(document: OpenDocument, key: str) -> None:
@@ -95,14 +96,11 @@ def _check_hidden(document: OpenDocument, key: str) -> None:
 
 def has_plain(document: OpenDocument) -> list[str]:
     """Return the keys at the top that hold a value which the rules leave readable."""
-    hidden = {key for key, _ in document.encrypted.items()}
-    return [
-        key for key in keys_of(document) if key not in hidden and _holds_something(document, key)
-    ]
-
-
-def _holds_something(document: OpenDocument, key: str) -> bool:
-    return any(_is_something(branch.get(key)) for branch in document.branches)
+    secret = {key for key, _ in document.encrypted.items()}
+    held = {
+        key for branch in document.branches for key, value in branch.items() if _is_something(value)
+    }
+    return [key for key in keys_of(document) if key in held - secret]
 
 
 def _is_something(value: Value) -> bool:

@@ -44,9 +44,20 @@ def _listed(value: Any, depth: int) -> Value:
     if depth > MAX_DEPTH:
         raise Malformed(f"The file is nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, Branch):
-        return Branch(tuple(Entry(key, _listed(item, depth + 1)) for key, item in value.entries))
+        pairs = [(str(_checked(key)), _listed(item, depth + 1)) for key, item in value.entries]
+        return Branch(tuple(Entry(key, item) for key, item in pairs))
     if isinstance(value, list):
         return tuple(_listed(item, depth + 1) for item in value)
+    return _checked(value)
+
+
+def _checked(value: Any) -> Value:
+    """Return a scalar that can be written as UTF-8."""
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise Malformed("The file holds half of a character") from None
     found: Value = value
     return found
 

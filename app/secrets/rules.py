@@ -1,7 +1,7 @@
 """Which values of a document are encrypted: suffixes and regular expressions of SOPS."""
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,8 +18,42 @@ KINDS: Final = (
     "encrypted_comment_regex",
 )
 
-CommentStack = Sequence[Sequence[str]]
-"""The comments that stand before a value, from the outermost map or list to its own."""
+
+class Comments:
+    """The comments that stand before a value in its map or list.
+
+    Each is held against a pattern once, however many values stand below: a walk knows one rule.
+    """
+
+    __slots__ = ("_checked", "_first", "_texts")
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._texts: list[str] = []
+        self._checked = 0
+        self._first: int | None = None
+
+    def add(self, text: str) -> None:
+        """Add the next comment."""
+        self._texts.append(text)
+
+    def clear(self) -> None:
+        """Forget them: the value that they stand before is over."""
+        if self._texts:
+            self._texts, self._checked, self._first = [], 0, None
+
+    def hold(self, matches: Callable[[str], bool], *, skip_last: bool = False) -> bool:
+        """Whether one of them matches."""
+        end = len(self._texts) - skip_last
+        while self._first is None and self._checked < end:
+            if matches(self._texts[self._checked]):
+                self._first = self._checked
+            self._checked += 1
+        return self._first is not None and self._first < end
+
+
+CommentStack = Sequence[Comments]
+"""From the outermost map or list to that of the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +80,10 @@ class Rules:
 
     def _in_comments(self, comments: CommentStack, *, skip_last: bool) -> bool:
         """Whether a comment matches; the one that switches encryption on is not encrypted."""
-        own = comments[-1][:-1] if skip_last else comments[-1]
-        return any(self._matches(text) for each in (*comments[:-1], own) for text in each)
+        *outer, own = comments
+        return own.hold(self._matches, skip_last=skip_last) or any(
+            each.hold(self._matches) for each in outer
+        )
 
 
 def read_rules(metadata: Mapping[str, Any]) -> Rules:

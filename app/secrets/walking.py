@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
-from app.secrets.rules import CommentStack
+from app.secrets.rules import Comments, CommentStack
 from app.secrets.tree import Branch, Comment, Entry, Leaf, Value
 
 Path: TypeAlias = tuple[str, ...]
@@ -17,12 +17,12 @@ def walk(branch: Branch, visit: Visit) -> Branch:
 
 
 def _branch(branch: Branch, path: Path, above: CommentStack, visit: Visit) -> Branch:
-    own: list[str] = []
+    own = Comments()
     stack = (*above, own)
     entries = []
     for key, value in branch.entries:
         if isinstance(key, Comment):
-            own.append(key.text)
+            own.add(key.text)
             entries.append(Entry(_as_comment(visit(key, path, stack)), None))
         else:
             entries.append(Entry(key, _value(value, (*path, key), stack, visit)))
@@ -35,12 +35,12 @@ def _as_comment(made: Leaf | Comment) -> Comment:
 
 
 def _list(items: tuple[Value, ...], path: Path, above: CommentStack, visit: Visit) -> Value:
-    own: list[str] = []
+    own = Comments()
     stack = (*above, own)
     made = []
     for item in items:
         if isinstance(item, Comment):
-            own.append(item.text)
+            own.add(item.text)
         made.append(_value(item, path, stack, visit))
         if not isinstance(item, Comment):
             own.clear()

@@ -48,15 +48,29 @@ def read_yaml(text: str) -> list[Branch]:
     Raises:
         Malformed: it is not well-formed, hostile, beyond a limit, or not made of maps.
     """
-    try:
-        found = list(events(text))
-    except YamlError as error:
-        place = f" (line {error.line})" if error.line else ""
-        raise Malformed(f"The file is not valid YAML{place}") from None
+    found = _limited(text)
     builder = _Builder(text, find_comments(text, found))
     for event in found:
         builder.take(event)
     return builder.documents
+
+
+def _limited(text: str) -> list[Any]:
+    """Return the events of a text, of which there are at most three for each value."""
+    found = []
+    try:
+        for event in events(text):
+            found.append(event)
+            if len(found) > 3 * MAX_NODES:
+                raise _too_many()
+    except YamlError as error:
+        place = f" (line {error.line})" if error.line else ""
+        raise Malformed(f"The file is not valid YAML{place}") from None
+    return found
+
+
+def _too_many() -> Malformed:
+    return Malformed(f"The file has more than {MAX_NODES} values")
 
 
 @dataclass(slots=True)
@@ -204,6 +218,8 @@ class _Builder:
                 if not remark.alone:
                     parent.remark(remark.text)
             return [remark for remark in due if remark.alone]
+        if not due:
+            return []
         dash = self._dash(event.start_mark)
         for remark in due:
             if remark.start < dash:
@@ -269,7 +285,7 @@ class _Builder:
     def _count(self, event: Any, size: int) -> None:
         self._nodes += size
         if self._nodes > MAX_NODES:
-            raise Malformed(f"The file has more than {MAX_NODES} values")
+            raise _too_many()
         tag = getattr(event, "tag", None)
         if tag not in {None, "!"} and tag not in _KNOWN_TAGS:
             raise Malformed(f"A tag in line {event.start_mark.line + 1} is not allowed")

@@ -104,7 +104,7 @@ def test_what_is_encrypted_is_decrypted(document: Branch) -> None:
     assert typed(found) == typed(document)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(documents=st.lists(DOCUMENTS, min_size=5, max_size=5))
 def test_the_real_sops_reads_whatever_was_encrypted(sops: Sops, documents: list[Branch]) -> None:
     """It checks the authentication code, so it sees the same bytes in the same order."""

@@ -122,8 +122,41 @@ def test_any_bytes_are_read_or_refused(source: bytes) -> None:
         b"%YAML 9.9\n---\na: b\n",
         b"\xff\xfea\x00",
         b"a: b\x00",
+        b'{"\\ud800": "x", "sops": {}}',
+        b'{"a": "\\udc00", "sops": {}}',
+        b'{"a": "x", "sops": {"mac": "\\ud800", "age": [{"enc": "\\ud800"}]}}',
+        b'{"a": "ENC[AES256_GCM,data:\xe2\x80\xa8,iv:a,tag:a,type:str]", "sops": {}}',
     ],
 )
 def test_hostile_files_are_refused_at_once(source: bytes) -> None:
     with pytest.raises(SecretError):
         read_document(source, [IDENTITY])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#\n" * 4_900 + "a: b\n",
+        "# x\n" * 2_000 + "a: [" + "b," * 15_000 + "]\n",
+        "a: [" + "{b: c}," * 6_000 + "]\n",
+        "".join(f"k{number}: v\n" for number in range(9_000)),
+    ],
+)
+@pytest.mark.timeout(20)
+def test_long_files_take_time_by_their_length(text: str) -> None:
+    """Whoever knows the recipient can make a file with whatever rule, and as long as is allowed."""
+    rules = read_rules({"encrypted_comment_regex": "never"})
+    document = new_document([RECIPIENT], rules=rules).with_branches(read_plain(text.encode()))
+    source = close_document(document, NOW)
+    assert read_document(source, [IDENTITY]).values == {}
+
+
+@pytest.mark.parametrize("line", [b"a: b\n", b"- a\n", b"[[]],\n"])
+def test_values_without_end_are_not_built(line: bytes) -> None:
+    with pytest.raises(SecretError):
+        read_plain(b"x: [\n" * (line[:1] == b"[") + line * 150_000)
+
+
+def test_comments_without_end_are_not_built() -> None:
+    with pytest.raises(SecretError, match="comments"):
+        read_plain(b"#\n" * 400_000 + b"a: b\n")
