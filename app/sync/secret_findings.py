@@ -17,6 +17,7 @@ from app.sync.flowfiles import tree_entries
 from app.sync.origin import Origin
 from app.sync.ownership import NamespaceKey
 from app.sync.passes import Pass
+from app.sync.reuse import holders, reused
 from app.sync.secret_opening import FILE, SecretOpener
 
 _FIXES = {
@@ -24,7 +25,6 @@ _FIXES = {
     "add`, or give the service the identity",
     "SECRET_SCOPE": "make the file anew in its place with `headwater secret set`",
     "SECRET_TAMPERED": "restore the file from a commit in which it was whole",
-    "SECRET_REUSED": "give the secret a new value, and encrypt it in its place",
 }
 
 
@@ -70,26 +70,20 @@ def _reused(origin: Origin, now: Pass, judged: Collection[_Judged]) -> Iterator[
     """Yield cipher texts that are new in a file, and that a file of another tenant has, too."""
     if not judged or len({key[0] for key in now.snapshots} | {f[0].tenant for f in judged}) < 2:
         return
-    others: dict[str, set[str]] = {}
-    for tenant, text in _all_of(origin, now.tip or ""):
-        others.setdefault(text, set()).add(tenant)
+    known = holders(_all_of(origin, now.tip or ""))
     for place, _, read in judged:
-        new = read.ciphertexts - _before(origin, now, place)
-        tenants = {tenant for text in new for tenant in others.get(text, ())} - {place.tenant}
-        if tenants:
-            message = "The file has an encrypted value that a file of another tenant has, too"
-            yield _found(place, "SECRET_REUSED", message)
+        yield from reused(place, read.ciphertexts - _before(origin, now, place), known)
 
 
-def _all_of(origin: Origin, tip: str) -> Iterator[tuple[str, str]]:
-    """Yield tenant and cipher text of every value of every file of secrets."""
+def _all_of(origin: Origin, tip: str) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield tenant and cipher texts of every file of secrets."""
     tenants: dict[str, set[str]] = {}
     for entry in tree_entries(origin, tip):
         if entry.path.endswith(FILE) and (place := origin.layout.place(entry.path)) is not None:
             tenants.setdefault(entry.oid, set()).add(place.tenant)
     for oid, source in origin.mirror.objects.read_many(tenants):
-        for text in read_secret_file(source).ciphertexts:
-            yield from ((tenant, text) for tenant in tenants[oid])
+        texts = read_secret_file(source).ciphertexts
+        yield from ((tenant, texts) for tenant in tenants[oid])
 
 
 def _before(origin: Origin, now: Pass, place: Place) -> frozenset[str]:

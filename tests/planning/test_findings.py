@@ -216,3 +216,16 @@ def test_namespaces_of_others_do_not_count() -> None:
     tree = view({A: flow("a", "{id: x, type: nope}")})
     tree.owns = lambda tenant, namespace: (tenant, namespace) != ("main", "company.team")
     assert make_change_plan(None, tree).is_empty
+
+
+def test_a_cipher_text_of_another_tenant() -> None:
+    theirs = f"{SPACE}/secrets.sops.yaml"
+    copy = "tenants/other/namespaces/shop/secrets.sops.yaml"
+    base = {theirs: "A: ENC[one]\nB: ENC[two]\n"}
+    (found,) = planned(base, {**base, copy: "X: ENC[one]\n"}).findings
+    assert (found.code, found.severity, found.path) == ("SECRET_REUSED", "error", copy)
+    assert "ENC[" not in str(found)
+    # Who had it before is not told of it.
+    both = {**base, copy: "X: ENC[one]\n"}
+    assert not planned(both, {**both, theirs: "A: ENC[one]\nB: ENC[new]\n"}).findings
+    assert not planned(base, {**base, copy: "X: ENC[other]\n"}).findings

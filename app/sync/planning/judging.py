@@ -18,7 +18,7 @@ from app.sync.findings import Found, of_layout, of_problem, of_rival
 from app.sync.planning import consequences
 from app.sync.planning.comparing import Comparison
 from app.sync.planning.flow_changes import breaks_call
-from app.sync.planning.other_documents import other_findings
+from app.sync.planning.other_documents import other_findings, reused_secrets
 from app.sync.planning.secret_names import unknown_secrets
 from app.sync.planning.suites import findings_of_suites
 from app.sync.planning.tree import FlowFile, FlowKey, TreeView
@@ -88,6 +88,8 @@ class _Judging:
         changed = [after for _, after in self._compared.surroundings.changed if after is not None]
         for located in changed:
             yield from other_findings(self._head, located)
+        pairs = self._compared.surroundings.changed
+        yield from reused_secrets(self._base, self._head, pairs)
         yield from findings_of_suites(self._base, self._head, self._compared)
 
     def _of_calls(self) -> Iterator[Found]:
