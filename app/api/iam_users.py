@@ -1,29 +1,26 @@
-"""Users of the instance, their passwords and tokens, in Kestra's shapes."""
+"""Users of the instance, in Kestra's shapes."""
 
 import asyncio
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import Depends
 from starlette.responses import Response
 
 from app.access import Caller, Permission
 from app.access.passwords import hash_password, weakness
-from app.api import iam_tokens
 from app.api.access import By, needs
 from app.api.answers import Json, nothing, page
 from app.api.documents import problems_of
 from app.api.iam_documents import (
-    NewPassword,
     Ownership,
     Restriction,
-    TokenWish,
     UserDetails,
     UserWish,
 )
 from app.api.iam_json import user_detail, user_summary
 from app.api.iam_ownership import belong, set_owner
-from app.api.iam_parameters import Paged, Text, TokenId, UserId
+from app.api.iam_parameters import Paged, Text, UserId
 from app.api.iam_rules import (
     check_above,
     check_group,
@@ -73,7 +70,7 @@ async def create(wish: UserWish, node: Node, by: By) -> Response:
     await belong(node, by, member, wish.tenants or ())
     if wish.instance_owner or wish.super_admin:
         await set_owner(node, by, member, owner=True)
-    return Json(await _detail(node, member))
+    return Json(await detail(node, member))
 
 
 @router.get("", summary="Users")
@@ -91,7 +88,7 @@ async def listed(node: Node, paging: Paged, q: Text = "") -> Response:
 @needs(Permission.INSTANCE_READ)
 async def get(user_id: UserId, node: Node) -> Response:
     """Answer with a user."""
-    return Json(await _detail(node, await user_called(node, user_id)))
+    return Json(await detail(node, await user_called(node, user_id)))
 
 
 @router.put("/{user_id}", summary="Replace a user")
@@ -111,7 +108,7 @@ async def update(user_id: UserId, wish: UserWish, node: Node, by: By) -> Respons
         disabled=_or(wish.restricted, member.disabled),
     )
     await check_above(node, by, changed)
-    await _save(node, by, member, changed)
+    await save(node, by, member, changed)
     if wish.password is not None:
         await node.access.sessions.end_of(member.id, but=by.session_id or "")
     if groups is not None:
@@ -120,7 +117,7 @@ async def update(user_id: UserId, wish: UserWish, node: Node, by: By) -> Respons
     owner = _or(wish.super_admin, wish.instance_owner)
     if owner is not None:
         await set_owner(node, by, member, owner=owner)
-    return Json(await _detail(node, changed))
+    return Json(await detail(node, changed))
 
 
 @router.patch("/{user_id}", summary="Change a user")
@@ -130,8 +127,8 @@ async def patch(user_id: UserId, wish: UserDetails, node: Node, by: By) -> Respo
     member = await user_called(node, user_id)
     await check_above(node, by, member)
     changed = described(member, wish)
-    await _save(node, by, member, changed)
-    return Json(await _detail(node, changed))
+    await save(node, by, member, changed)
+    return Json(await detail(node, changed))
 
 
 @router.patch("/{user_id}/restricted", summary="Keep a user from logging in", status_code=204)
@@ -140,19 +137,8 @@ async def restrict(user_id: UserId, wish: Restriction, node: Node, by: By) -> Re
     """Disable a user (its sessions and tokens work no more), or enable it again."""
     member = await user_called(node, user_id)
     await check_above(node, by, member)
-    await _save(node, by, member, replace(member, disabled=wish.restricted))
+    await save(node, by, member, replace(member, disabled=wish.restricted))
     return nothing()
-
-
-@router.patch("/{user_id}/password", summary="Set a user's password")
-@needs(Permission.INSTANCE_MANAGE)
-async def set_password(user_id: UserId, wish: NewPassword, node: Node, by: By) -> Response:
-    """Give a user another password; its sessions end."""
-    member = await user_called(node, user_id)
-    await check_above(node, by, member)
-    await _save(node, by, member, replace(member, password=await hashed(wish.password)))
-    await node.access.sessions.end_of(member.id)
-    return Json(await _detail(node, member))
 
 
 @router.patch("/{user_id}/superadmin", summary="Make a user an administrator", status_code=204)
@@ -180,57 +166,6 @@ async def delete(user_id: UserId, node: Node, by: By) -> Response:
     await check_above(node, by, member)
     await node.access.members.remove(member.id)
     await note(node, by, None, "user.delete", f"user/{member.username}")
-    return nothing()
-
-
-@router.delete("/{user_id}/auths/{auth}", summary="Take a way of logging in from a user")
-@needs(Permission.INSTANCE_MANAGE)
-async def delete_auth(
-    user_id: UserId, auth: Literal["basic", "oidc"], node: Node, by: By
-) -> Response:
-    """Forget a user's password, or who it is at its provider; its sessions end."""
-    member = await user_called(node, user_id)
-    await check_above(node, by, member)
-    if not (member.password if auth == "basic" else member.issuer):
-        raise NotFound(f"{member.username} does not log in by {auth}")
-    without: dict[str, Any] = {"issuer": "", "subject": "", "external_groups": ()}
-    changed = replace(member, **({"password": None} if auth == "basic" else without))
-    await _save(node, by, member, changed)
-    await node.access.sessions.end_of(member.id)
-    return Json(await _detail(node, changed))
-
-
-@router.delete("/{user_id}/refresh-token", summary="End a user's sessions", status_code=204)
-@needs(Permission.INSTANCE_MANAGE)
-async def end_sessions(user_id: UserId, node: Node, by: By) -> Response:
-    """End every session of a user."""
-    member = await user_called(node, user_id)
-    await node.access.sessions.end_of(member.id)
-    await note(node, by, None, "user.logout", f"user/{member.username}")
-    return nothing()
-
-
-@router.post("/{user_id}/api-tokens", summary="Create a token of a user")
-@needs(Permission.INSTANCE_MANAGE)
-async def create_token(user_id: UserId, wish: TokenWish, node: Node, by: By) -> Response:
-    """Make a token; it is shown this once. Only for a user who may not do more than you."""
-    member = await user_called(node, user_id)
-    await check_above(node, by, member)
-    return Json(await iam_tokens.made(node, by, member, wish), headers=iam_tokens.UNSTORED)
-
-
-@router.get("/{user_id}/api-tokens", summary="Tokens of a user")
-@needs(Permission.INSTANCE_READ)
-async def tokens(user_id: UserId, node: Node) -> Response:
-    """List the tokens of a user: names and times, never a secret."""
-    return Json(await iam_tokens.listed(node, await user_called(node, user_id)))
-
-
-@router.delete("/{user_id}/api-tokens/{token_id}", summary="Revoke a token", status_code=204)
-@needs(Permission.INSTANCE_MANAGE)
-async def revoke_token(user_id: UserId, token_id: TokenId, node: Node, by: By) -> Response:
-    """Refuse a token from now on."""
-    await iam_tokens.revoke(node, by, await user_called(node, user_id), token_id)
     return nothing()
 
 
@@ -263,7 +198,8 @@ def described(member: Member, wish: UserDetails) -> Member:
     )
 
 
-async def _save(node: Services, by: Caller, before: Member, after: Member) -> None:
+async def save(node: Services, by: Caller, before: Member, after: Member) -> None:
+    """Store what changed of a user, and note which fields: never what is in them."""
     if after.disabled and not before.disabled:
         check_not_self(by, before, "disable")
     await node.access.members.save(replace(after, updated_at=node.clock.now()))
@@ -291,7 +227,8 @@ async def _regroup(node: Services, by: Caller, member: Member, wanted: list[Grou
     await note(node, by, None, "user.groups", f"user/{member.username}", groups=names)
 
 
-async def _detail(node: Services, member: Member) -> dict[str, Any]:
+async def detail(node: Services, member: Member) -> dict[str, Any]:
+    """Return a user as Kestra shows it."""
     groups = await node.access.groups.of(member.id)
     tenants = await tenants_of(node, member, groups)
     return user_detail(member, tenants, groups, owner=await owns_instance(node, member))

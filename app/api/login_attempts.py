@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from app.api.login_providers import Attempt
+from app.api.login_calls import Attempt
 from app.config.sections import LOOPBACK
 from app.errors import Unauthorized, Unavailable
 from app.flows.encryption import Cipher, NotSealed

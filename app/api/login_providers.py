@@ -9,45 +9,25 @@ publishes: what a token says of itself (`alg`, `jku`, `x5u`, `jwk`) opens nothin
 import asyncio
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
-from urllib.parse import quote_plus, urlsplit
-
-import orjson
+from typing import Any
+from urllib.parse import quote_plus
 
 from app.access.oidc import Identity, groups_of, identity_of
 from app.api.id_tokens import Expected, KeySet, LoggedOut, id_token, logout_token
+from app.api.login_calls import Attempt, Calls
 from app.config.oidc import LoginProviderSettings
 from app.errors import NotFound, Unauthorized, Unavailable
-from app.plugins.http import HttpFailure
 from app.ports import Clock, HttpCall, HttpClient
 
-_MOST_BYTES = 1 << 20
 _KEPT_SECONDS = 3600
 _AGAIN_SECONDS = 60
 """How often keys are asked for because of a token whose key is not known."""
-_TIMEOUT = 15.0
 _PATIENCE_SECONDS = 5
 _LEEWAY = 120
 """How long after its end a token is remembered."""
 _MICROSECONDS = 1_000_000
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _CODE = re.compile(r"[\x21-\x7e]{1,4096}")
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-
-
-class Attempt(NamedTuple):
-    """A login that was begun: what only the browser that began it can show again."""
-
-    provider: str
-    state: str
-    nonce: str
-    verifier: str
-    redirect: str
-    """Where the provider sends the browser back to."""
-    target: str
-    """The page that is wanted after the login."""
-    at: int
-    """µs since the epoch."""
 
 
 class Provider:
@@ -59,7 +39,7 @@ class Provider:
         """Ask the provider that the settings mean through `http`."""
         self.name = name
         self.settings = settings
-        self._http = http
+        self._calls = Calls(settings.issuer, http)
         self._clock = clock
         self._lock = asyncio.Lock()
         self._told: Mapping[str, Any] = {}
@@ -164,7 +144,7 @@ class Provider:
         if wanted <= claims.keys() or not endpoint or not isinstance(access, str):
             return claims
         headers = [("Authorization", f"Bearer {access}"), ("Accept", "application/json")]
-        more = await self._ask(HttpCall("GET", self._safe(endpoint), headers))
+        more = await self._calls.ask(HttpCall("GET", endpoint, headers))
         if more.get("sub") != claims["sub"]:
             raise Unauthorized("the provider told about somebody else than the token is for")
         if "email" in claims:  # whether it is verified is told where the address is
@@ -191,10 +171,10 @@ class Provider:
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept": "application/json",
         }
-        url = self._safe(self._told["token_endpoint"])
+        url = self._told["token_endpoint"]
         url, headers, body = ClientAuth(client, secret, method).prepare("POST", url, headers, body)
         call = HttpCall("POST", url, list(headers.items()), body.encode())
-        return await self._ask(call, refused="the provider does not accept the code")
+        return await self._calls.ask(call, refused="the provider does not accept the code")
 
     def _secret(self) -> str:
         if (file := self.settings.client_secret_file) is not None:
@@ -222,68 +202,20 @@ class Provider:
 
     async def _read(self) -> None:
         base = self.settings.issuer.removesuffix("/")
-        url = self._safe(f"{base}/.well-known/openid-configuration")
-        told = await self._ask(HttpCall("GET", url))
+        url = f"{base}/.well-known/openid-configuration"
+        told = await self._calls.ask(HttpCall("GET", url))
         if told.get("issuer") != self.settings.issuer:
             message = f"what answers at {self.settings.issuer} calls itself something else"
             raise Unavailable(message)
         for name in _ENDPOINTS:
-            self._safe(told.get(name))
-        listed = await self._ask(HttpCall("GET", told["jwks_uri"]))
+            self._calls.safe(told.get(name))
+        listed = await self._calls.ask(HttpCall("GET", told["jwks_uri"]))
         self._keys = await asyncio.to_thread(KeySet.of, listed)
         self._told = told
         self._read_at = self._now()
 
-    def _safe(self, url: Any) -> str:
-        """Return an address of the provider; it is one of https, or of this machine.
-
-        Raises:
-            Unavailable: for any other.
-        """
-        own = urlsplit(self.settings.issuer).hostname in _LOOPBACK
-        if isinstance(url, str) and _is_safe(url, own=own):
-            return url
-        message = f"{self.settings.issuer} names an address that is none, or not of https"
-        raise Unavailable(message)
-
-    async def _ask(self, call: HttpCall, refused: str = "") -> dict[str, Any]:
-        """Return the JSON object that is answered; nothing is followed elsewhere."""
-        asked = HttpCall(
-            call.method,
-            call.url,
-            call.headers,
-            call.body,
-            total_timeout=_TIMEOUT,
-            follow_redirects=False,
-        )
-        try:
-            async with self._http.send(asked) as answer:
-                status, data = answer.status, await answer.read(_MOST_BYTES)
-        except HttpFailure as error:
-            message = f"{self.settings.issuer} does not answer: {error.message}"
-            raise Unavailable(message) from None
-        if refused and 400 <= status < 500:
-            raise Unauthorized(refused)
-        try:
-            value = orjson.loads(data) if status == 200 else None
-        except orjson.JSONDecodeError:
-            value = None
-        if not isinstance(value, dict):
-            message = f"{self.settings.issuer} answered {status} and no JSON object"
-            raise Unavailable(message)
-        return value
-
     def _now(self) -> int:
         return self._clock.now() // _MICROSECONDS
-
-
-def _is_safe(url: str, *, own: bool) -> bool:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    secured = parts.scheme == "https" or (parts.scheme == "http" and own)
-    return secured and bool(parts.hostname) and parts.username is None
 
 
 class Providers:

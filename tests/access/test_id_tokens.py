@@ -14,7 +14,8 @@ from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
 from app.api.login_attempts import begun
-from app.api.login_providers import Attempt, Providers
+from app.api.login_calls import Attempt
+from app.api.login_providers import Providers
 from app.config.oidc import LoginProviderSettings
 from app.errors import NotFound, Unauthorized, Unavailable
 from tests.access.fake_provider import CLIENT, EC, ISSUER, NOW, RSA, World, public
