@@ -13,7 +13,7 @@ from app.api.answers import Json
 from app.api.execution_files import execution_files
 from app.api.execution_json import created_json, execution_json
 from app.api.forms import Form, read_form
-from app.api.granted import right_of
+from app.api.granted import holds_still, right_of
 from app.api.paths import PREFIX, is_commit, is_flow
 from app.api.query import refuse_unknown
 from app.api.services import Services, services
@@ -164,11 +164,14 @@ async def _answer(
     request: Request, node: Services, execution: Execution, *, fresh: bool
 ) -> Response:
     origin = await request.app.state.origins.of(node, execution)
-    data = right_of(request.scope, create).data(execution.namespace)
+    outputs = right_of(request.scope, create).to(Permission.OUTPUT_READ)
     if fresh:
+        data = outputs.holds(execution.namespace)
         # It may have moved on already, but only its creation is known to be durable.
         body = created_json(execution, origin, data=data)
     else:
+        # Who waited may have lost the right meanwhile.
+        data = await holds_still(request.scope, outputs, execution.namespace)
         body = execution_json(execution, origin, node.clock.now(), data=data)
     body["url"] = f"{_base(request, node)}{PREFIX}/{execution.tenant}/executions/{execution.id}"
     return Json(body)

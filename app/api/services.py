@@ -232,5 +232,10 @@ def stopping(connection: HTTPConnection) -> asyncio.Event:
     return event
 
 
-Node = Annotated[Services, Depends(services)]
+async def _node(connection: HTTPConnection) -> Services:
+    """Return the node; a function that is no coroutine would cost a thread each time."""
+    return services(connection)
+
+
+Node = Annotated[Services, Depends(_node)]
 """A parameter of a route: the running node."""
