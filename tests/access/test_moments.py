@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from app.access import Scope
-from tests.access.world import FLOW, HIDDEN, World, world
+from tests.access.world import FLOW, HIDDEN, OUTPUT, World, world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -97,3 +97,26 @@ async def test_who_may_not_write_flows_calls_nothing(there: World) -> None:
     expression = "{{ http(uri='http://127.0.0.1:9/') }}"
     answer = await there.ask("POST", path, there.roles["operator"], content=expression)
     assert answer.json()["error"] == "you may not use http() here"
+
+
+async def test_who_lost_the_right_while_waiting_gets_no_outputs(there: World) -> None:
+    base, access = there.own.base, there.service.node.access
+    source = FLOW.format(namespace="shop", flow="waits").split("triggers:")[0]
+    source += "  - id: wait\n    type: io.kestra.plugin.core.flow.Pause\n"
+    await there.ask("POST", f"{base}/flows", there.owner, content=source)
+    member = await there.service.user("waiting", {"operator": Scope("main", "shop")})
+    header = await there.service.token(member)
+    asked = there.ask("POST", f"{base}/executions/shop/waits?wait=true", header)
+    waiting = asyncio.create_task(asked)
+    async with asyncio.timeout(10):
+        query = f"{base}/executions/search?flowId=waits&state=PAUSED"
+        while not (found := (await there.ask("GET", query, there.owner)).json()["results"]):
+            await asyncio.sleep(0.01)
+    assert OUTPUT in str(found)
+    [binding] = await access.bindings.of([("user", member.id)])
+    await access.bindings.remove(binding.id)
+    await there.ask("POST", f"{base}/executions/{found[0]['id']}/resume", there.owner)
+    async with asyncio.timeout(10):
+        answer = await waiting
+    assert answer.json()["state"]["current"] == "SUCCESS"
+    assert OUTPUT not in answer.text
