@@ -1,11 +1,9 @@
 """The audit log as Kestra's clients read it: `auditlogs/search`, `export`, `find`, `history`."""
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,17 +12,16 @@ from app.api.access import By, needs
 from app.api.answers import Json, page
 from app.api.audit import at_instance
 from app.api.audit_exports import Span, csv_export
-from app.api.audit_json import THINGS, VERBS, diff_json, item_json, option_json
+from app.api.audit_filters import detailed, read_filter, things_of, typed
+from app.api.audit_json import diff_json, item_json, option_json
 from app.api.documents import problems_of
-from app.api.filters import Leaf, no_field, read_filters
 from app.api.paths import NAME_RULE, PREFIX, Tenant
 from app.api.query import Page, Size, Sort, known_keys, takes_filters
 from app.api.routing import Router
 from app.api.services import Node, Services
-from app.api.single_filters import not_possible, only_value, single_leaves, sortable
-from app.api.times import read_duration, read_instant
+from app.api.single_filters import sortable
 from app.db.audit import AuditEntry, AuditFilter
-from app.errors import BadRequest, NotFound
+from app.errors import NotFound
 
 router = Router(
     prefix=PREFIX,
@@ -71,7 +68,7 @@ class Find(BaseModel):
 async def search_all(request: Request, node: Node, by: By, shown: Shown) -> Response:
     """List what was done anywhere, newest first."""
     at_instance(by)
-    return await _found(node, _filter(request.query_params, node.clock.now()), shown)
+    return await _found(node, read_filter(request.query_params, node.clock.now()), shown)
 
 
 @router.get("/auditlogs/export", summary="The audit logs of all tenants as a table")
@@ -80,7 +77,7 @@ async def search_all(request: Request, node: Node, by: By, shown: Shown) -> Resp
 async def export_all(request: Request, node: Node, by: By) -> Response:
     """Send what was done anywhere as CSV; filters by time count."""
     at_instance(by)
-    wanted = _filter(request.query_params, node.clock.now())
+    wanted = read_filter(request.query_params, node.clock.now())
     tenants = [each.tenant for each in await node.ledger.prove()]
     return csv_export(node, [Span(each, wanted.since, wanted.until) for each in tenants])
 
@@ -98,7 +95,7 @@ async def diff_any(entry_id: EntryId, node: Node, by: By, previous: Previous = N
 @needs(Permission.AUDIT_READ)
 async def search(request: Request, tenant: Tenant, node: Node, by: By, shown: Shown) -> Response:
     """List what was done in a tenant, newest first."""
-    wanted = _filter(request.query_params, node.clock.now())
+    wanted = read_filter(request.query_params, node.clock.now())
     return await _found(node, _seen(wanted, by, tenant), shown)
 
 
@@ -107,7 +104,7 @@ async def search(request: Request, tenant: Tenant, node: Node, by: By, shown: Sh
 @needs(Permission.AUDIT_READ)
 async def export(request: Request, tenant: Tenant, node: Node, by: By) -> Response:
     """Send what was done in a tenant as CSV; filters by time count."""
-    wanted = _filter(request.query_params, node.clock.now())
+    wanted = read_filter(request.query_params, node.clock.now())
     reach = by.reach(Permission.AUDIT_READ, tenant)
     return csv_export(node, [Span(tenant, wanted.since, wanted.until, reach)])
 
@@ -127,11 +124,11 @@ async def find(tenant: Tenant, node: Node, by: By, sent: Find) -> Response:
     """Answer with the newest entry that a resource, a type and a detail mean."""
     wanted = _seen(AuditFilter(), by, tenant)
     if sent.resource is not None:
-        wanted = wanted._replace(things=_things([sent.resource]))
+        wanted = wanted._replace(things=things_of([sent.resource]))
     if sent.type is not None:
-        wanted = _typed(wanted, [sent.type])
+        wanted = typed(wanted, [sent.type])
     for name, value in (sent.detail or {}).items():
-        wanted = _detailed(wanted, name, value)
+        wanted = detailed(wanted, name, value)
     found = await node.audit.search(wanted, 1)
     if not found:
         message = "there is no such entry"
@@ -171,117 +168,3 @@ async def _diff(node: Services, seen: AuditFilter, entry_id: str, previous: str 
     about = seen._replace(tenant=entry.tenant, target=entry.target, after=entry.id)
     before: list[AuditEntry] = await node.audit.search(about, 1)
     return Json(diff_json(before[0] if before else None, entry))
-
-
-# -- filters ---------------------------------------------------------------------------------------
-
-
-def _filter(query: QueryParams, now: int) -> AuditFilter:
-    """Return what the filters of a query mean; `now` (µs) is the end of a `timeRange`.
-
-    Raises:
-        BadRequest: for filters and values that are not possible.
-    """
-    wanted = AuditFilter()
-    for leaf in single_leaves(read_filters(query.multi_items())):
-        apply = _FIELDS.get(leaf.field)
-        if apply is None:
-            raise no_field(leaf, _FIELDS)
-        wanted = apply(wanted, leaf, now)
-    return wanted
-
-
-def _text(wanted: AuditFilter, leaf: Leaf, _: int) -> AuditFilter:
-    if leaf.operation not in ("EQUALS", "CONTAINS"):
-        raise not_possible(leaf, "EQUALS", "CONTAINS")
-    return wanted._replace(text=leaf.value[:300])
-
-
-def _namespace(wanted: AuditFilter, leaf: Leaf, _: int) -> AuditFilter:
-    if leaf.operation not in ("EQUALS", "PREFIX", "STARTS_WITH"):
-        raise not_possible(leaf, "EQUALS", "PREFIX")
-    return wanted._replace(namespace=leaf.value.rstrip("."))
-
-
-def _dated(wanted: AuditFilter, leaf: Leaf, _: int) -> AuditFilter:
-    at = read_instant(leaf.value, leaf.field)
-    if leaf.operation.startswith("GREATER_THAN"):
-        return wanted._replace(since=at)
-    if leaf.operation.startswith("LESS_THAN"):
-        return wanted._replace(until=at)
-    raise not_possible(leaf, "GREATER_THAN_OR_EQUAL_TO", "LESS_THAN_OR_EQUAL_TO")
-
-
-def _range(wanted: AuditFilter, leaf: Leaf, now: int) -> AuditFilter:
-    return wanted._replace(since=now - read_duration(only_value(leaf), leaf.field))
-
-
-def _resources(wanted: AuditFilter, leaf: Leaf, _: int) -> AuditFilter:
-    return wanted._replace(things=_things(_several(leaf)))
-
-
-def _types(wanted: AuditFilter, leaf: Leaf, _: int) -> AuditFilter:
-    return _typed(wanted, _several(leaf))
-
-
-def _several(leaf: Leaf) -> list[str]:
-    return leaf.values if leaf.operation == "IN" else [only_value(leaf)]
-
-
-def _things(resources: list[str]) -> tuple[str, ...]:
-    """Return how actions on these resources begin."""
-    found = [thing for thing, resource in THINGS.items() if resource in resources]
-    return tuple(found) or ("none",)
-
-
-def _typed(wanted: AuditFilter, types: list[str]) -> AuditFilter:
-    """Return the filter for types of actions; UPDATE is whatever is none of the others."""
-    if unknown := [each for each in types if each not in (*VERBS, *_NEVER, "UPDATE")]:
-        message = f"type: {unknown[0][:30]!r} is none of {', '.join((*VERBS, *_NEVER, 'UPDATE'))}"
-        raise BadRequest(message)
-    if types == ["UPDATE"]:
-        return wanted._replace(no_verbs=tuple(v for verbs in VERBS.values() for v in verbs))
-    if "UPDATE" in types:
-        left_out = [verbs for kind, verbs in VERBS.items() if kind not in types]
-        return wanted._replace(no_verbs=tuple(verb for verbs in left_out for verb in verbs))
-    return wanted._replace(verbs=tuple(v for each in types for v in VERBS.get(each, ("none",))))
-
-
-def _detailed(wanted: AuditFilter, name: str, value: Any) -> AuditFilter:
-    plain = str(value)[:200]
-    fields = {"namespace": "namespace", "flowId": "flow_id", "id": "name", "executionId": "name"}
-    if name not in fields:
-        message = f"detail: {name[:50]!r} is none of {', '.join(fields)}"
-        raise BadRequest(message)
-    given: dict[str, Any] = {fields[name]: plain}
-    return wanted._replace(**given)
-
-
-def _exactly(field: str) -> Callable[[AuditFilter, Leaf, int], AuditFilter]:
-    def apply(wanted: AuditFilter, leaf: Leaf, _: int) -> AuditFilter:
-        given: dict[str, Any] = {field: only_value(leaf)}
-        return wanted._replace(**given)
-
-    return apply
-
-
-_NEVER = ("READ", "IMPERSONATE", "ACCOUNT_LOCKED", "UNKNOWN")
-"""Types that Kestra knows and that do not occur here."""
-_FIELDS: dict[str, Callable[[AuditFilter, Leaf, int], AuditFilter]] = {
-    "q": _text,
-    "query": _text,
-    "namespace": _namespace,
-    "flowId": _exactly("flow_id"),
-    "executionId": _exactly("name"),
-    "id": _exactly("name"),
-    "userId": _exactly("actor_id"),
-    "username": _exactly("actor"),
-    "resources": _resources,
-    "resource": _resources,
-    "type": _types,
-    "action": _types,
-    "startDate": _dated,
-    "endDate": _dated,
-    "created": _dated,
-    "timeRange": _range,
-}

@@ -1,18 +1,26 @@
 """Who did what to what, and why, on SQL. Append-only; `audit_sealing` makes a chain of it."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
-from sqlalchemy import func, not_, or_, select
+from sqlalchemy import func, select
 
-from app.access import Reach
 from app.access.occasion import OCCASION, Occasion
+from app.db.audit_filter import AuditFilter, conditions
 from app.db.database import Database
-from app.db.reaching import within_reach
 from app.db.sql import Row, Write
 from app.db.tables import AuditRow
 from app.executions import Execution, execution_id
+
+__all__ = [
+    "AuditEntry",
+    "AuditFilter",
+    "AuditStore",
+    "audit_write",
+    "creation_writes",
+    "flow_write",
+]
 
 _AUDIT: Any = AuditRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _COLUMNS = tuple(column.name for column in _AUDIT.columns)
@@ -20,8 +28,6 @@ _ADD = (
     f"INSERT INTO audit ({', '.join(_COLUMNS)})"  # noqa: S608 - names of our own columns
     f" VALUES ({', '.join('?' * len(_COLUMNS))})"
 )
-_OF_REQUEST = '{"route":'
-"""How the detail of an entry about a request begins."""
 _LAST = 9
 """The rank of entries about executions: after all that the journal writes."""
 
@@ -51,42 +57,6 @@ class AuditEntry:
     outcome: str | None = None
 
 
-class AuditFilter(NamedTuple):
-    """Which entries are wanted; None stands for all."""
-
-    tenant: str | None = None
-    """"" is the instance."""
-    target: str | None = None
-    action: str | None = None
-    """With a dot at its end: every action that begins like this."""
-    actor: str | None = None
-    since: int | None = None
-    """µs since the epoch."""
-    until: int | None = None
-    after: str | None = None
-    """The id of the last entry of the page before."""
-    outcome: str | None = None
-    request_id: str | None = None
-    namespace: str | None = None
-    """With all below it."""
-    reach: Reach | None = None
-    """The namespaces that may be seen; entries of none belong to the whole tenant."""
-    text: str | None = None
-    """Part of actor, action, target or reason."""
-    actor_id: str | None = None
-    flow_id: str | None = None
-    """Of any namespace."""
-    name: str | None = None
-    """How a target ends: what comes after its kind."""
-    things: tuple[str, ...] = ()
-    """How an action may begin, without the dot."""
-    verbs: tuple[str, ...] = ()
-    """How an action may end: its last word."""
-    no_verbs: tuple[str, ...] = ()
-    deeds: bool = False
-    """Whether only entries are wanted that tell what was done, none about a request as such."""
-
-
 class AuditStore:
     """What was done, newest first."""
 
@@ -109,87 +79,22 @@ class AuditStore:
     ) -> list[AuditEntry]:
         """Return the newest (or oldest) entries that a filter means."""
         order = _AUDIT.c.id.asc() if oldest_first else _AUDIT.c.id.desc()
-        query = select(_AUDIT).where(*_conditions(wanted)).order_by(order)
+        query = select(_AUDIT).where(*conditions(wanted)).order_by(order)
         return [
             _entry(row) for row in await self._database.fetch(query.limit(limit).offset(offset))
         ]
 
     async def count(self, wanted: AuditFilter) -> int:
         """Return how many entries a filter means."""
-        query = select(func.count().label("n")).select_from(_AUDIT).where(*_conditions(wanted))
+        query = select(func.count().label("n")).select_from(_AUDIT).where(*conditions(wanted))
         rows = await self._database.fetch(query)
         return int(rows[0].n)
 
     async def get(self, entry_id: str, wanted: AuditFilter) -> AuditEntry | None:
         """Return an entry by its id, None if there is none that a filter means."""
-        query = select(_AUDIT).where(_AUDIT.c.id == entry_id, *_conditions(wanted))
+        query = select(_AUDIT).where(_AUDIT.c.id == entry_id, *conditions(wanted))
         rows = await self._database.fetch(query)
         return _entry(rows[0]) if rows else None
-
-
-def _conditions(wanted: AuditFilter) -> list[Any]:
-    columns = _AUDIT.c
-    exact = (
-        (columns.tenant, wanted.tenant),
-        (columns.target, wanted.target),
-        (columns.actor, wanted.actor),
-        (columns.actor_id, wanted.actor_id),
-        (columns.request_id, wanted.request_id),
-    )
-    checks = [column == value for column, value in exact if value is not None]
-    checks += _times(wanted)
-    if wanted.action is not None:
-        begins = columns.action.startswith(wanted.action, autoescape=True)
-        checks.append(begins if wanted.action.endswith(".") else columns.action == wanted.action)
-    if wanted.outcome is not None:
-        checks.append(func.coalesce(columns.outcome, "success") == wanted.outcome)
-    if wanted.namespace is not None:
-        below = columns.namespace.startswith(f"{wanted.namespace}.", autoescape=True)
-        checks.append((columns.namespace == wanted.namespace) | below)
-    checks += _words(wanted)
-    if wanted.text is not None:
-        seen = (columns.actor, columns.action, columns.target, columns.reason)
-        holds = [each.icontains(wanted.text, autoescape=True) for each in seen]
-        checks.append(holds[0] | holds[1] | holds[2] | holds[3])
-    return [*checks, *within_reach(columns.namespace, wanted.reach)]
-
-
-def _words(wanted: AuditFilter) -> list[Any]:
-    action, target = _AUDIT.c.action, _AUDIT.c.target
-    checks: list[Any] = []
-    if wanted.flow_id is not None:
-        ending = target.endswith(f".{wanted.flow_id}", autoescape=True)
-        checks += [target.startswith("flow/"), ending]
-    if wanted.name is not None:
-        checks.append(target.endswith(f"/{wanted.name}", autoescape=True))
-    if wanted.things:
-        checks.append(or_(*(_begins(action, each) for each in wanted.things)))
-    if wanted.verbs:
-        checks.append(or_(*(_ends(action, each) for each in wanted.verbs)))
-    checks += [not_(_ends(action, each)) for each in wanted.no_verbs]
-    if wanted.deeds:
-        checks.append(not_(_AUDIT.c.detail.startswith(_OF_REQUEST, autoescape=True)))
-    return checks
-
-
-def _begins(action: Any, thing: str) -> Any:
-    return (action == thing) | action.startswith(f"{thing}.", autoescape=True)
-
-
-def _ends(action: Any, verb: str) -> Any:
-    return (action == verb) | action.endswith(f".{verb}", autoescape=True)
-
-
-def _times(wanted: AuditFilter) -> list[Any]:
-    columns = _AUDIT.c
-    checks = []
-    if wanted.since is not None:
-        checks.append(columns.at >= wanted.since)
-    if wanted.until is not None:
-        checks.append(columns.at < wanted.until)
-    if wanted.after is not None:
-        checks.append(columns.id < wanted.after)
-    return checks
 
 
 def audit_write(entry: AuditEntry) -> Write:

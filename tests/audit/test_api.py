@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from typing import Any
 
 import pytest
 
@@ -105,7 +106,7 @@ async def test_as_kestra_has_it(api: Api, ns: str) -> None:
 
 
 @pytest.mark.asyncio(loop_scope="function")
-async def test_kestras_client(client: object, flow: tuple[str, str]) -> None:
+async def test_kestras_client(client: Any, flow: tuple[str, str]) -> None:
     from kestrapy.models.audit_log import AuditLog
     from kestrapy.models.paged_results_audit_log_controller_api_audit_log_item import (
         PagedResultsAuditLogControllerApiAuditLogItem as Paged,

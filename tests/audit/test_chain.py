@@ -12,10 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.db.audit import AuditEntry
-from app.db.audit_chain import FIELDS, Head, beginning, following
+from app.db.audit import AuditEntry, AuditFilter
+from app.db.audit_chain import FIELDS, Broken, Head, beginning, following
+from app.db.audit_ledger import Upkeep
 from app.db.audit_proof import Prover
+from app.db.database import Database
 from app.db.read_only import reading
+from app.db.sql import Write
 from app.errors import Fenced
 from tests.audit.conftest import KEY, Book, tamper
 
@@ -38,18 +41,12 @@ async def test_untouched_chains_hold(book: Book) -> None:
 async def test_an_entry_belongs_to_its_place(book: Book) -> None:
     await book.write("main", 2)
     await book.ledger.seal()
-    (entry,) = await book.store.search(_all(), 1)
+    (entry,) = await book.store.search(AuditFilter("main"), 1)
     columns = {name: getattr(entry, name) for name in FIELDS} | {"detail": "{}"}
     first = following(beginning("main"), columns)
     assert first != following(beginning("other"), columns)
     assert first.hash != following(Head(1, beginning("main").hash), columns).hash
     assert first.hash != following(beginning("main"), columns | {"reason": "another"}).hash
-
-
-def _all():
-    from app.db.audit import AuditFilter
-
-    return AuditFilter("main")
 
 
 @pytest.mark.parametrize("column", FIELDS)
@@ -158,8 +155,6 @@ async def test_two_sealers_take_turns(book: Book) -> None:
     ],
 )
 async def test_the_tables_are_append_only(book: Book, statement: str) -> None:
-    from app.db.sql import Write
-
     await book.write("main", 2)
     await book.ledger.anchor()
     with pytest.raises(Fenced, match="append-only"):
@@ -205,7 +200,7 @@ def _deeds(data: st.DataObject, deed: str, seq: int) -> list[str]:
     return [f"UPDATE audit_seal SET hash = upper(hash) || 'x' WHERE seq = {seq}"]
 
 
-async def _prove(folder: Path):
+async def _prove(folder: Path) -> list[Broken]:
     async with reading(None, folder) as reader:
         proofs = await Prover(reader, key=KEY).prove("main")
     return proofs[0].problems
@@ -224,9 +219,6 @@ def _sample() -> Path:
 
 
 async def _make(folder: Path) -> None:
-    from app.db.audit_ledger import Upkeep
-    from app.db.database import Database
-
     database = Database.at(None, folder)
     await database.open()
     book = Book(folder, database, Upkeep())

@@ -35,7 +35,8 @@ VALUES = {
 def routes() -> Iterator[tuple[str, str, Any]]:
     """Yield method, path and endpoint of everything that does not only read."""
     for router in _ROUTERS:
-        for route in router.routes:
+        every: list[Any] = router.routes
+        for route in every:
             for method in sorted(route.methods - SAFE):
                 yield method, route.path, route.endpoint
 
