@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from app.cli.outcome import USAGE, CommandError
+from app.flows.keyvalues import lineage
 from app.flows.typenames import Types
+from app.flows.variable_files import inherited, variables_of
 from app.flows.yaml import YamlError, decode, load
 from app.git.layout import Kind, Layout
 from app.ports import FlowTree, SuiteSource
@@ -125,6 +127,14 @@ class LooseFiles:
                 files = (each for each in sorted(folder.rglob("*")) if each.is_file())
                 return {each.relative_to(folder).as_posix(): each.read_bytes() for each in files}
         return {}
+
+    def variables(self, tenant: str, namespace: str) -> Mapping[str, Any]:  # noqa: ARG002
+        """Return those of `variables.yaml`, and of the folders of the namespace and above it."""
+        folders = (self._root, *(self._root / each for each in reversed(lineage(namespace))))
+        files = (folder / "variables.yaml" for folder in folders)
+        return inherited(
+            variables_of(file.read_bytes(), str(file)) for file in files if file.is_file()
+        )
 
     def _namespace(self, file: Path) -> str:
         """Return the namespace that the place of a file stands for: the folder above `flows`."""

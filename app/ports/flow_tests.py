@@ -66,6 +66,10 @@ class FlowTree(Protocol):
         """Return the files of a namespace by path."""
         ...
 
+    def variables(self, tenant: str, namespace: str) -> Mapping[str, Any]:
+        """Return the variables that flows of a namespace see; raises `Invalid`."""
+        ...
+
 
 class FlowTests(Protocol):
     """Runs tests of flows; nothing of them reaches the database or the network."""

@@ -5,8 +5,10 @@ from collections.abc import Collection, Mapping, Sequence
 from app.git.file_history import FileCommit
 from app.ports import NamespaceFile
 from app.sync.files import SourceFiles
+from app.sync.inherited import Inheritance
 from app.sync.model import Actor
 from app.sync.sources import SourceSet
+from app.sync.variables import VariableReader
 
 
 class RoutedFiles:
@@ -15,6 +17,7 @@ class RoutedFiles:
     def __init__(self, sources: SourceSet) -> None:
         """Ask `sources` who owns what."""
         self._sources = sources
+        self.variables = VariableReader(Inheritance(sources))
 
     async def _of(self, tenant: str, namespace: str) -> SourceFiles:
         return (await self._sources.owner(tenant, namespace)).files

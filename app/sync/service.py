@@ -54,7 +54,6 @@ from app.sync.tenant_writes import TenantWrites
 from app.sync.tenants import Tenants
 from app.sync.timing import Timing
 from app.sync.trying import Trial, try_sync
-from app.sync.variables import VariableReader
 from app.sync.vault import Vault
 from app.sync.webhook import Webhook
 from app.sync.worker import ForgeOf, Shared, SourceWorker
@@ -130,7 +129,7 @@ class SyncService:
         self.scopes = ScopePins(self.pinning)
         self.namespaces = NamespaceReader(self.workers)
         inheritance = Inheritance(self.workers)
-        self.variables = VariableReader(inheritance)
+        self.variables = self.files.variables
         self.tenants.defaults = flows.defaults = DefaultsReader(inheritance, self.tenants)
         self.secrets = SecretReader(
             inheritance, opener, settings.secrets.cache_seconds, self._pins_secrets

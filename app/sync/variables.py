@@ -5,9 +5,8 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
-from app.errors import Invalid, NotFound
-from app.executions.merging import merged
-from app.flows.yaml import YamlError, decode, load
+from app.errors import NotFound
+from app.flows.variable_files import inherited, variables_of
 from app.sync.inherited import Document, Inheritance
 
 _FILE = "variables.yaml"
@@ -40,9 +39,8 @@ class VariableReader:
             chain = await self._inheritance.chain(tenant, namespace, _FILE, commit or None)
         except NotFound:
             return {}  # a namespace of nobody has no variables
-        found: Mapping[str, Any] = {}
-        for document in reversed(chain.documents):
-            found = merged(found, await self._one(document))
+        files = [await self._one(document) for document in reversed(chain.documents)]
+        found = inherited(files)
         if chain.is_fixed:
             _put(self._known, key, found)
         return found
@@ -63,14 +61,4 @@ def _put(memory: OrderedDict[Any, Any], key: Any, value: Any) -> None:
 
 def _read(document: Document) -> Mapping[str, Any]:
     """Read one file (blocking)."""
-    try:
-        value = load(decode(document.read())).value
-    except YamlError as error:
-        message = f"{document.path}: {error.message} (line {error.line}): correct the file"
-        raise Invalid(message) from None
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        message = f"{document.path} is no map of variables: correct the file"
-        raise Invalid(message)
-    return {str(key): item for key, item in value.items()}
+    return variables_of(document.read(), document.path)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from app.cli.suites import batches
 from app.engine.flow_tests import SuiteRunner
@@ -22,6 +23,9 @@ class Page:
         return FLOW if f"id: {flow_id}\n" in FLOW else None
 
     def files(self, tenant: str, namespace: str) -> Mapping[str, bytes]:
+        return {}
+
+    def variables(self, tenant: str, namespace: str) -> Mapping[str, Any]:
         return {}
 
 

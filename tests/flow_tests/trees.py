@@ -24,6 +24,7 @@ class DictTree:
     def __init__(self, *flows: str, files: Mapping[str, bytes] | None = None) -> None:
         self.sources = [textwrap.dedent(each) for each in flows]
         self.contents = dict(files or {})
+        self.named: Mapping[str, Any] = {}
 
     def flow(self, tenant: str, namespace: str, flow_id: str) -> str | None:
         found = [each for each in self.sources if f"id: {flow_id}\n" in each]
@@ -31,6 +32,9 @@ class DictTree:
 
     def files(self, tenant: str, namespace: str) -> Mapping[str, bytes]:
         return self.contents
+
+    def variables(self, tenant: str, namespace: str) -> Mapping[str, Any]:
+        return self.named
 
 
 def source(text: str, path: str = "tests/t.yaml") -> SuiteSource:

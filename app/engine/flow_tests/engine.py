@@ -125,6 +125,7 @@ class CaseEngine:
             work=bench.work,
             limits=_LIMITS,
             cipher=bench.cipher,
+            variables=bench.flows,
         )
         self.environment = _environment(bench, parts)
         self.executor = PatientExecutor(parts, CaseWorker(parts, bench.outside), self.environment)

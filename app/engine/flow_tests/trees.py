@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from app.errors import Conflict, HeadwaterError, NotFound
 from app.flows.parse import parse_flow
@@ -24,6 +24,10 @@ class TreeReader(Protocol):
         """Return the files of a namespace by path."""
         ...
 
+    async def variables(self, tenant: str, namespace: str) -> Mapping[str, Any]:
+        """Return the variables that flows of a namespace see."""
+        ...
+
 
 class InThreads:
     """Reads a tree that may block."""
@@ -40,6 +44,10 @@ class InThreads:
         """Return the files of a namespace."""
         return await asyncio.to_thread(self._tree.files, tenant, namespace)
 
+    async def variables(self, tenant: str, namespace: str) -> Mapping[str, Any]:
+        """Return the variables that flows of a namespace see."""
+        return await asyncio.to_thread(self._tree.variables, tenant, namespace)
+
 
 class TreeFlows:
     """The flows and namespace files of a tree, parsed and kept."""
@@ -50,6 +58,7 @@ class TreeFlows:
         self._types = types
         self._flows: dict[_Key, LoadedFlow | HeadwaterError] = {}
         self._files: dict[tuple[str, str], Mapping[str, bytes]] = {}
+        self._variables: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     async def flow(self, tenant: str, namespace: str, flow_id: str) -> LoadedFlow:
         """Return a flow.
@@ -73,6 +82,17 @@ class TreeFlows:
         if place not in self._files:
             self._files[place] = await self._tree.files(*place)
         return self._files[place]
+
+    def known(self, tenant: str, namespace: str, commit: str) -> Mapping[str, Any] | None:  # noqa: ARG002 - a tree is one commit
+        """Return the variables of a namespace if they were asked for before."""
+        return self._variables.get((tenant, namespace))
+
+    async def of(self, tenant: str, namespace: str, commit: str) -> Mapping[str, Any]:  # noqa: ARG002
+        """Return the variables of a namespace: implements `ports.NamespaceVariables`."""
+        place = (tenant, namespace)
+        if place not in self._variables:
+            self._variables[place] = await self._tree.variables(*place)
+        return self._variables[place]
 
     def _parsed(self, key: _Key, source: str | None) -> LoadedFlow | HeadwaterError:
         tenant, namespace, flow_id = key

@@ -2,7 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from app.flows.keyvalues import lineage
+from app.flows.variable_files import inherited, variables_of
 from app.flows.yaml import YamlError, decode, load
 from app.git.layout import Kind
 from app.git.survey import Located
@@ -37,6 +40,18 @@ class MergedFlows:
         ]
         blobs = dict(self._tree.files.read_many(dict.fromkeys(each.entry.oid for each in located)))
         return {each.place.name: blobs[each.entry.oid] for each in located}
+
+    def variables(self, tenant: str, namespace: str) -> Mapping[str, Any]:
+        """Return the variables that flows of a namespace see; raises `Invalid`."""
+        files = {
+            each.place.namespace: each
+            for each in self._tree.survey.of(Kind.VARIABLES)
+            if each.place.tenant == tenant
+        }
+        chain = [files[each] for each in ("", *reversed(lineage(namespace))) if each in files]
+        return inherited(
+            variables_of(self._tree.content(each.entry), each.place.path) for each in chain
+        )
 
 
 async def run_tests(tests: FlowTests, judged: Judgement) -> Sequence[SuiteResult]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 
 from app.db.flows import FlowStore
 from app.errors import Gone, HeadwaterError, NotFound
@@ -48,6 +49,11 @@ class StoredTree:
         if self._commit is None:
             return self._flows.effective(tenant, namespace, flow_id)
         return await self._flows.find(tenant, namespace, flow_id, commit=self._commit)
+
+    async def variables(self, tenant: str, namespace: str) -> Mapping[str, Any]:
+        """Return the variables that flows of a namespace see."""
+        commit = self._commit or await self._files.active(tenant, namespace)
+        return await self._files.variables.of(tenant, namespace, commit or "")
 
     async def files(self, tenant: str, namespace: str) -> Mapping[str, bytes]:
         """Return the files of a namespace; none of a commit that is not readable any more."""
