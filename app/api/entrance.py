@@ -4,6 +4,7 @@ Pure ASGI, because every request goes through it: FastAPI's middleware would cos
 hot routes themselves.
 """
 
+import asyncio
 import os
 import re
 import time
@@ -23,13 +24,19 @@ from app.api.authentication import identify
 from app.api.headers import protecting
 from app.api.paths import with_tenant
 from app.api.problems import answer
-from app.errors import BadRequest, Forbidden, TooLarge, UnsupportedMedia
+from app.errors import BadRequest, Forbidden, TooLarge, TooSlow, UnsupportedMedia
 from app.telemetry import METRICS
 
 Handler = Callable[[Request], Awaitable[Response]]
 Hot = Callable[[Scope], Handler | None]
 """Finds the handler of a hot route, None for all others; it may set `path_params`."""
 
+PATIENCE = 30.0
+"""Seconds that a body may let us wait, whatever its size."""
+LEAST_RATE = 1024
+"""Bytes a second with which it may take longer."""
+
+_CUT_OFF = frozenset({TooLarge.status, TooSlow.status})
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _DENIED = frozenset({401, 403, 404})
@@ -89,6 +96,7 @@ class _Exchange:
     """One request and its answer, on their way through the entrance."""
 
     __slots__ = (
+        "_arrived",
         "_limit",
         "_occasion",
         "_read",
@@ -97,6 +105,7 @@ class _Exchange:
         "_scope",
         "_secure",
         "_send",
+        "_waited",
         "complete",
         "status",
     )
@@ -106,6 +115,8 @@ class _Exchange:
         self._send = send
         self._limit = limit
         self._read = 0
+        self._waited = 0.0
+        self._arrived = False
         self._request_id = b""
         self._secure = False
         self._scope: Scope | None = None
@@ -162,11 +173,31 @@ class _Exchange:
             await answered(self._scope, self._occasion, self.status, message.get("headers", ()))
 
     async def receive(self) -> Message:
-        """Pass on a part of the request, as long as the body is within the limit."""
-        message = await self._receive()
+        """Pass on a part of the request, as long as the body is within the limits.
+
+        Raises:
+            TooLarge, TooSlow: when it is not.
+        """
+        if self._arrived:  # all that may come is that the client leaves
+            return await self._receive()
+        message = await self._part()
         if message["type"] == "http.request":
             self._count(len(message.get("body", b"")))
+            self._arrived = not message.get("more_body", False)
         return message
+
+    async def _part(self) -> Message:
+        """Wait for a part of the body: for one byte a second nobody's patience suffices."""
+        patience = PATIENCE + self._read / LEAST_RATE - self._waited
+        began = time.perf_counter()
+        try:
+            async with asyncio.timeout(patience):
+                return await self._receive()
+        except TimeoutError:
+            message = f"the body came slower than {LEAST_RATE} bytes a second"
+            raise TooSlow(message) from None
+        finally:
+            self._waited += time.perf_counter() - began
 
     async def send(self, message: Message) -> None:
         """Pass on a part of the answer, with the headers that every answer has."""
@@ -175,7 +206,7 @@ class _Exchange:
             await self._note(message)
             own = message.get("headers", ())
             extra = [(b"x-request-id", self._request_id), *protecting(own, secure=self._secure)]
-            if self.status == TooLarge.status:
+            if self.status in _CUT_OFF:
                 extra.append((b"connection", b"close"))  # the rest of the body is not wanted
             message["headers"] = [*own, *extra]
         await self._send(message)

@@ -9,6 +9,8 @@ import pytest
 from app.api.application import description
 from tests.api.conftest import Api
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 PAGES = ("size", "limit", "page")
 MOST_PAGE = 10_000
 Operation = tuple[str, str, dict[str, Any]]
@@ -37,7 +39,7 @@ def filled(path: str) -> str:
     return "/".join("x" if part.startswith("{") else part for part in path.split("/"))
 
 
-def test_every_page_has_a_largest_size() -> None:
+async def test_every_page_has_a_largest_size() -> None:
     found = 0
     for method, path, name, schema in parameters("query"):
         if name not in PAGES:
