@@ -18,7 +18,7 @@ from app.api.actors import Message
 from app.api.answers import Json, nothing
 from app.api.documents import problems_of
 from app.api.drafts import NO_NUL
-from app.api.filters import Leaf, holds, no_field, read_filters
+from app.api.filters import Group, Leaf, holds, no_field, read_filters
 from app.api.granted import Granted, Right
 from app.api.paths import PREFIX, Namespace
 from app.api.proposals import PROPOSED
@@ -232,7 +232,17 @@ def _sorted(rows: list[dict[str, Any]], sort: list[str]) -> list[dict[str, Any]]
 
 def _filtered(request: Request, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     filters = read_filters(request.query_params.multi_items())
+    _refuse_unknown(filters)
     return [row for row in rows if holds(filters, partial(_values, row))]
+
+
+def _refuse_unknown(group: Group) -> None:
+    """Refuse a filter that there is not, whether or not there is anything to filter."""
+    for child in group.children:
+        if isinstance(child, Group):
+            _refuse_unknown(child)
+        elif child.field not in _FIELDS:
+            raise no_field(child, _FIELDS)
 
 
 def _values(row: Mapping[str, Any], leaf: Leaf) -> list[str]:
