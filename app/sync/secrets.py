@@ -4,6 +4,7 @@ What is decrypted is held by the executions that asked for it, and shared betwee
 it is kept when the last of them lets go, or when it is older than the settings allow.
 """
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -58,6 +59,7 @@ class SecretReader:
         self._opened: WeakValueDictionary[tuple[str, str, str], Opened] = WeakValueDictionary()
         self._names: OrderedDict[str, frozenset[str]] = OrderedDict()
         self._is_pinned = is_pinned
+        self._turn = threading.Lock()
 
     async def secrets(self, tenant: str, namespace: str, commit: str | None) -> "Lookup":
         """Return what finds secrets of a namespace, of those above it and of its tenant.
@@ -80,10 +82,11 @@ class SecretReader:
             Unavailable: when there is no identity at hand.
         """
         key = (document.tenant, document.namespace, document.blob)
-        known = self._opened.get(key)
-        if known is None or not self.is_fresh(known):
-            known = Opened(self._decrypted(document), time.monotonic())
-            self._opened[key] = known
+        with self._turn:  # a hundred executions that begin together decrypt once
+            known = self._opened.get(key)
+            if known is None or not self.is_fresh(known):
+                known = Opened(self._decrypted(document), time.monotonic())
+                self._opened[key] = known
         return known
 
     def names(self, document: Document) -> frozenset[str]:

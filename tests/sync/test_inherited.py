@@ -1,5 +1,6 @@
 """Variables and secrets along the chain: tenant, namespaces above, the namespace itself."""
 
+import asyncio
 import time
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,26 @@ async def test_plain_text_is_dropped(
     assert "x" not in repr((lookup, after, reader.identities.of("main", "a")))
     del lookup, other, before, after
     assert not reader._opened
+
+
+async def test_those_who_ask_together_decrypt_once(
+    scratch: Scratch, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch.commit(tree(**{f"{TEAM}/secrets.sops.yaml": sealed({"A": "x"}, RECIPIENT)}))
+    rig = await start(repo=str(scratch.path), secrets={"age_key": IDENTITY})
+    reader, count = rig.sync.secrets, 0
+    before = reader._decrypted
+
+    def counted(document: Any) -> Any:
+        nonlocal count
+        count += 1
+        return before(document)
+
+    monkeypatch.setattr(reader, "_decrypted", counted)
+    lookups = [await reader.secrets("main", "company.team", None) for _ in range(20)]
+    found = await asyncio.gather(*(asyncio.to_thread(each.find, "A") for each in lookups))
+    assert found == ["x"] * 20
+    assert count == 1
 
 
 async def test_another_namespace_of_nobody(scratch: Scratch, start: Start) -> None:
