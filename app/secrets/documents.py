@@ -5,22 +5,20 @@ is bound to the key, and empty values and nulls are covered by nothing, so that 
 values count as secrets.
 """
 
-import hashlib
-import hmac
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from app.secrets.cipher import Cipher, is_encrypted
-from app.secrets.errors import Malformed, NotEncrypted, SecretError, Tampered, UnsupportedKeySource
+from app.secrets.cipher import Cipher
+from app.secrets.errors import Malformed, NotEncrypted, SecretError, UnsupportedKeySource
 from app.secrets.json_format import floats, read_json, write_json
 from app.secrets.keys import DATA_KEY_BYTES, unwrap, wrap
 from app.secrets.metadata import OWN, VERSION, Metadata, metadata_branch, moment, read_metadata
-from app.secrets.rules import CommentStack, Rules
-from app.secrets.scalars import to_bytes
-from app.secrets.tree import Branch, Comment, Entry, Leaf, Value, plain
-from app.secrets.walking import Path, walk
+from app.secrets.rules import Rules
+from app.secrets.sealing import Opening, Sealing, check_mac, secrets_of
+from app.secrets.tree import Branch, plain
+from app.secrets.walking import walk
 from app.secrets.yaml_reading import read_yaml
 from app.secrets.yaml_writing import write_yaml
 
@@ -29,9 +27,6 @@ SCOPE: Final = "_scope"
 """The key whose value says for which tenant and namespace a file was encrypted."""
 
 Format = Literal["yaml", "json"]
-
-_ONLY_ENCRYPTED: Final = hashlib.sha256(b"sops").digest()
-"""What the authentication code starts with if it covers encrypted values only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +116,17 @@ def open_document(
     branches, metadata, found = parse(source, layout=layout)
     key = unwrap(metadata.stanzas, identities)
     opening, decrypted = _opened(branches, metadata, key)
-    secrets = _secrets(decrypted, opening.flags)
+    secrets = secrets_of(decrypted, opening.flags)
     return OpenDocument(decrypted, metadata, found, key, opening.cipher, secrets)
 
 
 def _opened(
     branches: Iterable[Branch], metadata: Metadata, key: bytes
-) -> "tuple[_Opening, tuple[Branch, ...]]":
+) -> tuple[Opening, tuple[Branch, ...]]:
     """Decrypt the documents and check the authentication code."""
-    opening = _Opening(Cipher(key), metadata.rules)
+    opening = Opening(Cipher(key), metadata.rules)
     decrypted = tuple(walk(branch, opening.visit) for branch in branches)
-    _check_mac(opening.mac(), metadata, opening.cipher)
+    check_mac(opening.mac(), metadata, opening.cipher)
     return opening, decrypted
 
 
@@ -154,7 +149,7 @@ def close_document(document: OpenDocument, now: int) -> bytes:
     Raises:
         Malformed: SOPS itself could not read the file again.
     """
-    sealing = _Sealing(document.cipher.again(), document.metadata.rules)
+    sealing = Sealing(document.cipher.again(), document.metadata.rules)
     branches = [walk(branch, sealing.visit) for branch in document.branches]
     modified = moment(now)
     mac = document.cipher.encrypt(sealing.mac(), modified)
@@ -247,115 +242,3 @@ def _text(source: bytes) -> str:
     if text.startswith("\ufeff") or "\0" in text:
         raise Malformed("The file holds a byte order mark or a NUL character")
     return text
-
-
-class _Digest:
-    """The authentication code over the values of a document."""
-
-    def __init__(self, rules: Rules) -> None:
-        self._hash = hashlib.sha512(_ONLY_ENCRYPTED if rules.mac_only_encrypted else b"")
-        self._only = rules.mac_only_encrypted
-
-    def take(self, value: Leaf | Comment, *, encrypted: bool) -> None:
-        if not isinstance(value, Comment) and (encrypted or not self._only):
-            self._hash.update(to_bytes(value))
-
-    def text(self) -> str:
-        return self._hash.hexdigest().upper()
-
-
-class _Opening:
-    """Decrypts the values of a document."""
-
-    def __init__(self, cipher: Cipher, rules: Rules) -> None:
-        self.cipher = cipher
-        self.flags: list[bool] = []
-        """For each value and comment in order: whether it was encrypted."""
-        self._rules = rules
-        self._digest = _Digest(rules)
-
-    def visit(self, value: Leaf | Comment, path: Path, comments: CommentStack) -> Leaf | Comment:
-        comment = isinstance(value, Comment)
-        encrypted = self._rules.encrypts(path, comments, is_comment=comment)
-        found = self._opened(value, _place(path)) if encrypted else value
-        self.flags.append(encrypted)
-        self._digest.take(found, encrypted=encrypted)
-        return found
-
-    def _opened(self, value: Leaf | Comment, place: str) -> Leaf | Comment:
-        if isinstance(value, Comment):
-            return self._opened_comment(value, place)
-        if not isinstance(value, str):
-            raise Malformed("A value of the file should be encrypted and is not")
-        return self.cipher.decrypt(value, place)
-
-    def _opened_comment(self, comment: Comment, place: str) -> Comment:
-        """Return a comment decrypted; one that somebody wrote in since stays as it is."""
-        try:
-            made = self.cipher.decrypt(comment.text, place)
-        except (Malformed, Tampered):
-            return comment
-        return made if isinstance(made, Comment) else Comment(str(made))
-
-    def mac(self) -> str:
-        return self._digest.text()
-
-
-class _Sealing:
-    """Encrypts the values of a document."""
-
-    def __init__(self, cipher: Cipher, rules: Rules) -> None:
-        self._cipher = cipher
-        self._rules = rules
-        self._digest = _Digest(rules)
-
-    def visit(self, value: Leaf | Comment, path: Path, comments: CommentStack) -> Leaf | Comment:
-        comment = isinstance(value, Comment)
-        encrypted = self._rules.encrypts(path, comments, is_comment=comment)
-        self._digest.take(value, encrypted=encrypted)
-        return self._cipher.encrypt(value, _place(path)) if encrypted else value
-
-    def mac(self) -> str:
-        return self._digest.text()
-
-
-def _place(path: Path) -> str:
-    return ":".join(path) + ":"
-
-
-def _check_mac(found: str, metadata: Metadata, cipher: Cipher) -> None:
-    """Compare the authentication code; raises `Tampered`."""
-    if not is_encrypted(metadata.mac):
-        raise Tampered("The file has no message authentication code")
-    told = cipher.decrypt(metadata.mac, metadata.modified)
-    if not isinstance(told, str) or not hmac.compare_digest(told.encode(), found.encode()):
-        raise Tampered
-
-
-def _secrets(branches: Iterable[Branch], flags: Iterable[bool]) -> Branch:
-    """Return the values that were encrypted and are not empty, of all documents."""
-    following = iter(flags)
-
-    def visit(value: Leaf | Comment, _: Path, __: CommentStack) -> Leaf | Comment:
-        encrypted = next(following)
-        return value if encrypted and not isinstance(value, Comment) and value != "" else None
-
-    entries = [entry for branch in branches for entry in walk(branch, visit).entries]
-    pruned = _pruned(Branch(tuple(entries)))
-    assert isinstance(pruned, Branch)  # noqa: S101 - a map stays a map
-    return pruned
-
-
-def _pruned(value: Value) -> Value:
-    """Return a value without nulls, empty maps and empty lists below it."""
-    if isinstance(value, tuple):
-        items = [_pruned(item) for item in value if not isinstance(item, Comment)]
-        return tuple(item for item in items if not _is_nothing(item))
-    if not isinstance(value, Branch):
-        return value
-    kept = [(key, _pruned(item)) for key, item in value.items()]
-    return Branch(tuple(Entry(key, item) for key, item in kept if not _is_nothing(item)))
-
-
-def _is_nothing(value: Value) -> bool:
-    return value is None or value == () or value == Branch()
