@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.engine.checks import FailedCheck, verdict
 from app.engine.crowds import refuse_crowd
@@ -14,14 +14,26 @@ from app.engine.live import Live
 from app.engine.results import failure
 from app.engine.revision_choice import refuse_deleted
 from app.engine.secrecy import masked
+from app.engine.turns import Turns
 from app.errors import Conflict, Fenced, Invalid, TooLarge
 from app.executions import ROOT, Event, Execution, Kind, State, execution_id
 from app.flows.inputs import InvalidInputs
 from app.flows.model import label_map
-from app.ports import Claim, Clock, Executions, FlowSource, LoadedFlow
+from app.ports import Claim, Clock, Executions, FlowSource, LoadedFlow, Share
 from app.telemetry import METRICS
 
 CORRELATION = "system.correlationId"
+_AT_ONCE = 32
+"""Executions that begin at once; others wait for the turn of their tenant."""
+
+
+class _Made(NamedTuple):
+    """An execution that is about to begin."""
+
+    live: Live
+    event: Event
+    failed: str | None
+    """Why it only begins to have failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +90,7 @@ class Creation:
         self._executions = executions
         self._clock = clock
         self._limits = limits
+        self._turns = Turns(_AT_ONCE, self._share)
 
     async def create(self, new: NewExecution) -> Execution:
         """Start an execution; return it once it is durable (contract D1).
@@ -91,12 +104,15 @@ class Creation:
         if new.claim is not None and (known := await self._known(new.claim)) is not None:
             return known
         loaded = await self._load(new)
-        live = await self._make(new, loaded)
+        made = await self._made(new, loaded)
+        await self._turns.take(new.tenant)
         try:
-            await live.committed  # type: ignore[misc]  # set by `_make`
+            await self._begin(new, made)
         except Fenced:
-            return await self._again(new, live)
-        return live.execution
+            return await self._again(new, made.live)
+        finally:
+            self._turns.give(new.tenant)
+        return made.live.execution
 
     async def failed_checks(self, new: NewExecution, loaded: LoadedFlow) -> list[FailedCheck]:
         """Return the checks that an execution would not hold; none while its inputs are wrong."""
@@ -139,7 +155,11 @@ class Creation:
             raise Conflict(message)
         return loaded
 
-    async def _make(self, new: NewExecution, loaded: LoadedFlow) -> Live:
+    def _share(self, tenant: str) -> Share:
+        return Share(weight=self._executor.share(tenant).weight)
+
+    async def _made(self, new: NewExecution, loaded: LoadedFlow) -> "_Made":
+        """Return what is to be; nothing has begun."""
         if new.parent is None and not new.renews:
             refuse_crowd(self._executor, new.tenant, self._limits.executions)
         made_id = new.id or execution_id()
@@ -157,14 +177,19 @@ class Creation:
         failed = new.failure
         if loaded.flow.checks and failed is None and not new.renews:
             failed = verdict(await self._executor.failed_checks(live))
-        live.create(event, new.claim)
-        if failed is None:
-            self._executor.begin(live)
+        return _Made(live, event, failed)
+
+    async def _begin(self, new: NewExecution, made: "_Made") -> None:
+        """Begin it; return once that is durable."""
+        committed = made.live.create(made.event, new.claim)
+        if made.failed is None:
+            self._executor.begin(made.live)
         else:
-            self._executor.end_now(live, failure(live.execution, self._clock, failed))
+            events = failure(made.live.execution, self._clock, made.failed)
+            committed = self._executor.end_now(made.live, events)
         if self._executor.counts:
             METRICS.executions_created.inc()
-        return live
+        await committed
 
     async def _inputs(self, new: NewExecution, loaded: LoadedFlow, made_id: str) -> dict[str, Any]:
         if new.failure is not None:

@@ -94,6 +94,9 @@ class Turns:
         line.at = start + 1 / share.weight
 
     def _next(self) -> None:
+        if len(self._lines) == 1:
+            self._next_of_one()
+            return
         while self._free:
             shares = {
                 tenant: self._share(tenant)
@@ -109,6 +112,15 @@ class Turns:
             if not ready:
                 return
             _, line, share = min(ready, key=lambda each: each[0])
+            self._grant(line, share)
+            line.waiting.popleft().set_result(None)
+            self._waiting -= 1
+
+    def _next_of_one(self) -> None:
+        """Give places to the only tenant there is: nobody's share is to be looked at."""
+        ((tenant, line),) = self._lines.items()
+        share = self._share(tenant)
+        while self._free and line.running < share.task_runs and self._first(line):
             self._grant(line, share)
             line.waiting.popleft().set_result(None)
             self._waiting -= 1

@@ -195,3 +195,17 @@ def test_shares_follow_weights_for_any_of_them(places: int, weights: list[float]
         fair = 200 * weight / sum(weights)
         slack = 2 * places * max(weights) / min(weights) + 2
         assert counts[name] == pytest.approx(fair, abs=slack)
+
+
+async def test_creations_have_their_turns_too() -> None:
+    """Of a flood of requests few begin at once, and the other tenant's is among the next."""
+    begun: list[str] = []
+    bench = Bench(32)
+    for _ in range(200):
+        bench.ask("flood")
+    await bench.settle()
+    begun += bench.order
+    bench.ask("small")
+    await bench.finish("flood")
+    assert (begun.count("flood"), bench.order[-1]) == (32, "small")
+    await bench.close()
