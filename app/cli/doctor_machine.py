@@ -22,7 +22,7 @@ _LEAST_FREE = 0.05
 _LEAST_BYTES = 1 << 30
 _RELEASED = 1_767_225_600
 """2026-01-01: a clock before that is wrong."""
-_KEYS = ("encryption.key", "setup-token")
+_KEYS = ("audit.key", "encryption.key", "setup-token")
 _OTHERS = stat.S_IRWXO
 _GROUP = stat.S_IRWXG
 

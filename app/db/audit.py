@@ -131,7 +131,7 @@ def creation_writes(execution: Execution) -> list[Write]:
         "execution.create",
         f"execution/{execution.id}",
         "",
-        orjson.dumps({"flow": f"{execution.namespace}.{execution.flow_id}"}).decode(),
+        _about(execution),
         execution.namespace,
         occasion.actor_id,
         occasion.actor_kind,
@@ -143,6 +143,13 @@ def creation_writes(execution: Execution) -> list[Write]:
         None,
     )
     return [Write(_ADD, [row], _LAST)]
+
+
+def _about(execution: Execution) -> str:
+    about = {"flow": f"{execution.namespace}.{execution.flow_id}"}
+    if execution.original_id is not None:
+        about["original"] = execution.original_id
+    return orjson.dumps(about).decode()
 
 
 def _told(entry: AuditEntry, occasion: Occasion) -> AuditEntry:

@@ -74,6 +74,8 @@ class Sealer:
         self._database = database
         self._clock = clock
         self._heads: dict[str, Head] = {}
+        self._all = False
+        """Whether the heads of all chains are known, not only of those that moved."""
 
     async def seal_left(self) -> int:
         """Seal what an earlier process wrote and did not seal; return how many entries."""
@@ -89,6 +91,7 @@ class Sealer:
             if not await self._link(rows):
                 continue  # somebody else sealed some of them: look again
             count += len(rows)
+            since = rows[-1].id  # what came in below it meanwhile is found the next time
             if len(rows) < _MOST:
                 break
         return count
@@ -109,6 +112,7 @@ class Sealer:
             await self._database.submit([Write(_ADD, seals)])
         except Fenced:
             self._heads.clear()
+            self._all = False
             return False
         self._heads |= heads
         return True
@@ -122,6 +126,9 @@ class Sealer:
         return beginning(tenant)
 
     async def heads(self) -> dict[str, Head]:
-        """Return the ends of all chains that have entries."""
-        rows = await self._database.fetch(_TENANTS)
-        return {row.tenant: await self.head(row.tenant) for row in rows}
+        """Return the ends of all chains that have entries; looked up once, then remembered."""
+        if not self._all:
+            rows = await self._database.fetch(_TENANTS)
+            self._heads |= {row.tenant: await self.head(row.tenant) for row in rows}
+            self._all = True
+        return dict(self._heads)
