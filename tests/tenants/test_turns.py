@@ -206,6 +206,7 @@ async def test_creations_have_their_turns_too() -> None:
     await bench.settle()
     begun += bench.order
     bench.ask("small")
+    await bench.settle()
     await bench.finish("flood")
     assert (begun.count("flood"), bench.order[-1]) == (32, "small")
     await bench.close()
