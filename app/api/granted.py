@@ -68,15 +68,6 @@ class Right(NamedTuple):
         if not all(reach.holds(each) for each in namespaces):
             raise lacking(self.permission)
 
-    def require_all(self) -> None:
-        """Let the caller pass to what concerns the whole tenant.
-
-        Raises:
-            Forbidden: for a caller with rights in some namespaces only.
-        """
-        if not self.reach.everywhere:
-            raise lacking(self.permission)
-
 
 def right_of(scope: Scope, endpoint: Callable[..., Any]) -> Right:
     """Return the right of a request to an endpoint that declares a permission."""

@@ -19,7 +19,8 @@ from app.api.query import known_keys, takes_filters
 from app.api.result_documents import CountDocument
 from app.api.routing import Router
 from app.api.services import Node, Services
-from app.api.triggers import PLAIN_FILTERS, TriggerName, triggers_wanted
+from app.api.trigger_filters import PLAIN_FILTERS, triggers_wanted
+from app.api.triggers import TriggerName
 from app.db.trigger_records import TriggerKey
 from app.errors import BadRequest, Conflict
 from app.sync.overlays import Word

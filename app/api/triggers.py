@@ -1,7 +1,5 @@
 """Triggers: their state, and what people do with one of them."""
 
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import Body, Depends, Path, Query
@@ -14,14 +12,14 @@ from app.access import Permission
 from app.api.access import needs
 from app.api.answers import Json, page
 from app.api.documents import problems_of
-from app.api.filters import Leaf, no_field, read_filters
 from app.api.granted import Granted, Right
 from app.api.paths import PREFIX, FlowId, Namespace
 from app.api.query import Page, Size, Sort, known_keys, takes_filters
 from app.api.routing import Router
 from app.api.services import Node, Services
-from app.api.single_filters import only_value, single_leaves, sortable
+from app.api.single_filters import sortable
 from app.api.times import read_instant
+from app.api.trigger_filters import PLAIN_FILTERS, triggers_wanted
 from app.api.trigger_json import trigger_json
 from app.db.trigger_records import Backfill, TriggerFilter, TriggerKey, TriggerState
 from app.db.triggers import SORTABLE
@@ -78,54 +76,6 @@ class TriggerWish(TriggerName):
 
     disabled: bool | None = Field(None, description="Whether it is not to fire any more.")
     backfill: BackfillWish | None = Field(None, description="Dates to run.")
-
-
-def triggers_wanted(right: Right, request: Request) -> TriggerFilter:
-    """Return which triggers a query asks for, within reach.
-
-    Raises:
-        BadRequest: for filters that are not possible.
-    """
-    query = request.query_params
-    result = TriggerFilter(
-        right.tenant,
-        query.get("namespace") or None,
-        query.get("flowId") or None,
-        text=query.get("q"),
-        reach=right.reach,
-    )
-    for leaf in single_leaves(read_filters(query.multi_items())):
-        apply = _FILTERS.get(leaf.field)
-        if apply is None:
-            raise no_field(leaf, _FILTERS)
-        result = apply(result, leaf)
-    return result
-
-
-def _namespace(result: TriggerFilter, leaf: Leaf) -> TriggerFilter:
-    if leaf.operation in ("PREFIX", "STARTS_WITH"):
-        return replace(result, namespace=leaf.value.rstrip("."))
-    return replace(result, namespace=only_value(leaf), exact_namespace=True)
-
-
-_FILTERS: Mapping[str, Any] = {
-    "q": lambda result, leaf: replace(result, text=leaf.value),
-    "namespace": _namespace,
-    "flowId": lambda result, leaf: replace(result, flow_id=only_value(leaf)),
-    "triggerId": lambda result, leaf: replace(result, trigger_id=only_value(leaf)),
-}
-
-
-async def _plain(
-    q: _Text = None,
-    namespace: _Text = None,
-    flow_id: Annotated[str | None, Query(alias="flowId", max_length=500)] = None,
-) -> None:
-    """Declare the plain filters; `triggers_wanted` reads them from the query."""
-
-
-PLAIN_FILTERS = (Depends(_plain),)
-"""What a route depends on that finds triggers."""
 
 
 @router.get("/search", summary="Search triggers", dependencies=PLAIN_FILTERS)
