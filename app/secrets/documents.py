@@ -8,6 +8,7 @@ values count as secrets.
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from app.secrets.cipher import Cipher
@@ -23,6 +24,8 @@ from app.secrets.yaml_reading import read_yaml
 from app.secrets.yaml_writing import write_yaml
 
 MAX_BYTES: Final = 1024 * 1024
+_REMEMBERED_BYTES: Final = 64 * 1024
+"""Larger files are read each time."""
 SCOPE: Final = "_scope"
 """The key whose value says for which tenant and namespace a file was encrypted."""
 
@@ -113,11 +116,21 @@ def open_document(
     Raises:
         NotEncrypted, Malformed, WrongKey, Tampered, UnsupportedKeySource: see there.
     """
-    branches, metadata, found = parse(source, layout=layout)
+    read = _remembered if len(source) <= _REMEMBERED_BYTES else _parsed
+    branches, metadata, found = read(source, layout)
     key = unwrap(metadata.stanzas, identities)
     opening, decrypted = _opened(branches, metadata, key)
     secrets = secrets_of(decrypted, opening.flags)
     return OpenDocument(decrypted, metadata, found, key, opening.cipher, secrets)
+
+
+def _parsed(source: bytes, layout: Format | None) -> tuple[tuple[Branch, ...], Metadata, Format]:
+    return parse(source, layout=layout)
+
+
+# Reading the text takes several times as long as decrypting it, and a file is opened by every
+# execution that asks for a secret. What is remembered is what stands in Git: cipher texts.
+_remembered = lru_cache(maxsize=64)(_parsed)
 
 
 def _opened(
