@@ -128,7 +128,7 @@ def _parsed(source: bytes, layout: Format | None) -> tuple[tuple[Branch, ...], M
     return parse(source, layout=layout)
 
 
-# Reading the text takes several times as long as decrypting it, and a file is opened by every
+# Reading the text takes longer than decrypting it, and a file is opened anew by every
 # execution that asks for a secret. What is remembered is what stands in Git: cipher texts.
 _remembered = lru_cache(maxsize=64)(_parsed)
 
