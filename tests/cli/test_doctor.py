@@ -3,14 +3,13 @@
 import json
 import os
 import socket
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from app.cli import doctor_data, doctor_machine, doctor_settings
+from app.cli import doctor_data, doctor_machine, doctor_settings, tree
 from app.cli.doctor_findings import Finding
 from app.cli.doctor_service import look
 from app.config import Settings
@@ -139,7 +138,8 @@ def test_scripts_as_root(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_running_service(tmp_path: Path) -> None:
     with service(tmp_path / "data") as (address, _):
         found = told(look(address))
-        done = run(tmp_path, "doctor", "--all", "-o", "json", server=address)
+        variables: Any = {"HEADWATER_DATA_DIR": str(tmp_path)}
+        done = headwater("doctor", "--all", "-o", "json", server=address, **variables)
     assert ("ok", "service") in found
     assert ("note", "service.login") in found
     assert {each["check"] for each in json.loads(done.stdout)} >= {
@@ -157,35 +157,57 @@ def test_a_service_that_is_not_there() -> None:
     assert found == {("broken", "service")}
 
 
-def run(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    server = more.pop("server", "")
-    variables: Any = {"HEADWATER_DATA_DIR": str(folder), **more}
-    return headwater(*arguments, server=server, **variables)
+class Ended(NamedTuple):
+    code: int
+    shown: str
 
 
-def test_exit_codes(tmp_path: Path) -> None:
+@pytest.fixture
+def doctor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Ended]:
+    """A function that runs the command here, with these variables and no others of ours."""
     tmp_path.chmod(0o700)
+
+    def run(*arguments: str, **variables: str) -> Ended:
+        with monkeypatch.context() as patch:
+            for name in [each for each in os.environ if each.startswith("HEADWATER_")]:
+                patch.delenv(name)
+            patch.setenv("HEADWATER_DATA_DIR", str(tmp_path))
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            code = tree.run(["doctor", *arguments])
+        captured = capsys.readouterr()
+        return Ended(code, captured.out + captured.err)
+
+    return run
+
+
+def test_exit_codes(doctor: Callable[..., Ended]) -> None:
     safe = {"HEADWATER_RUNNERS__PROCESS": "false"}
-    assert run(tmp_path, "doctor", **safe).returncode == 0
-    assert run(tmp_path, "doctor", **safe, HEADWATER_ACCESS__LOGIN="never").returncode == 1
+    assert doctor(**safe).code == 0
+    assert doctor(**safe, HEADWATER_ACCESS__LOGIN="never").code == 1
     unsafe = {"HEADWATER_ACCESS__LOGIN": "none", "HEADWATER_SERVER__HOST": "0.0.0.0"}
-    done = run(tmp_path, "doctor", **safe, **unsafe)
-    assert done.returncode == 1
-    assert "access.login" in done.stdout
+    done = doctor(**safe, **unsafe)
+    assert done.code == 1
+    assert "access.login" in done.shown
     warned = {**safe, "HEADWATER_EGRESS__POLICY": "open"}
-    assert run(tmp_path, "doctor", **warned).returncode == 0
-    assert run(tmp_path, "doctor", "--strict", **warned).returncode == 1
+    assert doctor(**warned).code == 0
+    assert doctor("--strict", **warned).code == 1
 
 
-def test_no_secret_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("output", ["json", "table", "yaml", "name"])
+def test_no_secret_is_told(doctor: Callable[..., Ended], output: str) -> None:
     secret = "hw-canary-1234567890"
-    url = f"postgresql://u:{secret}@db.test/x"
-    for output in ("json", "table"):
-        done = run(
-            tmp_path, "doctor", "--all", "-o", output, DATABASE_URL=url,
-            HEADWATER_GIT__HOOK_SECRET=secret, HEADWATER_GIT__TOKEN=secret, SOPS_AGE_KEY=secret,
-        )  # fmt: skip
-        assert secret not in done.stdout + done.stderr
+    variables = {
+        "DATABASE_URL": f"postgresql://u:{secret}@127.0.0.1:1/x",
+        "HEADWATER_GIT__HOOK_SECRET": secret,
+        "HEADWATER_GIT__TOKEN": secret,
+        "SOPS_AGE_KEY": secret,
+    }
+    done = doctor("--all", "-o", output, **variables)
+    assert "database" in done.shown
+    assert secret not in done.shown
 
 
 def two_tenants(data: Path) -> Path:
