@@ -65,6 +65,7 @@ def main() -> None:
             child = os.fork()
             if child == 0:
                 os.setsid()
+                os.dup2(2, 1)  # what the service logs is no answer of the nest
                 serve(port, data)
                 os._exit(0)
             print(child, flush=True)
