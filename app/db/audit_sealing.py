@@ -30,6 +30,8 @@ RECENT = 15 * _SECOND
 """How far back (µs) is looked for entries each time: an id is made before its row is written."""
 LATE = 600 * _SECOND
 """How much older (µs) than the newest sealed one an entry may be that is sealed at a start."""
+_THOROUGH = LATE // 2
+"""How often (µs) is looked for late ones, and at where the chains really end."""
 
 _OPEN = (
     select(_AUDIT)
@@ -76,14 +78,34 @@ class Sealer:
         self._heads: dict[str, Head] = {}
         self._all = False
         """Whether the heads of all chains are known, not only of those that moved."""
+        self._looked = 0
+        """When (µs) all there was had been sealed; 0: never yet."""
+        self._thorough = clock.now() + _THOROUGH
+        """When (µs) is looked thoroughly again."""
 
     async def seal_left(self) -> int:
         """Seal what an earlier process wrote and did not seal; return how many entries."""
-        return await self._seal(await floor(self._database))
+        now = self._clock.now()
+        count = await self._seal(await floor(self._database))
+        self._looked = now
+        return count
 
     async def seal(self) -> int:
-        """Seal what was written lately; return how many entries."""
-        return await self._seal(first_id(self._clock.now() - RECENT))
+        """Seal what was written since the last time, and what is late; return how many entries.
+
+        Since the last time that went well: the database may have been away for longer.
+        """
+        now = self._clock.now()
+        is_thorough = now >= self._thorough
+        if is_thorough:
+            # Others seal, too, and close what is old: a head of long ago may be that of no entry.
+            self._forget()
+        since = min(now, self._looked or now) - (LATE if is_thorough else RECENT)
+        count = await self._seal(first_id(max(0, since)))
+        self._looked = now
+        if is_thorough:
+            self._thorough = now + _THOROUGH
+        return count
 
     async def _seal(self, since: str) -> int:
         count = 0
@@ -111,11 +133,14 @@ class Sealer:
         try:
             await self._database.submit([Write(_ADD, seals)])
         except Fenced:
-            self._heads.clear()
-            self._all = False
+            self._forget()
             return False
         self._heads |= heads
         return True
+
+    def _forget(self) -> None:
+        self._heads.clear()
+        self._all = False
 
     async def head(self, tenant: str) -> Head:
         """Return the end of a tenant's chain, as the database has it."""
