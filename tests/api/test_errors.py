@@ -149,7 +149,7 @@ async def test_what_nobody_expected_tells_nothing(
 
 async def test_too_many_executions(api: Api, ns: str, monkeypatch: pytest.MonkeyPatch) -> None:
     await api.flow(ns, RETURN)
-    monkeypatch.setattr(api.node.executor, "count", lambda: 10**9)
+    monkeypatch.setattr(api.node.executor, "count", lambda _: 10**9)
     answer = await api.answer("POST", f"executions/{ns}/f")
     assert answer.status_code == 429
     assert answer.headers["retry-after"] == "1"
