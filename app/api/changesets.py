@@ -93,7 +93,7 @@ async def listed(
         ours = await node.sync.changesets.of_commit(right.tenant, commit)
         seen = [each for each in ours if await _sees(node, right, each)]
         return Json([changeset_json(each) for each in seen])
-    viewer = Viewer(right.reach, right.actor.name, right.actor.email)
+    viewer = Viewer(right.reach, right.actor.owns_as)
     found = await node.sync.changesets.find(
         right.tenant, source_id=source, states=state or (), viewer=viewer, limit=limit
     )
@@ -193,8 +193,7 @@ async def _sees(node: Services, right: Right, changeset: Changeset) -> bool:
 
 
 def _is_own(right: Right, changeset: Changeset) -> bool:
-    actor = right.actor
-    return (changeset.owner, changeset.owner_email) == (actor.name, actor.email)
+    return changeset.owner_id == right.actor.owns_as
 
 
 def _may_write_all(right: Right, changeset: Changeset, drafts: Sequence[StoredDraft]) -> bool:

@@ -26,8 +26,8 @@ class Viewer(NamedTuple):
     """Who looks for changesets: sees what lies within reach, and what is their own."""
 
     reach: Reach
-    name: str
-    email: str
+    id: str
+    """As whom they own changesets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class Changeset:
     updated_at: int = 0
     merged_sha: str | None = None
     """The commit of the followed branch that has it, where that is another one."""
+    owner_id: str | None = None
+    """Whose it is: names and addresses are what people choose for themselves."""
 
     @property
     def is_open(self) -> bool:
@@ -75,7 +77,7 @@ class Changeset:
 
 _IN_GIT = ("MERGED", "ACTIVE")
 _NAMES = [each.name for each in fields(Changeset)]
-_KEPT = {"id", "source_id", "tenant", "owner", "owner_email", "kind", "created_at"}
+_KEPT = {"id", "source_id", "tenant", "owner", "owner_email", "owner_id", "kind", "created_at"}
 _SAVE = (
     f"INSERT INTO changeset ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608 - constants
     " ON CONFLICT (id) DO UPDATE SET "
@@ -186,7 +188,7 @@ def _seen_by(viewer: Viewer) -> ColumnElement[bool]:
     Of one whose drafts are gone nobody knows any more what it edits.
     """
     table = _CHANGESET.c
-    own = and_(table.owner == viewer.name, table.owner_email == viewer.email)
+    own = table.owner_id == viewer.id
     drafts = select(_DRAFT.c.id).where(_DRAFT.c.changeset_id == table.id)
     outside = drafts.where(not_(and_(*within_reach(_DRAFT.c.namespace, viewer.reach))))
     return or_(own, and_(drafts.exists(), not_(outside.exists())))

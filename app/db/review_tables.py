@@ -126,6 +126,8 @@ class ChangesetRow(SQLModel, table=True):
     updated_at: int = Field(sa_column=big())
     merged_sha: str | None = None
     """The commit of the followed branch that has it, where that is another one (squash, rebase)."""
+    owner_id: str | None = None
+    """What tells owners of the same name apart; None: it was made before that was kept."""
 
 
 class OverlayRow(SQLModel, table=True):

@@ -41,7 +41,7 @@ class Actor(NamedTuple):
 
     @property
     def owns_as(self) -> str:
-        """Whose drafts are theirs."""
+        """Whose drafts and changesets are theirs."""
         return self.id or self.name
 
 

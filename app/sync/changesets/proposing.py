@@ -72,7 +72,7 @@ class Proposer:
     async def _same(self, origin: Origin, wish: Wish, sha: str) -> Changeset | None:
         """Return an open changeset that leads to the very same files."""
         found = await self._store.find(source_id=wish.source_id, states=OPEN)
-        mine = [each for each in found if each.owner == wish.actor.name and each.commit_sha]
+        mine = [each for each in found if each.owner_id == wish.actor.owns_as and each.commit_sha]
         if not mine:
             return None
         objects = origin.mirror.objects
@@ -93,6 +93,7 @@ class Proposer:
             owner=wish.actor.name,
             description=wish.description,
             owner_email=wish.actor.email,
+            owner_id=wish.actor.owns_as,
             kind=wish.kind,
             state="COMMITTED",
             base_commit=tip,

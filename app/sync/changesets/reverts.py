@@ -158,6 +158,7 @@ class Reverts:
             owner=wish.actor.name,
             description=wish.description,
             owner_email=wish.actor.email,
+            owner_id=wish.actor.owns_as,
             kind=wish.kind,
             state="MERGED",
             base_commit=before,

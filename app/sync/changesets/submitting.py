@@ -82,6 +82,7 @@ class Submissions:
             owner=actor.name,
             description=description,
             owner_email=actor.email,
+            owner_id=actor.owns_as,
             created_at=now,
             updated_at=now,
         )
