@@ -19,7 +19,7 @@ from app.api.answers import Json
 from app.api.documents import problems_of, text_answer
 from app.api.execution_files import disposition
 from app.api.flow_bulk import FlowName
-from app.api.flow_lookup import Key, existing
+from app.api.flow_lookup import Key, defaults_of, existing
 from app.api.flow_search import find, plain_filters
 from app.api.flow_toggles import Names
 from app.api.granted import Granted
@@ -125,7 +125,7 @@ async def import_(
     """Create and update the flows of an archive in one commit; answer the names of invalid ones."""
     name, data = await _upload(request)
     sources = await asyncio.to_thread(_sources, name, data)
-    defaults = await node.tenants.defaults_in(right.tenant, sources.values())
+    defaults = await defaults_of(node, right, sources.values())
     read = partial(_read, sources, node, right.tenant, defaults)
     changes, wrong = await asyncio.to_thread(read)
     if wrong and fail:

@@ -15,7 +15,7 @@ from app.api.actors import Message
 from app.api.answers import Json
 from app.api.documents import FlowDocument, answers_with, problems_of, yaml_body
 from app.api.flow_json import flow_json, revision_json
-from app.api.flow_lookup import Key, existing
+from app.api.flow_lookup import Key, defaults_of, existing
 from app.api.granted import Granted, Right
 from app.api.paths import FLOW_RULE, NAMESPACE_RULE, PREFIX, Namespace
 from app.api.proposals import PROPOSED
@@ -124,7 +124,7 @@ async def _changes(
     """
     parts = divided(text_of(await request.body()))
     sources = [part.source for part in parts]
-    defaults = await node.tenants.defaults_in(right.tenant, sources, namespace)
+    defaults = await defaults_of(node, right, sources, namespace)
 
     def read(source: str) -> Parsed:
         return parse(source, node.registry, right.tenant, namespace, defaults=defaults)

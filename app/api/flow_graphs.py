@@ -13,7 +13,7 @@ from app.api.access import needs
 from app.api.answers import Json
 from app.api.dependencies import Dependencies
 from app.api.documents import answers_with, problems_of, yaml_body
-from app.api.flow_lookup import Key, Wanted, existing, revision_of
+from app.api.flow_lookup import Key, Wanted, defaults_of, existing, revision_of
 from app.api.granted import Granted
 from app.api.graphs import Subflows, drawn, drawn_flow
 from app.api.paths import PREFIX, FlowId, Namespace
@@ -60,7 +60,7 @@ async def of_source(
 ) -> Response:
     """Draw a flow without saving it."""
     source = text_of(await request.body())
-    defaults = await node.tenants.defaults_in(right.tenant, [source])
+    defaults = await defaults_of(node, right, [source])
     read = partial(parse, source, node.registry, right.tenant, None, defaults=defaults)
     parsed = await asyncio.to_thread(read)
     if parsed.flow is None:

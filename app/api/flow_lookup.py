@@ -1,5 +1,6 @@
 """Which revision of a flow a request means, and whether it may still be shown."""
 
+from collections.abc import Iterable
 from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Query
@@ -9,6 +10,7 @@ from app.api.paths import COMMIT_RULE
 from app.api.services import Services
 from app.api.times import read_instant
 from app.errors import BadRequest, Gone, NotFound
+from app.flows.parse import DefaultsOf
 from app.ports import FlowRevision, LoadedFlow
 
 DELETED = "delete"
@@ -90,6 +92,18 @@ def flows_of(node: Services, right: Right) -> list[FlowRevision]:
     """Return the active flows of the tenant that are within reach, in order of name."""
     reach = right.reach
     return [each for each in node.flows.active(right.tenant) if reach.holds(each.namespace)]
+
+
+async def defaults_of(
+    node: Services, right: Right, sources: Iterable[str], namespace: str | None = None
+) -> DefaultsOf:
+    """Return what finds the plugin defaults of flows that are sent: of namespaces within reach.
+
+    What a document names is anything; what becomes of it must not tell what others have set.
+    """
+    find = await node.tenants.defaults_in(right.tenant, sources, namespace)
+    reach = right.reach
+    return lambda name: find(name) if reach.holds(name) else ()
 
 
 def existing(node: Services, key: Key) -> FlowRevision:

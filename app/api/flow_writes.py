@@ -14,7 +14,7 @@ from app.api.actors import Message
 from app.api.answers import Json, entity_tag, matches, nothing
 from app.api.documents import FlowDocument, answers_with, problems_of, yaml_body
 from app.api.flow_json import flow_json
-from app.api.flow_lookup import Key, existing
+from app.api.flow_lookup import Key, defaults_of, existing
 from app.api.granted import Granted, Right
 from app.api.paths import PREFIX, FlowId, Namespace
 from app.api.proposals import PROPOSED
@@ -111,7 +111,7 @@ async def _namespace(node: Services, right: Right, source: str) -> str | None:
     """
     if right.reach.everywhere:
         return None  # whichever the text names: it is read once
-    defaults = await node.tenants.defaults_in(right.tenant, [source])
+    defaults = await defaults_of(node, right, [source])
     read = partial(parse, source, node.registry, right.tenant, None, defaults=defaults)
     parsed = await asyncio.to_thread(read)
     if parsed.flow is None:

@@ -13,7 +13,7 @@ from app.api.access import needs
 from app.api.answers import Json
 from app.api.dependencies import Dependencies
 from app.api.documents import ValidationDocument, answers_with, problems_of, yaml_body
-from app.api.flow_lookup import flows_of
+from app.api.flow_lookup import defaults_of, flows_of
 from app.api.granted import Granted, Right
 from app.api.paths import PREFIX, Tenant
 from app.api.problems import described
@@ -51,7 +51,7 @@ async def validate(request: Request, right: Granted, node: Node) -> Response:
     """Tell what is wrong with each document, with its place and the way out."""
     source = text_of(await request.body())
     parts = divided(source)
-    defaults = await node.tenants.defaults_in(right.tenant, [source])
+    defaults = await defaults_of(node, right, [source])
     results, flows = await asyncio.to_thread(_all, parts, node, right, defaults)
     if any(each.starts for each in flows.values()):
         known: Dependencies = request.app.state.dependencies

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from app.access import Scope
 from tests.access.world import FLOW, HIDDEN, TESTS, World, world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -252,3 +253,42 @@ async def test_members_that_nobody_knows_are_refused(
         wish = {**body, more: "hidden-tenant"}
         answer = await there.ask(method, f"{there.own.base}/{path}", there.local, json=wish)
         assert answer.status_code == 422, (more, answer.text)
+
+
+async def test_plugin_defaults_of_others_do_not_show_in_what_is_sent(there: World) -> None:
+    default = {"type": "io.kestra.plugin.core.debug.Return", "values": {"format": "hidden-format"}}
+    settings = f"{there.own.base}/namespaces/hidden.lab"
+    body = {"id": "hidden.lab", "pluginDefaults": [default]}
+    put = await there.ask("PUT", settings, there.owner, json=body)
+    assert put.status_code == 200, put.text
+    flow = (
+        "id: mine\nnamespace: hidden.lab\ntasks:\n"
+        "  - {id: say, type: io.kestra.plugin.core.debug.Return}\n"
+    )
+    graph = f"{there.own.base}/flows/graph"
+    assert b"hidden-format" in (await there.ask("POST", graph, there.owner, content=flow)).content
+    for by in (there.local, there.watcher):
+        answer = await there.ask("POST", graph, by, content=flow)
+        assert b"hidden-format" not in answer.content, answer.text
+        answer = await there.ask("POST", f"{there.own.base}/flows/validate", by, content=flow)
+        assert b"hidden-format" not in answer.content, answer.text
+    assert (await there.ask("DELETE", settings, there.owner)).status_code == 204
+
+
+async def test_a_changeset_belongs_to_who_made_it_not_to_who_has_the_name(there: World) -> None:
+    edit = {"namespace": "hidden.lab", "kind": "file", "name": "own.txt", "content": "x"}
+    wish = {"title": "t", "edits": [edit]}
+    made = await there.ask("POST", f"{there.own.base}/changesets", there.roles["editor"], json=wish)
+    path = f"{there.own.base}/changesets/{made.json()['id']}"
+    alike = await there.service.user(
+        "alike",
+        {"admin": Scope("main", "shop")},
+        first_name="all-editor",
+        email="all-editor@users.invalid",
+    )
+    posing = await there.service.token(alike)
+    listed = await there.ask("GET", f"{there.own.base}/changesets", posing)
+    assert made.json()["id"] not in {each["id"] for each in listed.json()}
+    assert (await there.ask("GET", path, posing)).status_code == 404
+    assert (await there.ask("POST", f"{path}/abandon", posing)).status_code == 404
+    assert (await there.ask("GET", path, there.roles["editor"])).status_code == 200
