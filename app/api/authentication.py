@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from app.access import ANONYMOUS, OWNER, Caller
 from app.api.access import REFUSED
-from app.api.cookies import host_of
+from app.api.cookies import host_of, secret_of
 from app.api.identities import Identities, address_of
 from app.errors import Forbidden, HeadwaterError, Unavailable
 
@@ -52,8 +52,9 @@ async def _credentials(scope: Scope, identities: Identities) -> Caller:
     if header is not None:
         return await identities.by_header(header, address_of(scope))
     if cookies is not None:
-        found = await identities.by_cookies(cookies, scope["method"], dict(scope["headers"]))
-        return found or ANONYMOUS
+        secret = secret_of(cookies, secure=scope["scheme"] == "https")
+        if secret is not None:
+            return await identities.by_session(secret, scope["method"], dict(scope["headers"]))
     return ANONYMOUS
 
 

@@ -20,12 +20,15 @@ CSRF = "headwater_csrf"
 CSRF_HEADER = b"x-csrf-token"
 
 
-def secret_of(cookies: bytes) -> str | None:
-    """Return the secret of the session in a `Cookie` header, if there is one."""
+def secret_of(cookies: bytes, *, secure: bool) -> str | None:
+    """Return the secret of the session in a `Cookie` header, if there is one.
+
+    With TLS only the cookie counts that nobody else can set: pages of neighbouring names, and
+    whoever answers without TLS in our name, can set the other.
+    """
     if b"headwater_session=" not in cookies:
         return None
-    found = _parsed(cookies)
-    return found.get(SECURE_SESSION) or found.get(SESSION)
+    return _parsed(cookies).get(SECURE_SESSION if secure else SESSION)
 
 
 def _parsed(cookies: bytes) -> dict[str, str]:

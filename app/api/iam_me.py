@@ -44,8 +44,10 @@ async def get(node: Node, by: By) -> Response:
 @router.patch("", summary="Change your account")
 @needs_login("everybody may change their own account")
 async def patch(wish: UserDetails, node: Node, by: By) -> Response:
-    """Change your name or e-mail address."""
+    """Change your name; your e-mail address, by which others find you, an administrator changes."""
     member = await _own(node, by)
+    if wish.email is not None and wish.email.lower() != member.email:
+        raise Forbidden("email: it says who you are to others; an administrator changes it")
     changed = replace(described(member, wish), updated_at=node.clock.now())
     await node.access.members.save(changed)
     await note(node, by, None, "user.update", f"user/{member.username}")
@@ -87,8 +89,9 @@ async def create_token(wish: TokenWish, node: Node, by: By) -> Response:
 @router.delete("/api-tokens/{token_id}", summary="Revoke a token of yours", status_code=204)
 @needs_login("everybody may revoke their own tokens")
 async def revoke_token(token_id: TokenId, node: Node, by: By) -> Response:
-    """Refuse a token from now on."""
-    await iam_tokens.revoke(node, by, await _account(node, by), token_id)
+    """Refuse a token from now on; a token with limits revokes itself only."""
+    member = await _account(node, by) if token_id == by.token_id else await _own(node, by)
+    await iam_tokens.revoke(node, by, member, token_id)
     return nothing()
 
 

@@ -20,7 +20,7 @@ from starlette.types import Scope
 from app.access import Caller
 from app.access.tokens import hash_of, id_of, is_hash_of
 from app.api.attempts import Attempts
-from app.api.cookies import CSRF_HEADER, is_csrf, secret_of
+from app.api.cookies import CSRF_HEADER, is_csrf
 from app.api.entitlements import Entitlements
 from app.api.passwords import Passwords
 from app.config import AccessSettings
@@ -58,7 +58,9 @@ class Identities:
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
         self._salt = secrets.token_bytes(32)
-        store.heard.append(self._known.clear)
+        self._changes = 0
+        """How often rights changed: what was read before does not count after."""
+        store.heard.append(self._forget)
 
     async def by_header(self, given: bytes, address: str) -> Caller:
         """Return who sends an `Authorization` header.
@@ -75,18 +77,13 @@ class Identities:
             return await self._by_basic(rest.strip(), address)
         raise Unauthorized("send Authorization: Bearer hw_…, or Basic")
 
-    async def by_cookies(
-        self, cookies: bytes, method: str, headers: dict[bytes, bytes]
-    ) -> Caller | None:
-        """Return whose session the cookies are of, None where they name none.
+    async def by_session(self, secret: str, method: str, headers: dict[bytes, bytes]) -> Caller:
+        """Return whose session a cookie is of.
 
         Raises:
             Unauthorized: when the session is over.
             Forbidden: when a change does not prove that it comes from our own pages.
         """
-        secret = secret_of(cookies)
-        if secret is None:
-            return None
         caller = await self._remembered(secret, lambda: self._session(secret))
         if method not in _SAFE and not is_csrf(secret, headers.get(CSRF_HEADER, b"")):
             message = "send the value of the cookie headwater_csrf as the header X-CSRF-Token"
@@ -170,11 +167,21 @@ class Identities:
         known = self._fresh(key)
         if known is None:
             async with self._locks.setdefault(key, asyncio.Lock()):
-                known = self._fresh(key) or await find()
-                self._known[key] = known
-                while len(self._known) > _MOST:
-                    self._known.popitem(last=False)
+                known = self._fresh(key) or await self._found(key, find)
         return known.caller
+
+    async def _found(self, key: bytes, find: Callable[[], Awaitable[_Known]]) -> _Known:
+        changes = self._changes
+        known = await find()
+        if changes == self._changes:
+            self._known[key] = known
+            while len(self._known) > _MOST:
+                self._known.popitem(last=False)
+        return known
+
+    def _forget(self) -> None:
+        self._changes += 1
+        self._known.clear()
 
     def _fresh(self, key: bytes) -> _Known | None:
         known = self._known.get(key)

@@ -64,7 +64,7 @@ def refuse_plain(scope: Scope) -> None:
 
 async def _end_old(scope: Scope, node: Services) -> None:
     cookies = b"; ".join(value for name, value in scope["headers"] if name == b"cookie")
-    secret = secret_of(cookies)
+    secret = secret_of(cookies, secure=scope["scheme"] == "https")
     if secret is not None:
         await node.access.sessions.end(hash_of(secret))
 

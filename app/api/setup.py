@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from app.access import INSTANCE
 from app.access.passwords import hash_password, weakness
-from app.access.tokens import hash_of, new_secret
+from app.access.tokens import hash_of, is_hash_of, new_secret
 from app.api.services import Services
 from app.db.access import SETUP_TOKEN
 from app.db.member_records import Binding, Member
@@ -63,14 +63,19 @@ async def set_up(node: Services, first: First, token: str) -> Member:
     """
     if not await is_open(node):
         raise Conflict("this instance has its first user already; log in")
+    documents = node.access.documents
+    wrong = Unauthorized(
+        f"the setup token is wrong: it is in {FILE} in the service's data directory"
+    )
+    if not is_hash_of(await documents.get(SETUP_TOKEN) or "", token):
+        raise wrong  # before anything is told, or computed, for whoever asks
     if await node.access.members.named(first.username) is not None:
         raise Conflict(f"there is a member called {first.username} already")
     if (reason := weakness(first.password)) is not None:
         raise Invalid(reason)
     password = await asyncio.to_thread(hash_password, first.password)
-    if not token or not await node.access.documents.take(SETUP_TOKEN, hash_of(token)):
-        message = f"the setup token is wrong: it is in {FILE} in the service's data directory"
-        raise Unauthorized(message)
+    if not await documents.take(SETUP_TOKEN, hash_of(token)):
+        raise wrong
     member = await _make(node, first, password)
     await asyncio.to_thread((node.settings.data_dir / FILE).unlink, missing_ok=True)
     return member
