@@ -1,6 +1,7 @@
 """Evaluating an expression in the place of an execution, for people who look for a mistake.
 
-Secrets are never shown: `secret()` yields asterisks, and so do inputs of the type SECRET.
+Secrets are never shown: `secret()` yields asterisks, and so do inputs of the type SECRET and all
+that is sealed because a secret was found in it.
 """
 
 import asyncio
@@ -86,6 +87,7 @@ class Evaluations:
             ExpressionError: when it cannot be read or evaluated.
         """
         live = await self._executor.surrounded(self._executor.make(execution, loaded))
+        live.veil()  # or a secret of an output were told by turning it around
         variables = _variables(live, task_run_id)
         _veil(variables, loaded)
         environment = self._environment(live)

@@ -14,7 +14,7 @@ from app.engine.sealing import protect
 from app.engine.secrecy import Secrets
 from app.errors import Conflict
 from app.executions import Event, Execution, Kind, State, TaskRun, TaskRunPath
-from app.flows.encryption import Cipher, opened
+from app.flows.encryption import Cipher, opened, veiled
 from app.ports import Claim, Clock, Journal, LoadedFlow
 
 _MICROSECONDS = 1_000_000
@@ -97,6 +97,11 @@ class Live:
         if revision.key[:2] == (execution.tenant, execution.namespace):
             return execution.tenant, execution.namespace, execution.commit
         return revision.tenant, revision.namespace, revision.snapshot or revision.commit
+
+    def veil(self) -> None:
+        """Let expressions see what people see: asterisks where something is sealed."""
+        self.revealed = veiled
+        self.outputs = OutputTree(self.execution, veiled)
 
     @property
     def id(self) -> str:

@@ -19,6 +19,16 @@ tasks:
       - {id: say, type: io.kestra.plugin.core.debug.Return, format: "{{ taskrun.value }}"}
 """
 
+KEEPS = """
+tasks:
+  - id: held
+    type: io.kestra.plugin.core.debug.Return
+    format: "{{ secret('MINE') }}"
+  - id: set
+    type: io.kestra.plugin.core.execution.SetVariables
+    variables: {token: "{{ outputs.held.value }}"}
+"""
+
 
 async def test_expressions_in_their_place(api: Api, ns: str) -> None:
     await api.flow(ns, LOOP)
@@ -52,6 +62,20 @@ async def test_expressions_tell_no_secrets(
         assert await api.post(path, content=expression) == {"result": "******"}
     found = await api.post(path, content="{{ secret('MINE') | base64encode }}")
     assert base64.b64decode(found["result"]) == b"******"
+
+
+async def test_expressions_tell_nothing_of_what_is_sealed(
+    api: Api, ns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_MINE", base64.b64encode(b"hidden!").decode())
+    await api.flow(ns, KEEPS)
+    execution = await api.run(f"{ns}/f")
+    path = f"executions/{execution['id']}/eval"
+    run = next(each for each in execution["taskRunList"] if each["taskId"] == "held")
+    for place in (path, f"{path}/{run['id']}"):
+        for held in ("outputs.held.value", "vars.token"):
+            found = await api.post(place, content=f"{{{{ {held} | replace({{'d': '~'}}) }}}}")
+            assert found == {"result": "********"}
 
 
 async def test_expressions_that_are_refused(api: Api, ns: str) -> None:
