@@ -139,6 +139,8 @@ async def bisect(
     bad = node.flows.effective(*key) if wish.bad is None else await _named(node, key, wish.bad)
     cases = frozenset(wish.cases) if wish.cases else None
     right.to(Permission.FLOW_READ).require([wish.namespace or namespace])
+    if wish.source is not None:  # what it asks for is told: all that a flow of the place may read
+        right.to(Permission.FLOW_WRITE).require([namespace])
     source = await _tests(node, key, wish)
     return Json(bisection_json(await node.tracing.bisects.of(good, bad, source, cases)))
 

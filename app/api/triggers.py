@@ -112,6 +112,10 @@ async def _with_definition(node: Services, right: Right, state: TriggerState) ->
     return body
 
 
+def _told(right: Right, state: TriggerState) -> Response:
+    return Json(trigger_json(state, data=right.data(state.namespace)))
+
+
 @router.get("/{namespace}/{flow_id}", summary="Triggers of a flow")
 @needs(Permission.TRIGGER_READ)
 async def of_flow(
@@ -148,7 +152,7 @@ async def update(right: Granted, wish: Annotated[TriggerWish, Body()], node: Nod
     if wish.backfill is not None:
         wanted = _backfill(wish.backfill, node.clock.now())
         state = await node.trigger_verbs.start_backfill(key, wanted)
-    return Json(trigger_json(state))
+    return _told(right, state)
 
 
 def _backfill(wish: BackfillWish, now: int) -> Backfill:
@@ -168,7 +172,7 @@ async def unlock(
 ) -> Response:
     """Let a trigger fire again though its execution still runs."""
     key = (right.tenant, namespace, flow_id, trigger_id)
-    return Json(trigger_json(await node.trigger_verbs.unlock(key)))
+    return _told(right, await node.trigger_verbs.unlock(key))
 
 
 @router.post("/{namespace}/{flow_id}/{trigger_id}/restart", summary="Restart a trigger")
@@ -178,7 +182,7 @@ async def restart(
 ) -> Response:
     """Unlock a trigger and let it begin anew with its next date."""
     key = (right.tenant, namespace, flow_id, trigger_id)
-    return Json(trigger_json(await node.trigger_verbs.restart(key)))
+    return _told(right, await node.trigger_verbs.restart(key))
 
 
 @router.put("/backfill/pause", summary="Pause a backfill")
@@ -186,7 +190,7 @@ async def restart(
 async def pause(right: Granted, name: Annotated[TriggerName, Body()], node: Node) -> Response:
     """Let a backfill rest; the schedule goes on meanwhile."""
     state = await node.trigger_verbs.pause_backfill(name.key(right), paused=True)
-    return Json(trigger_json(state))
+    return _told(right, state)
 
 
 @router.put("/backfill/unpause", summary="Let a backfill go on")
@@ -194,7 +198,7 @@ async def pause(right: Granted, name: Annotated[TriggerName, Body()], node: Node
 async def unpause(right: Granted, name: Annotated[TriggerName, Body()], node: Node) -> Response:
     """Go on with a backfill where it paused."""
     state = await node.trigger_verbs.pause_backfill(name.key(right), paused=False)
-    return Json(trigger_json(state))
+    return _told(right, state)
 
 
 @router.post("/backfill/delete", summary="End a backfill")
@@ -203,4 +207,4 @@ async def delete_backfill(
     right: Granted, name: Annotated[TriggerName, Body()], node: Node
 ) -> Response:
     """End a backfill; the schedule goes on."""
-    return Json(trigger_json(await node.trigger_verbs.delete_backfill(name.key(right))))
+    return _told(right, await node.trigger_verbs.delete_backfill(name.key(right)))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from app.access import Scope
+from app.access import Grant, Permission, Scope
 from tests.access.world import FLOW, HIDDEN, TESTS, World, world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -292,3 +292,37 @@ async def test_a_changeset_belongs_to_who_made_it_not_to_who_has_the_name(there:
     assert (await there.ask("GET", path, posing)).status_code == 404
     assert (await there.ask("POST", f"{path}/abandon", posing)).status_code == 404
     assert (await there.ask("GET", path, there.roles["editor"])).status_code == 200
+
+
+async def test_tests_that_are_sent_need_the_right_to_write_flows(there: World) -> None:
+    """They are told what they ask for: also the files of other namespaces, as a flow is."""
+    source = (
+        "id: sent\nnamespace: shop\nflowId: flow-a\ntestCases:\n"
+        "  - id: one\n    type: io.kestra.core.tests.flow.UnitTest\n    assertions:\n"
+        "      - {value: \"{{ read('hidden-flow.txt', namespace='hidden.lab') }}\", equalTo: x}\n"
+    )
+    path = f"{there.own.base}/flows/shop/flow-a/bisect"
+    wish = {"good": 1, "bad": 1, "source": source}
+    answer = await there.ask("POST", path, there.watcher, json=wish)
+    assert answer.status_code == 403
+    assert answer.json()["permission"] == "flow:write"
+    answer = await there.ask("POST", path, there.local, json=wish)
+    assert answer.status_code in (409, 422), answer.text  # it is at the tests, or the revisions
+
+
+async def test_inputs_of_backfills_are_told_to_who_may_see_outputs(there: World) -> None:
+    member = await there.service.user("backfiller", {"operator": Scope("main", "shop")})
+    some = {Permission.TRIGGER_TOGGLE, Permission.TRIGGER_BACKFILL, Permission.FLOW_READ}
+    blind = await there.service.token(member, (Grant(frozenset(some), Scope("main")),))
+    seeing = await there.service.token(member)
+    name = {"namespace": "shop", "flowId": "flow-a", "triggerId": "at"}
+    times = {"start": "2020-01-01T00:00:00Z", "end": "2021-06-01T00:00:00Z", "paused": True}
+    wish = {**name, "backfill": {**times, "inputs": {"name": "in-canary-8"}}}
+    path = f"{there.own.base}/triggers"
+    answers = [await there.ask("PUT", path, blind, json=wish)]
+    answers.append(await there.ask("PUT", f"{path}/backfill/pause", blind, json=name))
+    assert [each.status_code for each in answers] == [200, 200], answers[-1].text
+    assert all("in-canary-8" not in each.text for each in answers)
+    paused = await there.ask("PUT", f"{path}/backfill/pause", seeing, json=name)
+    assert "in-canary-8" in paused.text
+    await there.ask("POST", f"{path}/backfill/delete", seeing, json=name)
