@@ -2,179 +2,26 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
-from functools import cached_property
-from typing import TYPE_CHECKING
 
-from app.config import Settings
-from app.db.audit import AuditStore
 from app.db.changesets import Changeset
-from app.db.flows import FlowStore
 from app.db.records import CommitRecord, FlowKey, Pin, Source, StoredFinding, SyncRun
-from app.db.sources import SourceStore
-from app.flows.typenames import Types
 from app.git.identity import identify
-from app.plugins.http import egress_of
-from app.ports import Clock, FlowRevision, Storage
-from app.sync.access_file import AccessFiles
-from app.sync.approvals import Approvals
+from app.ports import FlowRevision
 from app.sync.changesets.model import Proposed
-from app.sync.changesets.reverts import Reverts
-from app.sync.changesets.service import Changesets
-from app.sync.commit_status import CommitStatus
-from app.sync.comparing import Comparer
-from app.sync.defaults import DefaultsReader
-from app.sync.delegating import Delegating
+from app.sync.composition import Composition
 from app.sync.differences import unified
-from app.sync.hooks.deliveries import Deliveries
-from app.sync.hooks.redelivery import Redelivery
-from app.sync.hooks.renaming import Renaming
-from app.sync.inbox import Inbox
-from app.sync.inherited import Inheritance
-from app.sync.large_files import LargeFiles
 from app.sync.model import Actor, Delivery, FlowWrite
-from app.sync.namespace_settings import NamespaceReader
-from app.sync.origin import Home
-from app.sync.redaction import Redactions
-from app.sync.releases import Releases
-from app.sync.releases import Stores as ReleaseStores
-from app.sync.reporting import Reporter
-from app.sync.reverting import Reverting, Stores
-from app.sync.revision_policy import SourcePolicy
-from app.sync.rollback import Order, Rollback
-from app.sync.routing import RoutedFiles
-from app.sync.scope_pins import ScopePins
-from app.sync.secret_opening import SecretOpener
-from app.sync.secrets import SecretReader
-from app.sync.source_verbs import SourceVerbs
-from app.sync.sources import MAIN, SourceSet
-from app.sync.status import Status
-from app.sync.status import Stores as StatusStores
-from app.sync.tenant_writes import TenantWrites
-from app.sync.tenants import Tenants
-from app.sync.timing import Timing
+from app.sync.rollback import Order
+from app.sync.sources import MAIN
 from app.sync.trying import Trial, try_sync
-from app.sync.vault import Vault
-from app.sync.webhook import Webhook
-from app.sync.worker import ForgeOf, Shared, SourceWorker
+from app.sync.worker import SourceWorker
 
-if TYPE_CHECKING:
-    from app.sync.secret_writes import SecretWrites
-
-_HOUR = 3600.0
-_LONGEST_WAIT = 30 * 24 * _HOUR
 _AFTER_START = 60.0
 """Seconds until a forge is asked what it could not deliver, or renamed, while we were down."""
 
 
-class SyncService:
+class SyncService(Composition):
     """Follows the repositories of flows, and writes to them."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        sources: SourceStore,
-        flows: FlowStore,
-        audit: AuditStore,
-        types: Types,
-        clock: Clock,
-        forge_of: ForgeOf = lambda _: None,
-        storage: Storage | None = None,
-    ) -> None:
-        """Nothing is opened yet; in `storage` the files are kept that executions use."""
-        self._sources = sources
-        self._clock = clock
-        self.flows = flows
-        self.reporter = Reporter()
-        vault = Vault(storage)
-        egress = egress_of(settings)
-        opener = SecretOpener(settings.secrets, lambda: len(self.shared.claims.tenants()))
-        self.shared = Shared(
-            opener=opener,
-            home=Home(
-                settings.data_dir / "git",
-                settings.server.mode == "dev",
-                {MAIN: settings.git, **settings.sources},
-                egress=egress,
-            ),
-            sources=sources,
-            flows=flows,
-            audit=audit,
-            types=types,
-            clock=clock,
-            reporter=self.reporter,
-            forge_of=forge_of,
-            vault=vault,
-            large=LargeFiles(vault, egress),
-            tenants=Tenants(sources.tenants),
-            access=AccessFiles(settings.access.source),
-        )
-        self.workers = SourceSet({MAIN: settings.git, **settings.sources}, self.shared)
-        self.source_verbs = SourceVerbs(self.workers)
-        self.orphans = self.source_verbs.orphans
-        self.delegating = Delegating(self.workers, self.source_verbs)
-        self.reporter.heard.append(self.delegating.heard)
-        self.comparer = Comparer(sources.comparisons, types, self._is_syncing)
-        self.reporter.heard.append(self.comparer.heard)
-        self.files = RoutedFiles(self.workers)
-        self.tenant_writes = TenantWrites(self.workers)
-        self.inbox = Inbox(sources.deliveries, clock)
-        self.timing = Timing(_HOUR)
-        self.changesets = Changesets(self.workers, self.timing)
-        self.reverts = Reverts(self.workers)
-        self.reporter.heard.append(self.changesets.reported)
-        self.inbox.heard.append(self.changesets.hinted)
-        self._stack = AsyncExitStack()
-        self.pinning = Rollback(flows, sources.pins, clock, self._announce)
-        self.scopes = ScopePins(self.pinning)
-        self.namespaces = NamespaceReader(self.workers)
-        inheritance = Inheritance(self.workers)
-        self.variables = self.files.variables
-        self.tenants.defaults = flows.defaults = DefaultsReader(inheritance, self.tenants)
-        self.secrets = SecretReader(
-            inheritance, opener, settings.secrets.cache_seconds, self._pins_secrets
-        )
-        self._inheritance = inheritance
-        self.policy = SourcePolicy(self.workers, self.namespaces)
-        told_by = Stores(flows, sources.pins, sources.health)
-        self.reverting = Reverting(self.workers, told_by, self.reverts)
-        self.status = Status(
-            StatusStores(flows, sources, sources.standing, sources.health), self.workers, clock
-        )
-        self.statuses = CommitStatus(self.workers, sources, settings.server.url or "")
-        judged_by = ReleaseStores(sources.watches, sources.health, audit)
-        self.releases = Releases(judged_by, self.pinning, self.namespaces, self.workers)
-        self.releases.timing = self.timing
-        self.reporter.heard += [self.statuses.heard, self.releases.heard]
-        self.approvals = Approvals(self.workers, sources, clock)
-        self.redactions = Redactions(self.workers, sources, flows, self.shared.vault, clock)
-        self.deliveries = Deliveries(sources.deliveries, self.workers, self.inbox, audit, clock)
-        self.redelivery = Redelivery(self.workers, settings.server.url, clock)
-        self._renaming = Renaming(self.workers, audit, clock)
-        self.inbox.heard.append(self._renaming.hear)
-        self.webhook = Webhook(
-            self.workers, settings.webhooks, sources.deliveries, self.inbox, clock
-        )
-
-    async def _pins_secrets(self, tenant: str, namespace: str) -> bool:
-        """Whether executions of a namespace read the secrets of their commit."""
-        said = (await self.namespaces.of(tenant, namespace)).secrets
-        return (said or self.tenants.of(tenant).secrets) == "pinned"
-
-    @property
-    def tenants(self) -> Tenants:
-        """What is said of tenants."""
-        return self.shared.tenants
-
-    def _is_syncing(self) -> bool:
-        return any(worker.follower.is_busy for worker in self.workers)
-
-    @cached_property
-    def secret_writes(self) -> "SecretWrites":
-        """What changes secrets; the cipher libraries are loaded with it."""
-        from app.sync.secret_writes import SecretWrites  # noqa: PLC0415 - see above
-
-        return SecretWrites(self.workers, self._inheritance, self.secrets.identities, self._clock)
 
     async def start(self) -> None:
         """Follow all sources; one of which nothing was ever active is awaited."""
@@ -210,16 +57,6 @@ class SyncService:
         self.shared.vault.stop()
         await self._stack.aclose()
         await self.shared.large.close()
-
-    def _announce(self, pin: Pin) -> None:
-        if pin.until_at is not None:
-            # Our own clock may be a little behind the one of the machine.
-            seconds = (pin.until_at - self._clock.now()) / 1_000_000 + 0.01
-            # An end that is far away is waited for anew: nobody sleeps for centuries.
-            seconds = min(seconds, _LONGEST_WAIT)
-            self.timing.after(seconds, f"pin {pin.id}", self.pinning.end_expired)
-        if pin.revert:
-            self.reverting.errand.wake()
 
     # -- status ----------------------------------------------------------------------------------
 
