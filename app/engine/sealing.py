@@ -10,7 +10,7 @@ from typing import Any
 
 from app.engine.json import as_json
 from app.engine.secrecy import Secrets, masked
-from app.flows.encryption import Cipher, is_sealed
+from app.flows.encryption import MASK, Cipher, is_sealed
 
 _LEAST = 4
 """A shorter secret is found anywhere: it is masked in logs, and seals nothing."""
@@ -50,7 +50,12 @@ def hidden(value: Any, secrets: Iterable[str]) -> Any:
         }
     if isinstance(value, (list, tuple)):
         return [hidden(item, secrets) for item in value]
-    return value
+    return MASK if _is_number(value, secrets) else value
+
+
+def _is_number(value: Any, secrets: Iterable[str]) -> bool:
+    """Whether a number is a secret that became one on its way."""
+    return type(value) in (int, float) and len(text := str(value)) >= _LEAST and text in secrets
 
 
 def holds_secret(value: Any, secrets: Secrets) -> bool:
@@ -73,7 +78,7 @@ class _Seal:
             return self._map(value)
         if isinstance(value, (list, tuple)):
             return self._sealed(value) if self.holds(value) else value
-        return value
+        return self._sealed(value) if _is_number(value, self._secrets) else value
 
     def _map(self, value: dict[Any, Any]) -> Any:
         if is_sealed(value):
@@ -102,4 +107,4 @@ class _Seal:
             )
         if isinstance(value, (list, tuple)):
             return any(map(self.holds, value))
-        return False
+        return _is_number(value, self._secrets)

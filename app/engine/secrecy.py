@@ -43,6 +43,7 @@ class Secrets(set[str]):
             super().update(forms(text))
             self._ordered = ()
             watch(self)
+            self.add(text.strip())  # programs cut the line's end off, which `|` in YAML adds
 
     @property
     def ordered(self) -> tuple[str, ...]:
@@ -101,8 +102,10 @@ def forms(text: str) -> set[str]:
     """
     if not _SHORT <= len(text) <= _LONG:
         return set()
+    wholes = {text, *_entries(text)}
+    pieces = {line for whole in wholes for line in _lines(whole)}
     found: set[str] = set()
-    for piece in {text, *_lines(text), *_entries(text)}:
+    for piece in wholes | pieces:
         found |= {piece, *_encoded(piece)}
     return found - {text}
 

@@ -290,3 +290,13 @@ def test_lines_of_the_service_show_none_that_is_in_memory() -> None:
     assert MASK in stream.getvalue()
     del secrets
     assert clean(SECRET) == SECRET
+
+
+@pytest.mark.parametrize("value", [471100, {"pin": 471100}, [1, 471100], 47.11])
+def test_a_secret_that_became_a_number_is_sealed(value: Any) -> None:
+    secrets = Secrets()
+    secrets.update(["471100", "47.11"])
+    kept = protected({"held": value, "other": 5}, secrets, CIPHER)
+    assert str(471100) not in json.dumps(veiled(kept))
+    assert "47.11" not in json.dumps(veiled(kept))
+    assert opened(kept, CIPHER, set()) == {"held": value, "other": 5}

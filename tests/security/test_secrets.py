@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from app.config import load_settings
 from app.config.sections import ExpressionSettings
 from app.engine.host import environment_for
-from app.engine.secrecy import masked
-from app.engine.secrecy import Secrets, forms
+from app.engine.secrecy import Secrets, forms, masked
 from app.node import cipher_of
 from tests.engine.harness import Engine, flow
 
@@ -58,6 +57,23 @@ def test_lines_and_entries_are_secrets_too() -> None:
     for each in PEM.splitlines():
         assert masked(each, secrets) == "********"
     assert masked("token=tok-12345678 short", secrets) == "token=******** short"
+
+
+def test_lines_of_entries_are_secrets_too() -> None:
+    """A service account's key file holds a PEM, which programs print line by line."""
+    secrets = Secrets()
+    secrets.add(json.dumps({"private_key": PEM}))
+    for each in PEM.splitlines():
+        assert masked(each, secrets) == "********"
+
+
+@pytest.mark.parametrize("secret", ["4711", "s3cret", "longer-than-that"])
+def test_the_end_of_its_line_is_no_part_of_a_secret(secret: str) -> None:
+    secrets = Secrets()
+    secrets.add(f"{secret}\n")  # as a block in YAML has it
+    assert masked(f"password: {secret}", secrets) == "password: ********"
+    encoded = base64.b64encode(secret.encode()).decode()
+    assert len(secret) < 6 or masked(encoded, secrets) == "********"
 
 
 def test_what_is_short_or_huge_is_masked_as_it_is_only() -> None:
