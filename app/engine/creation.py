@@ -107,6 +107,7 @@ class Creation:
         made = await self._made(new, loaded)
         await self._turns.take(new.tenant)
         try:
+            self._refuse_crowd(new)  # others began while this one stood in line
             await self._begin(new, made)
         except Fenced:
             return await self._again(new, made.live)
@@ -158,10 +159,14 @@ class Creation:
     def _share(self, tenant: str) -> Share:
         return Share(weight=self._executor.share(tenant).weight)
 
-    async def _made(self, new: NewExecution, loaded: LoadedFlow) -> "_Made":
-        """Return what is to be; nothing has begun."""
+    def _refuse_crowd(self, new: NewExecution) -> None:
+        """Raise `TooMany` for one too many; what belongs to a running one is never refused."""
         if new.parent is None and not new.renews:
             refuse_crowd(self._executor, new.tenant, self._limits.executions)
+
+    async def _made(self, new: NewExecution, loaded: LoadedFlow) -> "_Made":
+        """Return what is to be; nothing has begun."""
+        self._refuse_crowd(new)
         made_id = new.id or execution_id()
         inputs = await self._inputs(new, loaded, made_id)
         if (size := len(as_bytes(inputs))) > self._limits.inputs:

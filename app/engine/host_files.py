@@ -38,7 +38,7 @@ class FileAnswers:
         self._live = live
         self._storage = storage
         self._files = files
-        self._who = Identity.of(rules, live.execution)
+        self._who = Identity(rules, *live.place[:2])
         self._rules = rules
 
     async def read(self, path: str, namespace: str | None = None) -> str:
@@ -78,7 +78,7 @@ class FileAnswers:
     def _owned(self, path: str, namespace: str | None) -> _Owned | None:
         """Return the namespace file that is meant, None for one of an execution."""
         if not path.startswith(_SCHEME):
-            place = namespace or self._live.execution.namespace
+            place = namespace or self._who.namespace
             return _Owned(place, path.lstrip("/"))
         folder = folder_named(path)
         return _Owned(folder, path.partition(_FILES)[2]) if folder is not None else None

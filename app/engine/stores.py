@@ -138,7 +138,7 @@ class BoundFiles:
     ) -> None:
         """Bind `store` to a namespace of the tenant of `live`, which `rules` may keep closed."""
         self._store = store
-        self._who = Identity.of(rules, live.execution)
+        self._who = Identity(rules, *live.place[:2])
         self._live = live
         self._namespace = namespace
 
@@ -147,7 +147,8 @@ class BoundFiles:
         execution = self._live.execution
         if self._namespace in execution.wrote:
             return execution.wrote[self._namespace]
-        return execution.commit if self._namespace == execution.namespace else None
+        _, own, commit = self._live.place
+        return commit if self._namespace == own else None
 
     async def _ask(self) -> None:
         with failing():

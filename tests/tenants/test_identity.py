@@ -1,11 +1,13 @@
 """What a flow may do in other namespaces: what these let its namespace do, asked anew each time."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from app.engine.commands import NewExecution
 from app.engine.host import FlowHost
+from app.engine.host_files import FileAnswers
 from app.engine.identity import Identity
 from app.errors import Forbidden, TooMany
 from app.executions import State
@@ -264,6 +266,27 @@ async def test_a_quota_of_executions() -> None:
             await engine.create("called", namespace=OTHER)
         assert caught.value.details["retry_after"] == 1
         assert caught.value.status == 429
+
+
+async def test_a_quota_holds_for_those_who_come_at_once() -> None:
+    rules = Rules()
+    rules.shares["main"] = Share(executions=40)  # more than begin at once
+    busy = flow(CALLED.replace("name: it", "name: it, hang: true"))
+    async with Engine(busy, tenants=rules) as engine:
+        made = [engine.create("called", namespace=OTHER) for _ in range(100)]
+        told = await asyncio.gather(*made, return_exceptions=True)
+        assert sum(isinstance(each, TooMany) for each in told) == 60
+        assert engine.executor.count("main") == 40
+
+
+async def test_a_flow_trigger_reads_files_as_its_own_namespace() -> None:
+    rules = Rules("trigger")
+    async with Engine(flow(on("debug.Return")), flow(CALLED), tenants=rules) as engine:
+        heard = await engine.run("called", namespace=OTHER)
+        live = engine.executor.make(heard, flow(on("debug.Return")))
+        answers = FileAnswers(live, engine.parts.storage, engine.parts.files, rules)
+        with pytest.raises(Forbidden, match="does not let tests files"):
+            await answers.read("a.txt", OTHER)
 
 
 async def test_who_floods_a_full_node_does_not_lock_others_out() -> None:
