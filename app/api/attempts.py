@@ -6,6 +6,8 @@ may try more, since many people share one; it bounds what trying costs us.
 
 import ipaddress
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from app.errors import TooMany
@@ -30,26 +32,41 @@ class Attempts:
         self._account: tuple[RateLimitItem, ...] = ()
         self._address: tuple[RateLimitItem, ...] = ()
 
-    def begin(self, account: str, address: str) -> None:
-        """Count an attempt that begins.
+    @contextmanager
+    def one(self, account: str, address: str) -> Iterator[None]:
+        """Count what is done in a `with` block as an attempt; it failed if the block raises.
+
+        One that went well is forgotten: clients that send a password with every request are many,
+        and share addresses.
 
         Raises:
             TooMany: when there were too many; `retry_after` says how many seconds to wait.
         """
-        place = site_of(address)
-        limiter = self._ready()
+        limiter, place, name = self._ready(), site_of(address), _key(account)
         for limit in self._address:
-            self._hit(limiter, limit, place)
+            _refuse(limiter, limit, limiter.test(limit, place), place)
         for limit in self._account:
-            self._hit(limiter, limit, place, account.lower()[:_LONGEST])
+            _refuse(limiter, limit, limiter.hit(limit, place, name), place, name)
+        try:
+            yield
+        except BaseException:
+            for limit in self._address:
+                limiter.hit(limit, place)
+            raise
+        for limit in self._account:
+            limiter.clear(limit, place, name)
 
-    def _hit(self, limiter: "MovingWindowRateLimiter", limit: "RateLimitItem", *names: str) -> None:
-        if limiter.hit(limit, *names):
-            return
-        reset = limiter.get_window_stats(limit, *names).reset_time
-        wait = max(1, int(reset - time.time()) + 1)
-        message = f"too many attempts to log in; try again in {wait} seconds"
-        raise TooMany(message, retry_after=wait)
+    def check(self, account: str, address: str) -> None:
+        """Refuse, where an attempt would be, what needs none: guesses must not find it out.
+
+        Raises:
+            TooMany: as an attempt.
+        """
+        if self._limiter is None:
+            return  # there was none yet
+        place, name = site_of(address), _key(account)
+        for limit in self._account:
+            _refuse(self._limiter, limit, self._limiter.test(limit, place, name), place, name)
 
     def _ready(self) -> "MovingWindowRateLimiter":
         if self._limiter is None:
@@ -67,10 +84,20 @@ class Attempts:
             self._limiter = MovingWindowRateLimiter(MemoryStorage())
         return self._limiter
 
-    def succeed(self, account: str, address: str) -> None:
-        """Forget the attempts for an account from an address: the password was right."""
-        for limit in self._account:
-            self._ready().clear(limit, site_of(address), account.lower()[:_LONGEST])
+
+def _key(account: str) -> str:
+    return account.lower()[:_LONGEST]
+
+
+def _refuse(
+    limiter: "MovingWindowRateLimiter", limit: "RateLimitItem", passes: bool, *names: str
+) -> None:
+    if passes:
+        return
+    reset = limiter.get_window_stats(limit, *names).reset_time
+    wait = max(1, int(reset - time.time()) + 1)
+    message = f"too many attempts to log in; try again in {wait} seconds"
+    raise TooMany(message, retry_after=wait)
 
 
 def site_of(address: str) -> str:

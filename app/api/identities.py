@@ -111,11 +111,14 @@ class Identities:
         if id_of(password) is not None:
             return await self._by_token(password)  # for clients that know no other way
 
+        self.attempts.check(user, address)  # also where it is remembered: many guesses are refused
+
         async def find() -> _Known:
             member = await self.passwords.check(user, password, address)
             return self._for_a_while(await self.of_member(member))
 
-        return await self._remembered(f"{user}:{password}", find)
+        # By address: elsewhere a guess is an attempt, also when the right one was just used here.
+        return await self._remembered(f"{address} {user}:{password}", find)
 
     async def _token(self, text: str) -> _Known:
         now = self._clock.now()

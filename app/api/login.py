@@ -138,9 +138,8 @@ async def _set_up(request: Request, node: Node, first: setup.First, token: str) 
     if not node.settings.asks_for_login:
         raise Conflict("this service asks for no login: there are no users to make")
     attempts = identities_of(request.app.state).attempts
-    attempts.begin("setup", address_of(request.scope))
-    member = await setup.set_up(node, first, token)
-    attempts.succeed("setup", address_of(request.scope))
+    with attempts.one("setup", address_of(request.scope)):
+        member = await setup.set_up(node, first, token)
     await _note(node, request, member.username, "setup", "")
     return Json(
         {

@@ -27,7 +27,7 @@ from app.api.services import Node, Services
 from app.api.sessions import begin, refuse_plain
 from app.db.audit import AuditEntry
 from app.db.member_records import Member
-from app.errors import BadRequest, Conflict, HeadwaterError, Unauthorized
+from app.errors import BadRequest, Conflict, HeadwaterError, TooMany, Unauthorized
 
 router = Router(
     prefix=f"{PREFIX}/login",
@@ -115,24 +115,33 @@ async def callback(
 ) -> Response:
     """Begin a session for who logged in at the provider, and lead to the page that was wanted."""
     attempts, place = identities_of(request.app.state).attempts, address_of(request.scope)
-    attempts.begin(f"oidc:{provider}", place)
     try:
-        attempt = taken(request.scope, node.cipher, provider, told.state, node.clock.now())
-        if told.error or not told.code:
-            raise Unauthorized("the provider let nobody log in")
-        found = _providers(request, node).of(provider)
-        identity = await found.identity(attempt, told.code, told.issuer)
-        member = await member_for(node, found.settings, identity)
-        response = _leading(attempt.target)
-        await begin(request.scope, response, member, "oidc", identity.session)
+        with attempts.one(f"oidc:{provider}", place):
+            member, response = await _logged_in(request, node, provider, told)
+    except TooMany:
+        raise
     except HeadwaterError as refused:
         await _note(node, request, "", "login.failed", provider=provider, why=refused.code)
         response = answer(refused, request.scope)
     else:
-        attempts.succeed(f"oidc:{provider}", place)
         await _note(node, request, member.username, "login", provider=provider)
     forget(response)
     return response
+
+
+async def _logged_in(
+    request: Request, node: Services, provider: str, told: _Answer
+) -> tuple[Member, Response]:
+    """Return who logged in at a provider, and the answer that begins their session."""
+    attempt = taken(request.scope, node.cipher, provider, told.state, node.clock.now())
+    if told.error or not told.code:
+        raise Unauthorized("the provider let nobody log in")
+    found = _providers(request, node).of(provider)
+    identity = await found.identity(attempt, told.code, told.issuer)
+    member = await member_for(node, found.settings, identity)
+    response = _leading(attempt.target)
+    await begin(request.scope, response, member, "oidc", identity.session)
+    return member, response
 
 
 @router.post(

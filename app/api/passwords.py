@@ -30,13 +30,12 @@ class Passwords:
             Unauthorized: in the same words, after the same time, whatever is wrong.
             TooMany: after too many attempts, or while too many wait.
         """
-        self._attempts.begin(username, address)
         username = username.replace("\0", "\ufffd")  # PostgreSQL knows no NUL
-        member = await self._members.named(username)
-        right = await self._verify(password, member.password if member else None)
-        if member is None or not right or member.disabled or member.kind != "user":
-            raise Unauthorized("user name or password is wrong")
-        self._attempts.succeed(username, address)
+        with self._attempts.one(username, address):
+            member = await self._members.named(username)
+            right = await self._verify(password, member.password if member else None)
+            if member is None or not right or member.disabled or member.kind != "user":
+                raise Unauthorized("user name or password is wrong")
         return member
 
     async def _verify(self, password: str, kept: str | None) -> bool:

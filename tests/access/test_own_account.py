@@ -1,6 +1,7 @@
 """What people and tokens may do with their own account, and what that must not make of it."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import pytest
 import pytest_asyncio
 
 from app.access import ROLES, Grant, Scope
+from app.api.attempts import Attempts
 from app.api.cookies import SECURE_SESSION, SESSION
 from app.api.identities import Identities
 from app.db.member_records import Member
+from app.errors import TooMany, Unauthorized
 from tests.access.service import PASSWORD, Service, service
 
 ME = "/api/v1/me"
@@ -100,3 +103,37 @@ async def test_the_setup_tells_nothing_to_who_has_no_token(api: Service) -> None
         assert await api.status(SETUP, "POST", json=wish) == 401, wish
     wish = {"username": "ann@example.test", "password": PASSWORD, "token": api.setup_token}
     assert await api.status(SETUP, "POST", json=wish) == 409
+
+
+def _basic(user: str, password: str) -> dict[str, str]:
+    encoded = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {encoded}"}
+
+
+async def test_a_password_in_use_is_not_found_out_by_guessing(api: Service) -> None:
+    """Whoever guesses is refused after some attempts, also when the guess is remembered."""
+    await api.user("ann", {"viewer": Scope("main")})
+    right, wrong = _basic("ann", PASSWORD), _basic("ann", "wrong wrong")
+    elsewhere = httpx2.ASGITransport(app=api.application, client=("192.0.2.9", 1))
+    async with httpx2.AsyncClient(transport=elsewhere, base_url="http://127.0.0.1") as http:
+        assert await api.status(ME, headers=right) == 200  # it is remembered from now on
+        for client in (http, api.http):
+            found = [(await client.get(ME, headers=wrong)).status_code for _ in range(11)]
+            assert found == [401] * 10 + [429]
+            assert (await client.get(ME, headers=right)).status_code == 429
+            if client is http:  # where it was used before, it can be used
+                assert await api.status(ME, headers=right) == 200
+
+
+def test_clients_with_the_right_password_use_up_nothing() -> None:
+    attempts = Attempts(1)
+    for name in range(30):  # an address may fail ten times
+        with attempts.one(f"user-{name}", "192.0.2.1"):
+            pass
+    for name in range(10):
+        with pytest.raises(Unauthorized), attempts.one(f"user-{name}", "192.0.2.1"):
+            raise Unauthorized("wrong")
+    with pytest.raises(TooMany), attempts.one("ann", "192.0.2.1"):
+        pass
+    with attempts.one("ann", "192.0.2.2"):
+        pass
