@@ -1,6 +1,6 @@
 """A fire becomes an execution: exactly one, however often it is tried (contract D7)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,11 +90,16 @@ async def start_or_tell(parts: TriggerParts, fire: Fire, preview: Preview) -> St
     try:
         return await start(parts, fire, preview)
     except (Invalid, BadRequest, TooLarge) as error:
-        return await tell(parts, fire, error.message)
+        return await tell(parts, fire, error.message, frozenset(preview.secrets.whole))
 
 
-async def tell(parts: TriggerParts, fire: Fire, failure: str) -> Started:
-    """Create an execution that has FAILED, so that a failure of a trigger is seen; log why."""
+async def tell(
+    parts: TriggerParts, fire: Fire, failure: str, secrets: Collection[str] = ()
+) -> Started:
+    """Create an execution that has FAILED, so that a failure of a trigger is seen; log why.
+
+    `secrets`: what the variables of the fire may hold and nobody may see.
+    """
     failure = clean(failure)
     new = NewExecution(
         *_names(fire),
@@ -105,6 +110,7 @@ async def tell(parts: TriggerParts, fire: Fire, failure: str) -> Started:
         schedule_date=fire.date,
         chain=fire.chain,
         failure=failure,
+        secrets=secrets,
     )
     started = await _create(parts, fire, new)
     if started.fresh:

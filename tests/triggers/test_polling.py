@@ -1,9 +1,12 @@
 """Polling: calls at intervals, conditions on the answer, failures that are none."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
+
+import pytest
 
 from app.db.database import Database
 from app.executions import State
@@ -98,6 +101,24 @@ async def test_a_condition_that_fails_is_seen(database: Database) -> None:
         await rig.step()
         (execution,) = await rig.ended("poll")
         assert execution.state is State.FAILED
+
+
+async def test_a_fire_that_fails_keeps_no_secret_of_the_answer(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_TOKEN", base64.b64encode(b"canary-echo").decode())
+    more = (
+        "headers: {Authorization: \"{{ secret('TOKEN') }}\"}\n"
+        '    labels: {said: "{{ trigger.body }}"}'
+    )
+    http = FakeHttp(FakeAnswer(200, b"canary-echo" + b"x" * 300))  # too long for a label
+    async with Rig(database, clock_at("2024-05-01T10:30:00Z"), http=http) as rig:
+        rig.flows.put(POLL.format(more=more))
+        await rig.step()
+        (execution,) = await rig.ended("poll")
+        assert execution.state is State.FAILED
+        assert execution.trigger["variables"]["code"] == 200  # type: ignore[index]
+        assert "canary-echo" not in str(execution.trigger)
 
 
 class Hanging(FakeHttp):
