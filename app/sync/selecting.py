@@ -1,11 +1,13 @@
 """Which of a repository's refs a source follows: a branch, a tag, or the highest version. Pure."""
 
 from collections.abc import Iterable, Mapping
-
-from semantic_version import NpmSpec, Version
+from typing import TYPE_CHECKING
 
 from app.errors import BadRequest
 from app.git.refs import OWN_BRANCHES, TAGS
+
+if TYPE_CHECKING:
+    from semantic_version import NpmSpec, Version
 
 
 def select(kind: str, name: str, listing: Mapping[str, str]) -> str | None:
@@ -51,8 +53,10 @@ def highest(text: str, listing: Iterable[str]) -> str | None:
     return max(found, key=lambda each: (each[0].precedence_key, each[1]))[1] if found else None
 
 
-def parse_range(text: str) -> NpmSpec:
+def parse_range(text: str) -> "NpmSpec":
     """Return a range of versions; raises `BadRequest`."""
+    from semantic_version import NpmSpec  # noqa: PLC0415 - few sources follow versions
+
     try:
         return NpmSpec(" ".join(text.replace(",", " ").split()))
     except ValueError:
@@ -60,7 +64,9 @@ def parse_range(text: str) -> NpmSpec:
         raise BadRequest(message) from None
 
 
-def _version(tag: str) -> Version | None:
+def _version(tag: str) -> "Version | None":
+    from semantic_version import Version  # noqa: PLC0415 - as above
+
     try:
         return Version(tag.removeprefix("v"))
     except ValueError:
