@@ -7,7 +7,7 @@ has it.
 import asyncio
 from collections import OrderedDict
 
-from app.errors import HeadwaterError, TooLarge
+from app.errors import HeadwaterError, NotFound, TooLarge
 from app.git.trees import blob_of
 from app.sync.namespace_file import CLOSED, NamespaceSettings, readable_settings
 from app.sync.sources import SourceSet
@@ -30,15 +30,26 @@ class NamespaceReader:
     async def of(self, tenant: str, namespace: str) -> NamespaceSettings:
         """Return what holds for a namespace; what cannot be read counts as not there."""
         try:
-            worker = await self._workers.owner(tenant, namespace)
-            activation = worker.parts.sources.activation
-            snapshot = await activation.snapshot(worker.id, tenant, namespace)
-            if snapshot is None or not snapshot.commit:
-                return NamespaceSettings.model_construct()
-            return await self._nearest(worker, snapshot.commit, tenant, namespace)
+            return await self.read(tenant, namespace)
         except HeadwaterError as error:
             _LOG.warning("no settings of a namespace", namespace=namespace, reason=error.message)
             return NamespaceSettings.model_construct()
+
+    async def read(self, tenant: str, namespace: str) -> NamespaceSettings:
+        """Return what holds for a namespace; of one that nobody has, nothing is said.
+
+        Raises:
+            GitError, Unavailable: when that cannot be read now: who asks for rights has none.
+        """
+        try:
+            worker = await self._workers.owner(tenant, namespace)
+        except NotFound:
+            return NamespaceSettings.model_construct()
+        activation = worker.parts.sources.activation
+        snapshot = await activation.snapshot(worker.id, tenant, namespace)
+        if snapshot is None or not snapshot.commit:
+            return NamespaceSettings.model_construct()
+        return await self._nearest(worker, snapshot.commit, tenant, namespace)
 
     async def _nearest(
         self, worker: SourceWorker, commit: str, tenant: str, namespace: str

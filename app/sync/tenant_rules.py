@@ -92,7 +92,7 @@ class NodeRules:
         found = self._known.get(key)
         if found is None:
             generation = self._generation
-            found = await self._namespaces.of(tenant, namespace)
+            found = await self._namespaces.read(tenant, namespace)
             if generation == self._generation:
                 self._known[key] = found
         return found

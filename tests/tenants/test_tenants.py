@@ -1,6 +1,11 @@
 """Tenants in the commits that sources have active."""
 
+import pytest
+
+from app.errors import Unavailable
 from app.git.layout import Layout
+from app.sync import namespace_settings
+from app.sync.tenant_rules import NodeRules
 from app.sync.tenants import Tenants
 from tests.git.scratch import Scratch
 from tests.sync.conftest import Start
@@ -75,3 +80,22 @@ def test_where_the_file_lies() -> None:
     assert layout.tenant_file("main") == "a/b/tenants/prod/tenant.yaml"
     assert layout.tenant_file("prod") is None
     assert Layout("kestra").tenant_file("main") is None
+
+
+async def test_a_grant_that_cannot_be_read_is_none(
+    rig: Rig, scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = f"{path('a').rpartition('/flows/')[0]}/namespace.yaml"
+    scratch.commit({path("a"): flow("a"), closed: b"allow: []\n"})
+    await rig.outcome()
+    rules = NodeRules(rig.sync.tenants, rig.sync.namespaces, rig.settings)
+
+    def gone(*_: object) -> None:
+        raise Unavailable("the disk is away")
+
+    with monkeypatch.context() as away:
+        away.setattr(namespace_settings, "_read", gone)
+        with pytest.raises(Unavailable):
+            await rules.refusal("main", "other", "shop", "kv")
+    assert "does not let" in str(await rules.refusal("main", "other", "shop", "kv"))
+    assert await rules.refusal("main", "other", "nobodys", "kv") is None
