@@ -63,6 +63,9 @@ async def permit_source(
 ) -> None:
     """Let somebody pass to a source, or to what belongs to it.
 
+    Whoever changes what the source with `access.yaml` has active gives rights, also to themselves:
+    by a revert, or by letting a held commit pass. So that is for administrators of the instance.
+
     Args:
         services: The node.
         by: Who asks.
@@ -73,6 +76,8 @@ async def permit_source(
     Raises:
         NotFound: for a caller who may not see the source. Forbidden: without the permission.
     """
+    if permission is not Permission.REPO_READ and source_id == services.settings.access.source:
+        await _permit_giving(services, by, source_id, what)
     if by.may(permission):
         return
     places = await _places(services, source_id)
@@ -82,6 +87,13 @@ async def permit_source(
         message = f"there is no {what or f'source {source_id}'}"
         raise Hidden(message)
     raise lacking(permission)
+
+
+async def _permit_giving(services: Services, by: Caller, source_id: str, what: str) -> None:
+    """Let an administrator of the instance pass, where a source says who may do what."""
+    if not by.may(Permission.INSTANCE_MANAGE):
+        await permit_source(services, by, Permission.REPO_READ, source_id, what=what)
+        raise lacking(Permission.INSTANCE_MANAGE)
 
 
 async def _places(services: Services, source_id: str) -> frozenset[Scope]:

@@ -122,3 +122,25 @@ async def test_drift_is_that_of_ones_tenant(two: Two) -> None:
         found = (await two.ask("GET", "drift", by)).json()["pins"]
         assert [each["tenant"] for each in found] == tenants
     assert (await two.ask("GET", "drift?tenant=main", two.team)).json()["pins"] == []
+
+
+async def test_who_changes_the_source_of_access_yaml_administers_the_instance(
+    tmp_path: Path,
+) -> None:
+    """Whoever takes a commit back there may take back the one that took a right from them."""
+    async with service(tmp_path / "data", access={"source": "main"}) as running:
+        admin = await running.token(await running.user("ann", {"admin": Scope("main")}))
+        above = await running.token(await running.user("bo", {"admin": Scope()}))
+        root = await running.token(await running.user("root", {"instance-admin": Scope()}))
+        source = FLOW.format(namespace="shop", flow="a")
+        made = await running.http.post("/api/v1/main/flows", headers=root, content=source)
+        revert = {"commits": [made.json()["commit"]], "dryRun": True}
+        for verb, body in (("revert", revert), ("suspend", None), ("sync", {"dryRun": True})):
+            path = f"/api/v1/sources/main/{verb}"
+            for by in (admin, above):
+                answer = await running.http.post(path, headers=by, json=body)
+                assert answer.status_code == 403, (verb, answer.text)
+                assert answer.json()["permission"] == "instance:manage"
+            answer = await running.http.post(path, headers=root, json=body)
+            assert answer.status_code not in (401, 403, 404), (verb, answer.text)
+        assert await running.status("/api/v1/sources/main", headers=admin) == 200
