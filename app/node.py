@@ -166,7 +166,7 @@ class Node:
         )
         await self.flows.open()
         self._assemble(epoch)
-        await self.tenants.refresh()
+        await self.sync.workers.load()
         await self.executor.start()
         await self.sync.shared.access.start()
         await self.sync.start()

@@ -74,11 +74,19 @@ class SourceSet:
         message = f"no source holds namespace {namespace} of tenant {tenant}"
         raise NotFound(message)
 
-    async def start(self) -> None:
-        """Follow all of them, also those that the API or a repository has added."""
+    async def load(self) -> None:
+        """Learn which there are and what each one holds, before anything asks for it.
+
+        Whose secrets, variables and grants count is known from here on.
+        """
         await self._load()
         self.shared.tenants.complete = True
         await self.shared.tenants.refresh()
+
+    async def start(self) -> None:
+        """Follow all of them, also those that the API or a repository has added."""
+        if not self.shared.tenants.complete:
+            await self.load()
         async with asyncio.TaskGroup() as group:
             for worker in self:
                 group.create_task(worker.start())

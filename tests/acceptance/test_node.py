@@ -10,6 +10,7 @@ import pytest
 
 from app.config import Settings, load_settings
 from app.engine.commands import NewExecution
+from app.engine.executor import Executor
 from app.errors import Conflict, Gone, Invalid
 from app.executions import Execution, State
 from app.node import Node, running
@@ -109,6 +110,30 @@ async def test_a_paused_execution_outlives_the_process(settings: Settings) -> No
     assert execution.state is State.SUCCESS
     assert execution.task_runs["/after"].outputs == {"value": "on"}, "it runs its own revision"
     assert execution.revision == 1
+
+
+async def test_it_is_known_whose_namespaces_are_before_anything_runs(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what a restart takes up first had no secrets, no variables and every right."""
+    async with node(settings) as first:
+        await put(first, FLOW)
+    known: list[set[str]] = []
+    begin, assemble = Executor.start, Node._assemble
+    nodes: list[Node] = []
+
+    async def start(self: Executor) -> None:
+        known.append(nodes[0].sync.shared.claims.tenants())
+        await begin(self)
+
+    def assembled(self: Node, epoch: int) -> None:
+        nodes.append(self)
+        assemble(self, epoch)
+
+    monkeypatch.setattr(Executor, "start", start)
+    monkeypatch.setattr(Node, "_assemble", assembled)
+    async with node(settings):
+        assert known == [{"main"}]
 
 
 async def test_what_is_wrong_is_refused_and_nothing_is_lost(settings: Settings) -> None:
