@@ -5,38 +5,18 @@ from typing import Annotated
 
 from fastapi import Path
 
+from app.config.tenant_names import TENANT_RULE as NAME_OF_TENANT
+
 DEFAULT_TENANT = "main"
 PREFIX = "/api/v1"
 
-TENANT_RULE = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+TENANT_RULE = rf"^{NAME_OF_TENANT}$"
 NAMESPACE_RULE = r"^[a-z0-9][a-z0-9._-]{0,149}$"
 FLOW_RULE = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$"
 EXECUTION_RULE = r"^[a-zA-Z0-9]{1,64}$"
 COMMIT_RULE = r"^[0-9a-f]{4,64}$"
 REVISION_RULE = r"^(original|latest|[1-9][0-9]{0,9}|commit:[0-9a-f]{4,64})$"
 NAME_RULE = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$"
-
-WITHOUT_TENANT = frozenset(
-    {
-        "configs",
-        "hooks",
-        "instance",
-        "login",
-        "logout",
-        "me",
-        "pebble",
-        "plugins",
-        "pulls",
-        "service-accounts",
-        "setup",
-        "sources",
-        "sync-runs",
-        "tenants",
-        "users",
-        "validate",
-    }
-)
-"""First parts of paths that belong to the instance, not to a tenant."""
 
 WITH_TENANT = frozenset(
     {

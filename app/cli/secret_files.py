@@ -13,8 +13,9 @@ from cyclopts import Parameter
 
 from app.cli.options import pairs
 from app.cli.outcome import CONFLICT, NOT_FOUND, USAGE, CommandError
+from app.config.tenant_names import TENANT_NAME, tenant_name_problem
 from app.errors import HeadwaterError
-from app.git.layout import NAMESPACE_NAME, TENANT_NAME, Layout
+from app.git.layout import NAMESPACE_NAME, Layout
 from app.secrets.creation import FILE as CREATION_FILE
 from app.secrets.creation import CreationRule, creation_rule
 from app.secrets.documents import (
@@ -121,7 +122,7 @@ def shown(path: Path) -> Path:
 
 def _check_names(tenant: str, namespace: str) -> None:
     if not TENANT_NAME.match(tenant):
-        raise CommandError(f"{tenant!r} is no tenant name: small letters, digits, - and _", USAGE)
+        raise CommandError(tenant_name_problem(tenant), USAGE)
     if namespace and not NAMESPACE_NAME.match(namespace):
         raise CommandError(f"{namespace!r} is no namespace: small letters, digits, - _ .", USAGE)
 

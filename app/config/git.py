@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from app.config.sections import MIB, Section, UserPath
+from app.config.tenant_names import RESERVED_TENANTS, TENANT_RULE, tenant_name_problem
 
 _DURATION = re.compile(r"P(?!\Z)(?:\d+D)?(?:T(?!\Z)(?:\d+H)?(?:\d+M)?(?:\d+S)?)?\Z")
 _REF_KINDS = ("branch", "tag", "semver", "commit")
@@ -19,7 +20,13 @@ def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
     return texts
 
 
-TenantName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+def _tenant(text: str) -> str:
+    if text in RESERVED_TENANTS:
+        raise ValueError(tenant_name_problem(text))
+    return text
+
+
+TenantName = Annotated[str, Field(pattern=rf"^{TENANT_RULE}$"), AfterValidator(_tenant)]
 
 
 def _duration(text: str) -> str:
@@ -98,9 +105,7 @@ class SourceSettings(Section):
         description="How the repository is laid out; `kestra`: `<namespace>/flows/…`, as Kestra's "
         "own Git tasks write it.",
     )
-    tenant: str = Field(
-        "main", pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Tenant of a `kestra` layout."
-    )
+    tenant: TenantName = Field("main", description="Tenant of a `kestra` layout.")
     tenants: Annotated[dict[TenantName, TenantName], AfterValidator(_tenants)] = Field(
         {},
         description="Folder below `tenants/` -> tenant, where they differ: the same tree may be "

@@ -55,7 +55,6 @@ class Misplaced:
     fixed: str
 
 
-TENANT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
 NAMESPACE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]|\.(?=[a-z0-9]))*\Z")
 
 _FOLDERS = {

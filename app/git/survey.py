@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from app.config.tenant_names import TENANT_NAME, tenant_name_problem
 from app.git.history import SUBMODULE, SYMLINK
-from app.git.layout import NAMESPACE_NAME, TENANT_NAME, Kind, Layout, Place
+from app.git.layout import NAMESPACE_NAME, Kind, Layout, Place
 from app.git.trees import Entry
 
 Severity = Literal["error", "warning"]
@@ -158,8 +159,8 @@ def _judge(entry: Entry, place: Place, limits: SizeLimits) -> Iterator[Finding]:
         message = f"The file has {entry.size} bytes; a {place.kind} may have {most}"
         yield Finding("TOO_LARGE", "error", path, message)
     if place.tenant and not TENANT_NAME.match(place.tenant):
-        message = f"{shown(place.tenant)!r} is no tenant name: small letters, digits, - and _"
-        yield Finding("INVALID_TENANT", "error", path, message)
+        message = tenant_name_problem(shown(place.tenant))
+        yield Finding("INVALID_TENANT", "error", path, message, "rename the folder")
     if place.namespace and not NAMESPACE_NAME.match(place.namespace):
         message = f"{shown(place.namespace)!r} is no namespace: small letters, digits, - _ and dots"
         yield Finding("INVALID_NAMESPACE", "error", path, message)

@@ -5,10 +5,11 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from app.config.tenant_names import TENANT_NAME
 from app.db.records import SyncRun
 from app.errors import NotFound, ObjectMissing, RefNotFound
 from app.git.history import EXECUTABLE, REGULAR
-from app.git.layout import NAMESPACE_NAME, TENANT_NAME
+from app.git.layout import NAMESPACE_NAME
 from app.git.names import is_oid
 from app.git.survey import LfsPointer, lfs_pointer
 from app.git.trees import Entry, ls_tree, tree_of

@@ -6,10 +6,11 @@ Everything is read from the mirror by object id; there is no work tree, links ar
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 
+from app.config.tenant_names import TENANT_NAME, tenant_name_problem
 from app.errors import BadRequest, Conflict, Invalid, NotFound, TooLarge
 from app.git.file_history import FileCommit, commits_of
 from app.git.history import EXECUTABLE
-from app.git.layout import NAMESPACE_NAME, TENANT_NAME
+from app.git.layout import NAMESPACE_NAME
 from app.git.names import check_path
 from app.git.survey import lfs_pointer
 from app.git.trees import Entry, tree_of
@@ -155,7 +156,7 @@ class SourceFiles:
     ) -> dict[str, bytes | None]:
         """Return the changes by repository path; raises `Invalid`, `TooLarge` as `put`."""
         if not TENANT_NAME.match(tenant):
-            raise Invalid(f"{tenant!r} is no tenant name: small letters, digits, - and _")
+            raise Invalid(tenant_name_problem(tenant))
         if not NAMESPACE_NAME.match(namespace):
             raise Invalid(f"{namespace!r} is no namespace: small letters, digits, - _ and dots")
         most = self._parts.spec.max_file_bytes

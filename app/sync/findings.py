@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
+from app.config.tenant_names import TENANT_NAME
 from app.db.records import FlowKey, StoredFinding
 from app.executions import execution_id
 from app.flows.problems import Problem
 from app.git import survey
-from app.git.layout import NAMESPACE_NAME, TENANT_NAME, Layout, Place
+from app.git.layout import NAMESPACE_NAME, Layout, Place
 from app.git.survey import shown
 from app.sync.ownership import NamespaceKey, Refusal
 

@@ -8,9 +8,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from app.config.tenant_names import TENANT_NAME
 from app.errors import NotFound
 from app.flows.keyvalues import lineage
-from app.git.layout import NAMESPACE_NAME, TENANT_NAME
+from app.git.layout import NAMESPACE_NAME
 from app.sync.sources import SourceSet
 from app.sync.worker import SourceWorker
 

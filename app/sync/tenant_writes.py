@@ -5,8 +5,9 @@ from typing import Any
 
 import yaml
 
+from app.config.tenant_names import TENANT_NAME, tenant_name_problem
 from app.errors import Conflict, Invalid, NotFound
-from app.git.layout import NAMESPACE_NAME, TENANT_NAME
+from app.git.layout import NAMESPACE_NAME
 from app.git.trees import blob_of
 from app.sync.model import Actor
 from app.sync.namespace_file import settings_problems
@@ -36,7 +37,7 @@ class TenantWrites:
             Proposed: when the source takes changes by pull request only: it is open now.
         """
         if not TENANT_NAME.match(tenant):
-            raise Invalid(f"{tenant!r} is no tenant name: small letters, digits, - and _")
+            raise Invalid(tenant_name_problem(tenant))
         there = self._tenants.source_of(tenant)
         if new and there is not None:
             raise Conflict(f"there is a tenant {tenant} already")

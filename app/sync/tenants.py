@@ -8,13 +8,13 @@ it holds from the first moment of a process on, whether or not a repository can 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from app.config.tenant_names import TENANT_NAME
 from app.db.sql import Write
 from app.db.tenants import TenantFile, TenantStore, tenant_writes
 from app.errors import HeadwaterError
 from app.flows.flow import PluginDefault
 from app.flows.parse import DefaultsOf
 from app.flows.yaml import decode
-from app.git.layout import TENANT_NAME
 from app.git.survey import shown
 from app.git.trees import blob_of, ls_tree, tree_of
 from app.sync.findings import NOWHERE, Found

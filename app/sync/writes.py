@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
+from app.config.tenant_names import TENANT_NAME, tenant_name_problem
 from app.db.records import FlowKey
 from app.errors import Conflict, Invalid, NotFound
 from app.flows.parse import DefaultsOf, Parsed
 from app.flows.problems import Problem
 from app.git.fastimport import blob_id
-from app.git.layout import NAMESPACE_NAME, TENANT_NAME
+from app.git.layout import NAMESPACE_NAME
 from app.git.objects import ObjectReader
 from app.git.trees import blob_of
 from app.ports import FlowRevision
@@ -124,7 +125,7 @@ class Writes:
         if flow_id is not None and flow.id != flow_id:
             _refuse("id", f"The id is {flow.id!r}, but the flow to write is {flow_id!r}")
         if not TENANT_NAME.match(tenant):
-            raise Invalid(f"{tenant!r} is no tenant name: small letters, digits, - and _")
+            raise Invalid(tenant_name_problem(tenant))
         if not NAMESPACE_NAME.match(flow.namespace):
             _refuse("namespace", f"{flow.namespace!r} is no namespace")
         size = len(source.encode("utf-8"))

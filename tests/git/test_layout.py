@@ -175,6 +175,8 @@ def test_names() -> None:
         ("INVALID_NAMESPACE", "tenants/acme/namespaces/a./flows/a.yaml"),
         ("INVALID_TENANT", "tenants/Acme/namespaces/a/flows/a.yaml"),
         ("INVALID_TENANT", "tenants/-/tenant.yaml"),
+        ("INVALID_TENANT", "tenants/users/namespaces/a/flows/a.yaml"),
+        ("INVALID_TENANT", "tenants/flows/tenant.yaml"),
     ]
     assert codes(*(entry(path) for _, path in bad)) == bad
 

@@ -5,11 +5,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from app.config.tenant_names import TENANT_NAME, tenant_name_problem
 from app.errors import Invalid, NotFound
 from app.flows.unit_test_documents import ParsedSuite, parse_suite
 from app.flows.unit_tests import Suite
 from app.git.history import EXECUTABLE, REGULAR
-from app.git.layout import NAMESPACE_NAME, TENANT_NAME
+from app.git.layout import NAMESPACE_NAME
 from app.git.trees import ls_tree
 from app.ports import SuiteSource
 from app.sync.model import Actor
@@ -209,6 +210,8 @@ def _valid(parsed: ParsedSuite) -> Suite:
 
 
 def _refuse_names(tenant: str, namespace: str) -> None:
-    if not TENANT_NAME.match(tenant) or not NAMESPACE_NAME.match(namespace):
+    if not TENANT_NAME.match(tenant):
+        raise Invalid(tenant_name_problem(tenant))
+    if not NAMESPACE_NAME.match(namespace):
         message = f"{namespace!r} is no namespace: small letters, digits, - _ and dots"
         raise Invalid(message)
