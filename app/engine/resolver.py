@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from app.engine.identity import Identity
 from app.engine.inputs import find_task
 from app.engine.json import as_json
 from app.engine.live import Live
@@ -175,7 +176,9 @@ class InputResolver:
         place, _, path = state.value.removeprefix(NAMESPACE_FILE).partition("/")
         namespace = place or revision.namespace
         own = namespace == revision.namespace
+        who = Identity(self._parts.tenants, revision.tenant, revision.namespace)
         try:
+            await who.ask(namespace, "files")
             data = await self._parts.files.read(
                 revision.tenant,
                 namespace,

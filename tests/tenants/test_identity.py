@@ -11,6 +11,7 @@ from app.engine.host_files import FileAnswers
 from app.engine.identity import Identity
 from app.errors import Forbidden, TooMany
 from app.executions import State
+from app.flows.inputs import InvalidInputs
 from app.ports import KeyValue, LoadedFlow, Share, Use
 from tests.engine.harness import SERVICE, Engine, flow
 
@@ -146,6 +147,25 @@ async def test_stores_of_others(task: str, use: Use) -> None:
         await engine.run()
         assert "does not let" not in told(engine)
     assert ("main", "tests", OTHER, use) in rules.asked
+
+
+async def test_a_file_of_another_namespace_as_an_input() -> None:
+    takes = flow("""
+        id: f
+        inputs: [{id: given, type: FILE}]
+        tasks:
+          - {id: t, type: core.debug.Return, format: "{{ inputs.given }}"}
+    """)
+    rules = Rules()
+    async with Engine(takes, tenants=rules) as engine:
+        for place in (OTHER, "tests"):
+            await engine.parts.files.write("main", place, {"a.txt": b"held"}, reason="test")
+        with pytest.raises(InvalidInputs, match="does not let tests files"):
+            await engine.create(inputs={"given": f"nsfile://{OTHER}/a.txt"})
+        assert (await engine.run(inputs={"given": "nsfile:///a.txt"})).state is State.SUCCESS
+        rules.granted.add("files")
+        given = f"nsfile://{OTHER}/a.txt"
+        assert (await engine.run(inputs={"given": given})).state is State.SUCCESS
 
 
 async def test_own_stores_ask_nobody() -> None:
