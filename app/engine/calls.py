@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+from app.engine.live import Live
 from app.engine.notes import Notes
 from app.engine.places import Place
 from app.errors import Conflict, Forbidden, HeadwaterError, Invalid, NotFound
@@ -37,8 +38,11 @@ class Subflows(Protocol):
         """
         ...
 
-    async def render(self, execution_id: str, value: Any) -> Any:
-        """Render a structure as an execution that has ended sees it."""
+    async def render(self, parent: Live, wanted: str, value: Any) -> Any:
+        """Render a structure as an execution that has ended sees it, for the one that started it.
+
+        Functions bring no more than `parent` may ask for.
+        """
         ...
 
 
@@ -105,7 +109,7 @@ class Calls(Notes):
 
     async def render_in(self, execution_id: str, value: Any) -> Any:
         """Render a template or structure as an execution that has ended sees it."""
-        return await self._subflows.render(execution_id, value)
+        return await self._subflows.render(self._live, execution_id, value)
 
 
 def child_id(place: Place, part: str, *, restart: bool) -> str:

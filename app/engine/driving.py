@@ -90,10 +90,10 @@ class Driver:
         if not live.execution.state.terminal:
             owner.end(live, event)
 
-    async def render(self, live: Live, value: Any) -> Any:
-        """Render every text of a structure as an execution as a whole sees it."""
+    async def render(self, live: Live, value: Any, asker: Live) -> Any:
+        """Render every text of a structure as an execution sees it; functions answer `asker`."""
         await surround(live, self._parts)
-        return await self.renderer(live).deep(value, Scope(live).variables())
+        return await self.renderer(asker).deep(value, Scope(live).variables())
 
     async def failed_checks(self, live: Live) -> list[FailedCheck]:
         """Return the checks of its flow that an execution does not hold before it is created."""

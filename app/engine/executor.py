@@ -218,14 +218,21 @@ class Executor(Residence):
 
     # -- for those who create -----------------------------------------------------------------
 
-    async def render(self, execution: Execution, value: Any) -> Any:
-        """Render every text of a structure as an execution that has ended sees it.
+    async def render(
+        self, execution: Execution, value: Any, reader: Live, *, as_there: bool
+    ) -> Any:
+        """Render every text of a structure as an execution that has ended sees it, for `reader`.
+
+        Functions answer it as they answer the reader, or (`as_there`) as they did there.
 
         Raises:
             HeadwaterError: when its flow cannot be read, or a template not be evaluated.
         """
         live = self.make(execution, await self._entry.flow(execution))
-        return await self._driver.render(live, value)
+        try:
+            return await self._driver.render(live, value, live if as_there else reader)
+        finally:  # what was opened there is a secret here, too
+            reader.secrets.update(live.secrets.whole)
 
     def protect(self, data: dict[str, Any], known: Collection[str]) -> None:
         """Seal what a new execution is made with, where it holds secrets that are known."""

@@ -5,13 +5,14 @@ Implements `Subflows`, the seam of the walker.
 
 from collections import Counter
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from app.engine.calls import child_id
 from app.engine.cascades import Cascades
 from app.engine.creation import CORRELATION, Creation, NewExecution
 from app.engine.executor import Executor
 from app.engine.limits import Limits
+from app.engine.live import Live
 from app.engine.places import Place
 from app.engine.renewal import renewed_id
 from app.engine.replay import Restarts
@@ -19,11 +20,13 @@ from app.errors import Invalid, NotFound
 from app.executions import Execution, State
 from app.flows.model import Task
 from app.plugins.api import SubflowCall
-from app.ports import RevisionPolicy
+from app.ports import RevisionPolicy, Use
 from app.telemetry import METRICS
 
 _ROOTS = 10_000
 """Roots whose descendants are counted; the oldest are forgotten."""
+_ASKED: Final[tuple[Use, ...]] = ("secrets", "kv", "files")
+"""What functions of expressions bring."""
 
 
 class SubflowCalls:
@@ -146,9 +149,15 @@ class SubflowCalls:
         """Kill what an execution has started, and what that has started."""
         await self._cascades.reach(execution)
 
-    async def render(self, wanted: str, value: Any) -> Any:
-        """Render a structure as an execution that has ended sees it."""
-        return await self._executor.render(await self._executor.get(wanted), value)
+    async def render(self, parent: Live, wanted: str, value: Any) -> Any:
+        """Render a structure as an execution that has ended sees it, for the one that started it.
+
+        Its functions answer as there only where `parent` might ask the same from afar.
+        """
+        execution = await self._executor.get(wanted)
+        who = self._executor.identity(parent.execution)
+        as_there = [await who.may(execution.namespace, use) for use in _ASKED]
+        return await self._executor.render(execution, value, parent, as_there=all(as_there))
 
     async def restart(self, parent: Execution, wanted: str) -> Execution:
         """Let an execution that failed go on, if it may still be started."""

@@ -162,6 +162,33 @@ async def test_inputs_of_subflows_are_sealed() -> None:
     assert any(line.message == f"it is {MASK}" for line in made.journal.logs)
 
 
+async def test_what_is_taken_out_of_subflows_is_sealed() -> None:
+    made = engine(
+        """
+        id: parent
+        tasks:
+          - id: call
+            type: core.flow.Subflow
+            namespace: tests
+            flowId: child
+            wait: true
+            outputs: {taken: "{{ outputs.get.value }}"}
+          - id: after
+            type: core.debug.Return
+            format: "{{ outputs.call.outputs.taken | length }}"
+        """,
+        """
+        id: child
+        tasks:
+          - {id: get, type: core.debug.Return, format: "{{ secret('TOKEN') }}"}
+        """,
+    )
+    async with made:
+        execution = await made.run("parent")
+    assert (execution.task_runs["/after"].outputs or {})["value"] == str(len(SECRET))
+    assert_hidden(journal(made))
+
+
 async def test_values_of_loops_and_errors() -> None:
     made = engine("""
         id: f

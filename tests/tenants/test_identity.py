@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from app.config import ExpressionSettings
 from app.engine.commands import NewExecution
-from app.engine.host import FlowHost
+from app.engine.host import FlowHost, environment_for
 from app.engine.host_files import FileAnswers
 from app.engine.identity import Identity
 from app.errors import Forbidden, TooMany
@@ -67,6 +68,20 @@ async def test_a_subflow_is_started_where_it_is_granted() -> None:
     async with Engine(flow(CALLER), flow(CALLED), tenants=rules) as engine:
         assert (await engine.run()).state is State.SUCCESS
     assert rules.asked == [("main", "tests", OTHER, "execute")]
+
+
+@pytest.mark.parametrize("granted", [True, False])
+async def test_what_is_asked_in_a_subflow_is_asked_by_its_caller(granted: bool) -> None:
+    """Who may start a flow there cannot read what is there with its name."""
+    caller = CALLER + "        outputs: {taken: \"{{ kv('pin') }}\"}\n"
+    rules = Rules("execute", *(("secrets", "kv", "files") if granted else ()))
+    engine = Engine(flow(caller), flow(CALLED), tenants=rules)
+    engine.executor._driver._environment = environment_for(ExpressionSettings(), engine.parts)
+    async with engine:
+        pin = KeyValue("pin", "STRING", "held", None, 0, 0, None)
+        await engine.parts.kv.put("main", OTHER, pin)
+        await engine.run()
+    assert ("held" in told(engine)) is granted
 
 
 async def test_it_is_not_started_elsewhere() -> None:
