@@ -13,15 +13,24 @@ NamespaceKey = tuple[str, str]
 class Ownership:
     """The patterns of one source: `namespace` or `tenant/namespace`, `*` for any."""
 
-    def __init__(self, patterns: Sequence[str], within: "Ownership | None" = None) -> None:
-        """No patterns: whatever no other source owns. Never more than `within` owns."""
+    def __init__(
+        self,
+        patterns: Sequence[str],
+        within: "Ownership | None" = None,
+        tenant: str | None = None,
+    ) -> None:
+        """No patterns: whatever no other source owns. Never more than `within` owns.
+
+        With a `tenant` nothing of others, whatever the patterns say.
+        """
         self.patterns = tuple(patterns)
         self.within = within
+        self.tenant = tenant
 
     @classmethod
     def of(cls, spec: SourceSettings, within: "Ownership | None" = None) -> "Ownership":
         """Return what a source owns by its settings."""
-        return cls(spec.namespaces, within)
+        return cls(spec.namespaces, within, spec.tenant if spec.layout == "kestra" else None)
 
     @property
     def is_open(self) -> bool:
@@ -30,6 +39,8 @@ class Ownership:
 
     def names(self, tenant: str, namespace: str) -> bool:
         """Return whether a pattern names the namespace."""
+        if self.tenant not in (None, tenant):
+            return False
         named = any(
             fnmatchcase(f"{tenant}/{namespace}" if "/" in pattern else namespace, pattern)
             for pattern in self.patterns
@@ -38,7 +49,7 @@ class Ownership:
 
     def owns(self, tenant: str, namespace: str) -> bool:
         """Return whether the namespace may come from this source, as far as it alone can say."""
-        return self.is_open or self.names(tenant, namespace)
+        return (self.is_open and self.tenant in (None, tenant)) or self.names(tenant, namespace)
 
 
 class Refusal(NamedTuple):
@@ -109,7 +120,14 @@ class Claims:
         A namespace that only sources without patterns may have goes to the first of these.
         """
         found = self._owner(tenant, namespace)
-        return found or next((name for name, each in self._sources.items() if each.is_open), None)
+        return found or next(
+            (
+                name
+                for name, each in self._sources.items()
+                if each.is_open and each.owns(tenant, namespace)
+            ),
+            None,
+        )
 
     def refusal(self, source_id: str, tenant: str, namespace: str) -> Refusal | None:
         """Return why a namespace does not come from a source, None when it does, or may."""

@@ -144,3 +144,18 @@ async def test_who_changes_the_source_of_access_yaml_administers_the_instance(
             answer = await running.http.post(path, headers=root, json=body)
             assert answer.status_code not in (401, 403, 404), (verb, answer.text)
         assert await running.status("/api/v1/sources/main", headers=admin) == 200
+
+
+async def test_no_source_of_a_tenant_takes_namespaces_of_another(tmp_path: Path) -> None:
+    async with service(tmp_path / "data") as running:
+        theirs = await running.token(await running.user("mallory", {"admin": Scope("team")}))
+        ours = await running.token(await running.user("ann", {"admin": Scope("main")}))
+        wish = {
+            "id": "grabber", "repo": "https://git.example.test/x.git", "layout": "kestra",
+            "tenant": "team", "namespaces": ["*"],
+        }  # fmt: skip
+        added = await running.http.post("/api/v1/sources", headers=theirs, json=wish)
+        assert added.status_code == 201, added.text
+        source = FLOW.format(namespace="brand.fresh", flow="a")
+        made = await running.http.post("/api/v1/main/flows", headers=ours, content=source)
+        assert made.status_code == 200, made.text

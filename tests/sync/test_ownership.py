@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.config import SourceSettings
 from app.sync.ownership import Claims, Ownership, Refusal, Standing
 
 
@@ -116,3 +117,18 @@ def test_a_run_is_always_answered_the_same() -> None:
     two.hold("two", [("main", "shop")])
     assert standing("main", "shop") is None
     assert Standing(two, "one")("main", "shop") is not None
+
+
+@pytest.mark.parametrize("patterns", [(), ("*",), ("*/shop",), ("main/shop", "shop")])
+def test_a_source_of_one_tenant_owns_nothing_of_others(patterns: tuple[str, ...]) -> None:
+    spec = SourceSettings(repo="x", layout="kestra", tenant="team", namespaces=patterns)
+    ownership = Ownership.of(spec)
+    assert not ownership.owns("main", "shop")
+    assert not ownership.names("main", "shop")
+    assert ownership.owns("team", "shop")
+    made = Claims()
+    made.add("theirs", ownership)
+    assert made.owner("main", "shop") is None
+    made.add("ours", Ownership(()))
+    assert made.owner("main", "shop") == "ours"
+    assert made.refusal("ours", "main", "shop") is None
