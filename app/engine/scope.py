@@ -10,6 +10,7 @@ from app.engine.floats import with_floats
 from app.engine.frames import Frame
 from app.engine.live import Live
 from app.executions import ROOT, Execution, State, TaskRun, TaskRunPath
+from app.expressions import Mixed
 from app.flows.model import Task
 from app.ports import LoadedFlow
 
@@ -109,8 +110,12 @@ class Scope:
         self._labels, self._vars = execution.labels, execution.vars
         self._fixed["labels"] = label_map(execution)
         below = self._live.loaded.flow.variables or {}
-        if below or execution.vars:
-            self._fixed["vars"] = {**below, **self._live.revealed(execution.vars)}
+        if execution.vars:
+            self._fixed["vars"] = Mixed(below, self._live.revealed(execution.vars))
+        elif below:
+            self._fixed["vars"] = below
+        else:
+            self._fixed.pop("vars", None)
 
     def of_task(
         self,

@@ -10,6 +10,7 @@ from app.expressions.environment import Environment
 from app.expressions.functions_outside import slug
 from app.expressions.host import UNKNOWN, Host, Pending
 from app.expressions.java_numbers import Float32, number_text
+from app.expressions.mixed import Mixed
 from app.expressions.references import References, references
 from app.expressions.registry import FILTERS, FUNCTIONS, TESTS, Filter, Function, Test
 from app.expressions.rendering import render_async, render_deep
@@ -30,6 +31,7 @@ __all__ = [
     "Float32",
     "Function",
     "Host",
+    "Mixed",
     "Pending",
     "References",
     "Template",

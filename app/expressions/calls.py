@@ -10,6 +10,7 @@ from typing import Any
 
 from app.errors import ExpressionError, MissingVariable
 from app.expressions.evaluation import Evaluate, Evaluation, Unit
+from app.expressions.mixed import Mixed
 from app.expressions.nodes import Arguments, Attribute, Call, Filter, Literal, Name, Node, Test
 
 Compile = Callable[[Node, Unit], Evaluate]
@@ -28,7 +29,7 @@ def compile_call(node: Call, unit: Unit, compile_: Compile) -> Evaluate:
     positional, named = _arguments(node.arguments, unit, compile_)
     name = node.name
     if name in ("render", "renderOnce"):
-        return _rendering(name, positional, named, trusted=_is_trusted(node.arguments, unit))
+        return _rendering(name, positional, named, _trust(node.arguments, unit))
 
     def run(evaluation: Evaluation) -> Any:
         evaluation.meter.step()
@@ -118,7 +119,10 @@ def _block(name: Evaluate) -> Evaluate:
 
 
 def _rendering(
-    name: str, positional: list[Evaluate], named: list[tuple[str, Evaluate]], *, trusted: bool
+    name: str,
+    positional: list[Evaluate],
+    named: list[tuple[str, Evaluate]],
+    trusts: Callable[[Evaluation], bool],
 ) -> Evaluate:
     """Return the closure of `render(…)`; what is no text of the flow loses access to secrets."""
 
@@ -130,7 +134,7 @@ def _rendering(
         given = [argument(evaluation) for argument in positional] if positional else []
         keywords = {key: argument(evaluation) for key, argument in named} if named else {}
         before = evaluation.trusted
-        evaluation.trusted = before and trusted
+        evaluation.trusted = before and trusts(evaluation)
         try:
             return function.invoke(evaluation, (), given, keywords)
         finally:
@@ -139,16 +143,41 @@ def _rendering(
     return run
 
 
-def _is_trusted(arguments: Arguments, unit: Unit) -> bool:
-    """Tell whether the first argument is written as a path into the flow's own variables."""
+def _trust(arguments: Arguments, unit: Unit) -> Callable[[Evaluation], bool]:
+    """Return what tells whether the first argument is a text of the flow or of the server.
+
+    It has to be written as a path into their variables, and not to one that a task has set.
+    """
     node = arguments.positional[0] if arguments.positional else None
     if node is None and arguments.named:
         node = arguments.named[0][1]
     if isinstance(node, Literal):
-        return True
+        return _always
+    first: Node | None = None
     while isinstance(node, Attribute):
-        node = node.target
-    return isinstance(node, Name) and node.name in TRUSTED_ROOTS and node.name not in unit.assigned
+        first, node = node.key, node.target
+    if not (isinstance(node, Name) and node.name in TRUSTED_ROOTS - unit.assigned):
+        return _never
+    key = first.value if isinstance(first, Literal) else None
+    return _unless_set(key) if node.name == "vars" else _always
+
+
+def _always(_: Evaluation) -> bool:
+    return True
+
+
+def _never(_: Evaluation) -> bool:
+    return False
+
+
+def _unless_set(key: Any) -> Callable[[Evaluation], bool]:
+    """Return what tells whether no task has set a variable (None: any of them)."""
+
+    def trusts(evaluation: Evaluation) -> bool:
+        held = evaluation.context.get("vars")
+        return not isinstance(held, Mixed) or (key is not None and key not in held.data)
+
+    return trusts
 
 
 def _unknown_function(evaluation: Evaluation, name: str) -> ExpressionError:

@@ -14,8 +14,8 @@ def render(evaluation: Evaluation, to_render: Any, recursive: Any = True) -> Any
     """The text rendered until nothing changes; maps and lists deeply, other values as they are.
 
     `secret()` works only in texts of the flow itself: when the argument is written as `vars.…` (or
-    `globals.…`, `namespace.…`), and only in the first pass. What came in as data cannot ask for
-    secrets.
+    `globals.…`, `namespace.…`), and only in the first pass. What came in as data, or was set by a
+    task, cannot ask for secrets.
     """
     if not boolean_argument("render", "recursive", recursive):
         return render_once(evaluation, to_render)

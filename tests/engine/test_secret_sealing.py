@@ -327,3 +327,29 @@ def test_a_secret_that_became_a_number_is_sealed(value: Any) -> None:
     assert str(471100) not in json.dumps(veiled(kept))
     assert "47.11" not in json.dumps(veiled(kept))
     assert opened(kept, CIPHER, set()) == {"held": value, "other": 5}
+
+
+async def test_what_a_task_has_set_asks_for_no_secret() -> None:
+    """Else a webhook, whose body a task puts into a variable, would read the flow's secrets."""
+    made = engine("""
+        id: f
+        inputs: [{id: sent, type: STRING}]
+        variables: {own: "{{ secret('TOKEN') }}", taken: x}
+        tasks:
+          - id: set
+            type: core.execution.SetVariables
+            variables: {new: "{{ inputs.sent }}", taken: "{{ inputs.sent }}"}
+          - {id: own, type: core.debug.Return, format: "{{ render(vars.own) | length }}"}
+          - {id: new, type: core.debug.Return, format: "{{ render(vars.new) }}", allowFailure: true}
+          - {id: all, type: core.debug.Return, format: "{{ render(vars) }}", allowFailure: true}
+          - id: taken
+            type: core.debug.Return
+            format: "{{ render(vars['taken']) }}"
+            allowFailure: true
+    """)
+    async with made:
+        execution = await made.run(inputs={"sent": "{{ secret('TOKEN') }}"})
+    runs = execution.task_runs
+    assert (runs["/own"].outputs or {})["value"] == str(len(SECRET))
+    assert {runs[f"/{name}"].state for name in ("new", "all", "taken")} == {State.WARNING}
+    assert TRACED not in str([runs[f"/{name}"].outputs for name in ("new", "all", "taken")])
