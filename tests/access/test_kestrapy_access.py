@@ -127,7 +127,8 @@ def test_groups(root: Any, sdk: Any, errors: Any) -> None:
     assert (group.name, group.description) == ("developers", "They write flows")
     with pytest.raises(errors.ConflictException):
         root.groups.create_group("main", wish)
-    assert root.groups.search_groups("main", page=1, size=10, sort=["name:asc"]).total == 1
+    listed = root.groups.search_groups("main", page=1, size=100, sort=["name:asc"])
+    assert [each.id for each in listed.results if each.name == "developers"] == [group.id]
     completed = root.groups.autocomplete_groups("main", sdk.ApiAutocomplete(q="DEV"))
     assert [each.name for each in completed] == ["developers"]
     named = root.groups.list_group_ids("main", sdk.ApiIds(ids=[group.id, "none"]))
