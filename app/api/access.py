@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from app.access import ANONYMOUS, OF_INSTANCE, Caller, Permission
+from app.config.tenant_names import RESERVED_TENANTS
 from app.errors import Forbidden, HeadwaterError, NotFound, Unauthorized
 
 _Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
@@ -83,7 +84,7 @@ def admit(endpoint: Callable[..., Any], scope: Scope) -> None:
         raise unknown(scope)
     names = scope.get("path_params", {})
     tenant, namespace = names.get("tenant"), names.get("namespace")
-    if tenant is not None and not caller.is_of(tenant):
+    if tenant is not None and (tenant in RESERVED_TENANTS or not caller.is_of(tenant)):
         raise Hidden(f"there is no tenant {tenant}")
     if needed is None:
         raise Forbidden("nobody may call this route: it declares no permission")
@@ -113,13 +114,24 @@ def _check(
     else:
         allowed = caller.may(permission, tenant, namespace)
     if not allowed:
-        raise lacking(permission)
+        raise lacking(permission, tenant, namespace)
 
 
-def lacking(permission: Permission) -> Forbidden:
-    """Return the error for a caller without a permission."""
-    message = f"you need the permission {permission} for this"
-    return Forbidden(message, permission=permission)
+def lacking(
+    permission: Permission, tenant: str | None = None, namespace: str | None = None
+) -> Forbidden:
+    """Return the error for a caller without a permission, and where it is needed if that is known.
+
+    A place is one that the caller has named, or may see something in.
+    """
+    where = "for this"
+    if permission in OF_INSTANCE:
+        where = "at the instance"
+    elif tenant is not None:
+        where = (
+            f"in namespace {namespace} of tenant {tenant}" if namespace else f"in tenant {tenant}"
+        )
+    return Forbidden(f"you need the permission {permission} {where}", permission=permission)
 
 
 def permit(
@@ -141,7 +153,7 @@ def permit(
         return
     if not caller.is_of(tenant) or not caller.may(Permission.FLOW_READ, tenant, namespace):
         raise Hidden(f"there is no {what}")
-    raise lacking(permission)
+    raise lacking(permission, tenant, namespace)
 
 
 def caller_of(scope: Scope) -> Caller:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Path
 
+from app.config.tenant_names import TENANT_NAME
 from app.config.tenant_names import TENANT_RULE as NAME_OF_TENANT
 
 DEFAULT_TENANT = "main"
@@ -53,7 +54,6 @@ SourceId = Annotated[str, Path(pattern=NAME_RULE, description="The id of a sourc
 RunId = Annotated[str, Path(pattern=NAME_RULE, description="The id of a run.")]
 ChangesetId = Annotated[str, Path(pattern=NAME_RULE, description="The id of a changeset or draft.")]
 
-_TENANT = re.compile(TENANT_RULE)
 _NAMESPACE = re.compile(NAMESPACE_RULE)
 _FLOW = re.compile(FLOW_RULE)
 _EXECUTION = re.compile(EXECUTION_RULE)
@@ -62,7 +62,7 @@ _COMMIT = re.compile(COMMIT_RULE)
 
 def is_tenant(text: str) -> bool:
     """Whether this can be the name of a tenant."""
-    return _TENANT.fullmatch(text) is not None
+    return TENANT_NAME.match(text) is not None
 
 
 def is_flow(namespace: str, flow_id: str) -> bool:

@@ -48,7 +48,8 @@ def group(client: Client, name: str, *, instance: bool) -> dict[str, Any]:
     """
     path = GROUPS if instance else client.path("groups", "search")
     found = client.get(path, {"size": MANY})["results"]
-    return _only(found, name, "group", ("id", "name"))
+    kind = "group of the instance" if instance else "group"
+    return _only(found, name, kind, ("id", "name"))
 
 
 def role(client: Client, name: str) -> dict[str, Any]:

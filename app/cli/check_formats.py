@@ -31,7 +31,9 @@ class Finding(NamedTuple):
     @property
     def text(self) -> str:
         """What is wrong with what, and the way out."""
-        head = f"{self.pointer}: {self.message}" if self.pointer else self.message
+        dotted = self.pointer.strip("/").replace("/", ".")
+        is_said = not dotted or self.message.startswith(f"{dotted}:")
+        head = self.message if is_said else f"{self.pointer}: {self.message}"
         return f"{head} ({self.fix})" if self.fix else head
 
 

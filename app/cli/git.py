@@ -72,9 +72,14 @@ def _print_status(
     if findings:
         print()
         places = [
-            (_place(each), each["severity"], each["code"], each["message"]) for each in findings
+            (_place(each), each["severity"], each["code"], _with_fix(each)) for each in findings
         ]
         Table(("WHERE", "", "CODE", "MESSAGE"), places).print()
+
+
+def _with_fix(finding: dict[str, Any]) -> str:
+    message, fix = str(finding["message"]), finding.get("fix")
+    return f"{message} ({fix})" if fix else message
 
 
 def _place(finding: dict[str, Any]) -> str:

@@ -51,7 +51,7 @@ def login(
         token = _line("token")
     else:
         user = username or _asked("User name: ")
-        setup_token = (os.environ.get(_SETUP) or _hidden("Setup token: ")) if setup else ""
+        setup_token = _setup_token() if setup else ""
         password = _line("password") if password_stdin else _hidden("Password: ")
         token = _token(options, user, password, setup_token, days)
     with Client(replace(options, given_token=token)) as client:
@@ -125,6 +125,15 @@ def _line(what: str) -> str:
     if not text:
         raise CommandError(f"there is no {what} on stdin", USAGE)
     return text
+
+
+def _setup_token() -> str:
+    if token := os.environ.get(_SETUP):
+        return token
+    if not sys.stdin.isatty():
+        message = f"there is no terminal to ask for the setup token: put it into {_SETUP}"
+        raise CommandError(message, USAGE)
+    return _hidden("Setup token: ")
 
 
 def _asked(prompt: str) -> str:

@@ -66,7 +66,7 @@ class Options:
     def tenant(self) -> str:
         """The tenant; a context's only together with its service."""
         if self.named_tenant:
-            return self.named_tenant
+            return _possible(self.named_tenant)
         found = self._own()
         return (found.tenant if found else "") or "main"
 
@@ -81,6 +81,15 @@ class Options:
     def _own(self) -> Context | None:
         found = chosen(self.context)
         return found if found and same_service(found.server, self.server) else None
+
+
+def _possible(tenant: str) -> str:
+    """Return a tenant, unless its addresses would be those of something else."""
+    from app.config.tenant_names import RESERVED_TENANTS, tenant_name_problem
+
+    if tenant in RESERVED_TENANTS:
+        raise CommandError(tenant_name_problem(tenant), USAGE)
+    return tenant
 
 
 DEFAULTS = Options()

@@ -22,7 +22,7 @@ from app.sync.secret_opening import FILE, SecretOpener
 
 _FIXES = {
     "SECRET_UNDECRYPTABLE": "add the recipient of this service with `headwater secret recipients "
-    "add`, or give the service the identity",
+    "add`, or give the service the identity and run `headwater git sync`",
     "SECRET_SCOPE": "make the file anew in its place with `headwater secret set`",
     "SECRET_TAMPERED": "restore the file from a commit in which it was whole",
 }

@@ -63,7 +63,9 @@ def decrypted(
     from app.secrets.errors import MisplacedSecrets, WrongKey  # noqa: PLC0415 - see above
 
     if not ring:
-        message = f"{path}: there is no age identity for it; set HEADWATER_SECRETS__AGE_KEY"
+        message = (
+            f"{path}: there is no age identity for it: set secrets.identities or SOPS_AGE_KEY_FILE"
+        )
         raise WrongKey(message)
     is_own = bool(ring.own)
     with _telling_of(path):

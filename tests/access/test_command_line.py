@@ -53,10 +53,16 @@ def test_from_the_first_user_to_the_last_token(
     refused = run("flow", "list", "--server", address)
     assert refused.returncode == 4
     assert "log in" in refused.stderr
+    reserved = run("kv", "list", "demo", "-t", "users", "--server", address)
+    assert reserved.returncode == 2
+    assert "'users' is no tenant name" in reserved.stderr
     setup = (data / "setup-token").read_text().strip()
     arguments = ("login", "-u", "root@example.test", "--password-stdin", "--server", address)
     wrong = run(*arguments, "--setup", stdin=PASSWORD, HEADWATER_SETUP_TOKEN="hws_no")
     assert wrong.returncode == 4
+    unsaid = run(*arguments, "--setup", stdin=PASSWORD)
+    assert unsaid.returncode == 2
+    assert "HEADWATER_SETUP_TOKEN" in unsaid.stderr
     first = run(*arguments, "--setup", stdin=PASSWORD, HEADWATER_SETUP_TOKEN=setup)
     assert first.returncode == 0, first.stderr
     assert PASSWORD not in first.stdout + first.stderr

@@ -83,6 +83,11 @@ async def test_what_is_wrong_makes_no_commit(api: Api, wanted: dict[str, Any]) -
     assert api.node.tenants.names() in ([], ["main"])
 
 
+async def test_nothing_lies_in_a_tenant_that_cannot_be_one(api: Api) -> None:
+    answer = await api.http.put("/api/v1/users/namespaces/demo/kv/a", content='"1"')
+    assert (answer.status_code, answer.json()["detail"]) == (404, "there is no tenant users")
+
+
 async def test_a_tenant_with_flows_is_removed_in_git(api: Api) -> None:
     await api.post(TENANTS, json={"id": "acme"})
     source = (
