@@ -48,7 +48,6 @@ from app.db.review_tables import (
     WatchRow,
 )
 from app.db.tenant_tables import TenantFileRow
-from app.db.tenant_tables import TenantFileRow
 
 __all__ = [
     "MOVING",
@@ -98,7 +97,6 @@ __all__ = [
     "SuiteRunRow",
     "SyncRunRow",
     "TaskCacheRow",
-    "TenantFileRow",
     "TenantFileRow",
     "TokenRow",
     "TriggerFlowRow",
