@@ -11,7 +11,7 @@ from app.access import Permission
 from app.api.access import lacking, needs
 from app.api.answers import Json
 from app.api.documents import problems_of
-from app.api.drafts import NEEDED, NO_NUL, EditDocument, draft_json, may_write
+from app.api.drafts import NEEDED, NO_NUL, EditDocument, may_write, part_json
 from app.api.granted import Granted, Right
 from app.api.paths import NAME_RULE, PREFIX, ChangesetId
 from app.api.proposals import PROPOSED, changeset_json, made
@@ -131,7 +131,9 @@ async def get(right: Granted, changeset_id: ChangesetId, node: Node) -> Response
     await _permit(node, right, changeset_id)
     changeset = await changesets.get(right.tenant, changeset_id)
     drafts = await changesets.drafts.store.in_changeset(changeset_id)
-    return Json({**changeset_json(changeset), "drafts": [draft_json(each) for each in drafts]})
+    return Json(
+        {**changeset_json(changeset), "drafts": [part_json(right, each) for each in drafts]}
+    )
 
 
 @router.post("/{changeset_id}/submit", summary="Submit a changeset", responses=PROPOSED)

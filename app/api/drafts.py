@@ -55,6 +55,9 @@ NEEDED = {
 }
 """What is needed to write each kind of thing."""
 
+_SHOWN = {"file": Permission.FILE_READ, "secrets": Permission.SECRET_LIST}
+"""What is needed to read it, where that is not `flow:read`."""
+
 
 class EditDocument(BaseModel):
     """One thing to write into a namespace, or to delete."""
@@ -168,6 +171,14 @@ def base_of(request: Request) -> str | None:
 def draft_json(draft: StoredDraft) -> dict[str, Any]:
     """Return a draft; its text stays text, whatever it looks like."""
     return {**record_json(draft), "name": draft.name, "content": draft.content}
+
+
+def part_json(right: Right, draft: StoredDraft) -> dict[str, Any]:
+    """Return a draft of a changeset; its text only for those who may read such things there."""
+    shown = draft_json(draft)
+    if not right.to(_SHOWN.get(draft.kind, Permission.FLOW_READ)).holds(draft.namespace):
+        del shown["content"]
+    return shown
 
 
 def _answer(saved: Saved) -> Response:

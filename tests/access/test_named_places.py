@@ -294,6 +294,21 @@ async def test_a_changeset_belongs_to_who_made_it_not_to_who_has_the_name(there:
     assert (await there.ask("GET", path, there.roles["editor"])).status_code == 200
 
 
+async def test_texts_of_a_changeset_are_shown_to_who_may_read_such_things(there: World) -> None:
+    edit = {"namespace": "shop", "kind": "file", "name": "shown.txt", "content": "x"}
+    wish = {"title": "t", "edits": [edit]}
+    made = await there.ask("POST", f"{there.own.base}/changesets", there.roles["editor"], json=wish)
+    path = f"{there.own.base}/changesets/{made.json()['id']}"
+    member = await there.service.user("without-files", {"viewer": Scope("main", "shop")})
+    flows = (Grant(frozenset({Permission.FLOW_READ}), Scope("main", "shop")),)
+    for token, told in (
+        (await there.service.token(member), [True]),
+        (await there.service.token(member, flows), [False]),
+    ):
+        drafts = (await there.ask("GET", path, token)).json()["drafts"]
+        assert ["content" in each for each in drafts] == told
+
+
 async def test_tests_that_are_sent_need_the_right_to_write_flows(there: World) -> None:
     """They are told what they ask for: also the files of other namespaces, as a flow is."""
     source = (
