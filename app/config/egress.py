@@ -85,9 +85,9 @@ class EgressSettings(Section):
         None,
         description="`open`: everything, this machine included; `private`: everything but this "
         "machine; `allow-list`: what `allow` names, nothing else. Without it: `open` where "
-        "`http.allow_loopback` is set, as in `headwater dev`, else `private`. Link-local addresses, "
-        "metadata services of clouds, and the ports of this service and its database are never "
-        "called.",
+        "`http.allow_loopback` is set, as in `headwater dev`, else `private`. Link-local "
+        "addresses, metadata services of clouds, and the ports of this service and its database "
+        "are never called.",
     )
     allow: Annotated[tuple[str, ...], AfterValidator(_destinations)] = Field(
         (),
