@@ -50,11 +50,25 @@ class _Renderer:
     async def text(self, template: str, variables: Mapping[str, Any]) -> str:
         return render(template, variables)
 
+    def without(self, *_: str) -> "_Renderer":
+        return self
+
+
+class _Live:
+    """An execution without secrets."""
+
+    def __init__(self) -> None:
+        self.secrets: set[str] = set()
+
+    def revealed(self, value: Any) -> Any:
+        return value
+
 
 def preview(**variables: Any) -> Preview:
     """Return what a trigger sees that has only these variables."""
     flow = {"namespace": "io.kestra.mock", "id": "mock"}
-    return Preview(_Renderer(), {"flow": flow, **variables})  # type: ignore[arg-type]  # as much as needed
+    variables = {"flow": flow, **variables}
+    return Preview(_Renderer(), variables, _Live())  # type: ignore[arg-type]  # as much as needed
 
 
 def conditions(*values: Any) -> Any:

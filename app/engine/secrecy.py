@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,6 +16,9 @@ _SHORT = 6
 
 _PIECE = 8
 """A line or an entry of a secret is a secret of its own from this length on."""
+
+_BOUNDARY = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]{1,64}-----")
+"""Before and after what a PEM file holds."""
 
 _LONG = 65_536
 """The forms of a longer secret are not looked for."""
@@ -113,7 +117,9 @@ def forms(text: str) -> set[str]:
 
 
 def _lines(text: str) -> list[str]:
-    return [line for line in map(str.strip, text.splitlines()) if len(line) >= _PIECE]
+    """Return the lines that are secrets of their own; `-----BEGIN …-----` says nothing."""
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if len(line) >= _PIECE and not _BOUNDARY.fullmatch(line)]
 
 
 def _entries(text: str) -> Iterator[str]:

@@ -300,23 +300,24 @@ def test_whatever_is_sealed_opens_again(tree: Any) -> None:
 
 
 def test_lines_of_the_service_show_none_that_is_in_memory() -> None:
+    own = "known-to-this-test-77/x+"
     secrets = Secrets()
-    secrets.add(SECRET)
+    secrets.add(own)
     stream = io.StringIO()
     before = logging.getLogger().handlers
     try:
         telemetry.configure_logging(stream=stream, log_format="json")
         logger = telemetry.get_logger("tests")
         try:
-            raise ValueError(f"https://x/?token={SECRET}")
+            raise ValueError(f"https://x/?token={own}")
         except ValueError:
-            logger.exception("a task type raised", url=f"https://x/{SECRET}")
+            logger.exception("a task type raised", url=f"https://x/{own}")
     finally:
         logging.getLogger().handlers = before
-    assert_hidden(stream.getvalue())
+    assert own not in stream.getvalue()
     assert MASK in stream.getvalue()
     del secrets
-    assert clean(SECRET) == SECRET
+    assert clean(own) == own
 
 
 @pytest.mark.parametrize("value", [471100, {"pin": 471100}, [1, 471100], 47.11])
