@@ -18,7 +18,7 @@ from app.flows.encryption import Cipher
 from tests.canaries.sightings import Canaries, Sighting, base64_of
 
 _TOKEN = re.compile(rb"hw_[A-Za-z0-9]{8}_[A-Za-z0-9]{32}")
-_KEYS = ("encryption.key", "audit.key", "setup-token", "contexts.yaml", "keys.txt")
+_KEYS = ("encryption.key", "audit.key", "setup-token", "contexts.yaml", "keys.txt", "editor.py")
 """Files whose purpose it is to hold a secret; their rights are tested elsewhere."""
 _MOST_ANSWERS = 5_000_000
 _UNUSUAL = re.compile(r"(?=.*\d)(?=.*[A-Za-z]).{10,}", re.DOTALL)

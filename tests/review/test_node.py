@@ -98,6 +98,7 @@ async def serve(
 ) -> AsyncIterator[House]:
     settings = load_settings(
         data_dir=folder / "data",
+        access={"login": "none"},
         git={
             "repo": str(scratch.path),
             "allow_file_protocol": True,
