@@ -10,7 +10,6 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from tzlocal import get_localzone
@@ -52,13 +51,14 @@ from app.engine.evaluation import Evaluations
 from app.engine.executor import Executor
 from app.engine.flow_tests import SuiteRunner
 from app.engine.host import environment_for
-from app.engine.limits import Limits, LogLimits
+from app.engine.later import Later
+from app.engine.limits import limits_of
 from app.engine.logs import LogSink
 from app.engine.parts import Parts
 from app.engine.preview import Previews
+from app.engine.surroundings import global_variables
 from app.engine.suspects import Suspects
 from app.engine.worker import Worker
-from app.errors import Unavailable
 from app.flows.encryption import Cipher
 from app.forges import Forges
 from app.plugins.http import egress_of, http_client
@@ -67,7 +67,7 @@ from app.ports import HttpClient
 from app.runners.choice import NodeRunners
 from app.runners.jq import JqChildren
 from app.storage import LocalStorage
-from app.storage.key_file import key_of
+from app.storage.key_file import cipher_of, key_of
 from app.sync.changesets.planned import plans_of
 from app.sync.overlays import Overlays, Stored
 from app.sync.planning.planner import Planner
@@ -87,22 +87,6 @@ from app.triggers.verbs import TriggerVerbs
 from app.triggers.webhooks import Webhooks
 
 _MICROSECOND = timedelta(microseconds=1)
-
-
-class Later:
-    """A part that is about to be built."""
-
-    def __init__(self, name: str) -> None:
-        """Name it."""
-        self._name = name
-
-    def __call__(self, *_: Any) -> Any:
-        """Refuse."""
-        raise Unavailable(f"{self._name} is not built yet")
-
-    def __getattr__(self, name: str) -> Any:
-        """Refuse."""
-        raise Unavailable(f"{self._name}.{name} is not built yet")
 
 
 class Node:
@@ -188,6 +172,13 @@ class Node:
         self.journal = SqlJournal(self.database, epoch)
         self.executions = SqlExecutions(self.database, self.journal)
         self.sink = LogSink(self.journal)
+        self._follow()
+        self._review()
+        self.rules = NodeRules(self.tenants, self.sync.namespaces, self.settings)
+        self._execute(epoch)
+
+    def _follow(self) -> None:
+        """Make what follows repositories, and what reads out of them."""
         self.sync = SyncService(
             self.settings,
             self.sources,
@@ -209,8 +200,9 @@ class Node:
         )  # fmt: skip
         self.sync.webhook.claims_of = self.forges.claims
         self.sync.shared.access.listen(self.access.documents, self.access.changed)
-        self._review()
-        self.rules = rules = NodeRules(self.tenants, self.sync.namespaces, self.settings)
+
+    def _execute(self, epoch: int) -> None:
+        """Make what drives executions, and what starts them."""
         actions = Actions(
             archive=SqlArchive(self.database),
             logs=self.logs,
@@ -218,42 +210,9 @@ class Node:
             flows=self.flows,
             triggers=Later("triggers"),
             sink=self.sink,
-            tenants=rules,
+            tenants=self.rules,
         )
-        parts = Parts(
-            journal=self.journal,
-            executions=self.executions,
-            flows=self.flows,
-            slots=SqlSlots(self.database),
-            storage=self.storage,
-            http=self.http,
-            clock=self.clock,
-            sink=self.sink,
-            fence=epoch,
-            limits=engine_limits(self.settings),
-            tenants=rules,
-            kv=self.key_values,
-            files=self.sync.files,
-            runners=NodeRunners(
-                self.settings.runners,
-                TenantPrograms(
-                    self.tenants.of,
-                    self.tenants.names,
-                    is_allowed=self.settings.runners.process_for_tenants,
-                ),
-            ),
-            jq=self.jq,
-            logs=self.logs,
-            cache=SqlTaskCache(self.database),
-            actions=actions,
-            types=self.registry,
-            work=self.settings.data_dir / "work",
-            cipher=self.cipher,
-            secrets=self.sync.secrets,
-            secret_used=SecretUses(self.database, self.clock).note,
-            variables=self.sync.variables,
-            globals=global_variables(self.settings),
-        )
+        parts = self._parts(epoch, actions)
         environment = environment_for(self.settings.expressions, parts)
         self.executor = Executor(parts, Worker(parts), environment, self.suspects)
         self.commands = Commands(
@@ -271,6 +230,40 @@ class Node:
         actions.triggers = self.overlays
         actions.commands, actions.executor = self.commands, self.executor
         self.commands.deletion = Deletion(actions.archive, self.storage, self.executor.finished)
+
+    def _parts(self, epoch: int, actions: Actions) -> Parts:
+        programs = TenantPrograms(
+            self.tenants.of,
+            self.tenants.names,
+            is_allowed=self.settings.runners.process_for_tenants,
+        )
+        return Parts(
+            journal=self.journal,
+            executions=self.executions,
+            flows=self.flows,
+            slots=SqlSlots(self.database),
+            storage=self.storage,
+            http=self.http,
+            clock=self.clock,
+            sink=self.sink,
+            fence=epoch,
+            limits=limits_of(self.settings),
+            tenants=self.rules,
+            kv=self.key_values,
+            files=self.sync.files,
+            runners=NodeRunners(self.settings.runners, programs),
+            jq=self.jq,
+            logs=self.logs,
+            cache=SqlTaskCache(self.database),
+            actions=actions,
+            types=self.registry,
+            work=self.settings.data_dir / "work",
+            cipher=self.cipher,
+            secrets=self.sync.secrets,
+            secret_used=SecretUses(self.database, self.clock).note,
+            variables=self.sync.variables,
+            globals=global_variables(self.settings),
+        )
 
     def _review(self) -> None:
         pulls = PullStore(self.database)
@@ -374,56 +367,12 @@ async def running(settings: Settings) -> AsyncIterator[Node]:
         await node.stop()
 
 
-def cipher_of(settings: Settings) -> Cipher:
-    """Return what seals secret values: under the key that is set, else under one of our own.
-
-    Raises:
-        Unavailable: when the file of our own key is none.
-    """
-    if (key := settings.encryption.key) is not None:
-        return Cipher.of(key.get_secret_value())
-    file = settings.data_dir / "encryption.key"
-    try:
-        return Cipher.of(key_of(file))
-    except ValueError as error:
-        message = (
-            f"{file} holds no key of secret values: {error}; put the file back from a backup, or"
-            " remove it: a new one is made, and what was encrypted under the old one is lost"
-        )
-        raise Unavailable(message) from None
-
-
-def global_variables(settings: Settings) -> dict[str, Any]:
-    """Return what expressions see of the service: `globals`, and what is set of `kestra`."""
-    about = {"environment": settings.variables.environment, "url": settings.server.url}
-    shown = {key: value for key, value in about.items() if value}
-    return {"globals": settings.variables.globals, **({"kestra": shown} if shown else {})}
-
-
 def ledger_of(settings: Settings, database: Database, clock: SystemClock) -> Ledger:
     """Return what looks after the audit log: it keeps a folder and a key of its own."""
     key = settings.audit.key
     secret = key.get_secret_value() if key else key_of(settings.data_dir / "audit.key")
     storage = LocalStorage(settings.data_dir / "audit")
     return Ledger(database, storage, Key(secret.encode()), clock, Upkeep.of(settings.audit))
-
-
-def engine_limits(settings: Settings) -> Limits:
-    """Return the engine's limits as the settings have them."""
-    engine, logs = settings.engine, settings.logs
-    return Limits(
-        executions=engine.queue_depth,
-        task_runs=engine.max_task_runs,
-        loop_values=engine.foreach_items,
-        subflow_depth=engine.subflow_depth,
-        descendants=engine.child_executions,
-        tries=engine.retries,
-        inline_outputs=engine.output_inline_bytes,
-        inputs=engine.execution_bytes,
-        park_after=engine.park_after_seconds,
-        sweep=engine.sweep_seconds,
-        logs=LogLimits(logs.max_bytes, logs.max_lines, logs.max_line_bytes, logs.lines_per_second),
-    )
 
 
 def settle_memory() -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import and_, select
 
 from app.db.database import Database
-from app.db.flows import unpacked
+from app.db.packing import unpacked
 from app.db.records import FlowKey
 from app.db.sql import Row, Write
 from app.db.tables import BlobRow, FlowRevisionRow

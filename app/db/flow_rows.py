@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, and_, or_, select
 
 from app.db.sql import Row
 from app.db.tables import ActiveFlowRow, CommitRow, FlowRevisionRow, PinRow
@@ -56,6 +56,16 @@ def of_flow(query: Select[Any], table: Any, key: Sequence[str]) -> Select[Any]:
     tenant, namespace, flow_id = key
     return query.where(
         table.c.tenant == tenant, table.c.namespace == namespace, table.c.flow_id == flow_id
+    )
+
+
+def until(commits: Sequence[Row]) -> Any:
+    """Return the condition for revisions that a commit has, in whichever source it is."""
+    return or_(
+        *(
+            and_(REVISION.c.source_id == each.source_id, REVISION.c.seq <= each.seq)
+            for each in commits
+        )
     )
 
 

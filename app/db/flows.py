@@ -5,13 +5,12 @@ the database nothing; activation and pins call `refresh`.
 """
 
 import asyncio
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
-from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy import and_, bindparam, func, select
 
 from app.db.database import Database
 from app.db.flow_rows import (
@@ -24,9 +23,11 @@ from app.db.flow_rows import (
     pin_query,
     revision_of,
     revision_query,
+    until,
 )
 from app.db.overlays import COLUMNS, open_query
 from app.db.overrides import Overrides
+from app.db.packing import unpacked
 from app.db.sql import Row
 from app.db.tables import BlobRow
 from app.errors import Conflict, Gone, NotFound, Redacted
@@ -34,6 +35,7 @@ from app.flows.flow import PluginDefault
 from app.flows.parse import Parsed, parse_flow
 from app.flows.typenames import Types
 from app.ports import FlowRevision, LoadedFlow
+from app.ports.flows import DefaultSet, PluginDefaults
 
 _BLOB: Any = BlobRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 
@@ -50,32 +52,6 @@ _ONE_REVISION = _NEWEST.where(REVISION.c.revision == bindparam("revision"))
 _SOURCE = select(_BLOB.c.data).where(_BLOB.c.oid == bindparam("oid"))
 
 _PARSED = 512
-
-
-class DefaultSet(Protocol):
-    """Plugin defaults, the most important first, and what tells them from others."""
-
-    @property
-    def entries(self) -> Sequence[PluginDefault]:
-        """The defaults."""
-        ...
-
-    @property
-    def mark(self) -> str:
-        """Another text for other defaults."""
-        ...
-
-
-class PluginDefaults(Protocol):
-    """The plugin defaults of namespaces, by commit."""
-
-    def known(self, tenant: str, namespace: str, commit: str) -> DefaultSet | None:
-        """Return them if they are in memory."""
-        ...
-
-    async def of(self, tenant: str, namespace: str, commit: str) -> DefaultSet:
-        """Return them."""
-        ...
 
 
 class FlowStore:
@@ -232,7 +208,7 @@ class FlowStore:
             rows = await self._database.fetch(_ONE_REVISION, **key, revision=revision)
         elif commit is not None:
             found = await self._commits(commit, (tenant, namespace, flow_id))
-            rows = await self._database.fetch(_NEWEST.where(_until(found)), **key)
+            rows = await self._database.fetch(_NEWEST.where(until(found)), **key)
         else:
             rows = await self._database.fetch(_NEWEST, **key)
         if not rows:
@@ -252,7 +228,7 @@ class FlowStore:
         found = await self._commits(commit)
         newest = (
             select(*_NAME, func.max(REVISION.c.revision).label("revision"))
-            .where(_until(found))
+            .where(until(found))
             .where(REVISION.c.namespace.in_(sorted({key[1] for key in flows})))
             .group_by(*_NAME)
             .subquery()
@@ -389,16 +365,6 @@ class FlowStore:
         return found
 
 
-def _until(commits: Sequence[Row]) -> Any:
-    """Return the condition for revisions that a commit has, in whichever source it is."""
-    return or_(
-        *(
-            and_(REVISION.c.source_id == each.source_id, REVISION.c.seq <= each.seq)
-            for each in commits
-        )
-    )
-
-
 REDACTED_SOURCE = "# This revision was redacted.\n"
 
 
@@ -428,13 +394,3 @@ def _values(keys: set[FlowKey] | None, name: str) -> list[str] | None:
     place = ("tenant", "namespace", "flow_id").index(name)
     found = sorted({key[place] for key in keys})
     return found if len(found) <= _NARROW else None
-
-
-def packed(source: bytes) -> bytes:
-    """Return a source as the `blob` table keeps it."""
-    return zlib.compress(source, 6)
-
-
-def unpacked(data: bytes) -> str:
-    """Return the text of a packed source."""
-    return zlib.decompress(data).decode("utf-8", "replace")

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from app.config import Settings
+
 KIB = 1024
 
 MAX_LABELS = 64
@@ -64,3 +66,21 @@ class Limits:
     remembered: int = 20_000
     """Task runs of ended executions kept in memory for readers."""
     logs: LogLimits = field(default_factory=LogLimits)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the engine's limits as the settings have them."""
+    engine, logs = settings.engine, settings.logs
+    return Limits(
+        executions=engine.queue_depth,
+        task_runs=engine.max_task_runs,
+        loop_values=engine.foreach_items,
+        subflow_depth=engine.subflow_depth,
+        descendants=engine.child_executions,
+        tries=engine.retries,
+        inline_outputs=engine.output_inline_bytes,
+        inputs=engine.execution_bytes,
+        park_after=engine.park_after_seconds,
+        sweep=engine.sweep_seconds,
+        logs=LogLimits(logs.max_bytes, logs.max_lines, logs.max_line_bytes, logs.lines_per_second),
+    )

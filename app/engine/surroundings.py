@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from app.config import Settings
 from app.engine.live import Live
 from app.engine.parts import Parts
 from app.errors import HeadwaterError
@@ -56,3 +57,10 @@ async def _read(parts: Parts, loaded: LoadedFlow, place: tuple[str, str, str]) -
         # A flow that asks for none of them does not fail because of them.
         _LOG.warning("no variables of a namespace", namespace=place[1], reason=error.message)
         return {}
+
+
+def global_variables(settings: Settings) -> dict[str, Any]:
+    """Return what expressions see of the service: `globals`, and what is set of `kestra`."""
+    about = {"environment": settings.variables.environment, "url": settings.server.url}
+    shown = {key: value for key, value in about.items() if value}
+    return {"globals": settings.variables.globals, **({"kestra": shown} if shown else {})}

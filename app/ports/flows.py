@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from app.flows.flow import PluginDefault
 from app.flows.model import Flow
 from app.ports.executions import FlowKey
 
@@ -129,4 +130,30 @@ class Triggers(Protocol):
         Raises:
             NotFound: when the flow has no such trigger.
         """
+        ...
+
+
+class DefaultSet(Protocol):
+    """Plugin defaults, the most important first, and what tells them from others."""
+
+    @property
+    def entries(self) -> Sequence[PluginDefault]:
+        """The defaults."""
+        ...
+
+    @property
+    def mark(self) -> str:
+        """Another text for other defaults."""
+        ...
+
+
+class PluginDefaults(Protocol):
+    """The plugin defaults of namespaces, by commit."""
+
+    def known(self, tenant: str, namespace: str, commit: str) -> DefaultSet | None:
+        """Return them if they are in memory."""
+        ...
+
+    async def of(self, tenant: str, namespace: str, commit: str) -> DefaultSet:
+        """Return them."""
         ...

@@ -6,7 +6,9 @@ import os
 import secrets
 from pathlib import Path
 
+from app.config import Settings
 from app.errors import Unavailable
+from app.flows.encryption import Cipher
 
 _BYTES = 32
 _LOGGER = logging.getLogger(__name__)
@@ -61,3 +63,22 @@ def _warn_if_open(file: Path) -> None:
     # Volumes of clusters are made accessible to groups at every mount: no reason to refuse.
     if file.stat().st_mode & 0o007:
         _LOGGER.warning("The key of secret values in %s is open to every user: chmod 600 it", file)
+
+
+def cipher_of(settings: Settings) -> Cipher:
+    """Return what seals secret values: under the key that is set, else under one of our own.
+
+    Raises:
+        Unavailable: when the file of our own key is none.
+    """
+    if (key := settings.encryption.key) is not None:
+        return Cipher.of(key.get_secret_value())
+    file = settings.data_dir / "encryption.key"
+    try:
+        return Cipher.of(key_of(file))
+    except ValueError as error:
+        message = (
+            f"{file} holds no key of secret values: {error}; put the file back from a backup, or"
+            " remove it: a new one is made, and what was encrypted under the old one is lost"
+        )
+        raise Unavailable(message) from None

@@ -3,7 +3,7 @@
 from collections.abc import Generator, Iterable, Iterator
 from typing import NamedTuple
 
-from app.db.flows import packed
+from app.db.packing import packed
 from app.flows.typenames import Types
 from app.git.objects import ObjectReader
 from app.sync.identities import flow_id_in

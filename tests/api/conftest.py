@@ -6,13 +6,14 @@ import textwrap
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
 import pytest
 import pytest_asyncio
 
-from app.config import load_settings
+from app.config import Settings, load_settings
 from app.main import create_app
 from app.node import Node
 from tests.api.kestrapy_flows import FLOW
@@ -73,16 +74,9 @@ def form(inputs: Mapping[str, Any]) -> dict[str, Any] | None:
     return {name: (None, value) for name, value in inputs.items()} or None
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
-    settings = load_settings(
-        data_dir=tmp_path_factory.mktemp("data"),
-        server={"mode": "dev", "max_body_bytes": 200_000},
-        git={"hook_key": HOOK_KEY, "hook_secret": HOOK_SECRET},
-        http={"allow_loopback": True},
-        webhooks={"git_max_bytes": 100_000},
-        engine={"park_after_seconds": 0.2, "drain_seconds": 0.1},
-    )
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[Api]:
+    """Run a service in this process; a task of its own enters and leaves what it holds."""
     application: Any = create_app(settings)
     stop, started = asyncio.Event(), asyncio.Event()
 
@@ -98,6 +92,20 @@ async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
         async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
             yield Api(http, application.state.node)
         stop.set()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
+    settings = load_settings(
+        data_dir=tmp_path_factory.mktemp("data"),
+        server={"mode": "dev", "max_body_bytes": 200_000},
+        git={"hook_key": HOOK_KEY, "hook_secret": HOOK_SECRET},
+        http={"allow_loopback": True},
+        webhooks={"git_max_bytes": 100_000},
+        engine={"park_after_seconds": 0.2, "drain_seconds": 0.1},
+    )
+    async with serving(settings) as api:
+        yield api
 
 
 @pytest.fixture

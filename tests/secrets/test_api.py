@@ -6,17 +6,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 import pytest_asyncio
 
 from app.config import load_settings
-from app.main import create_app
 from app.secrets.documents import read_document
 from app.secrets.keys import new_identity
 from app.sync.model import Actor
 from app.sync.publishing import Edits
-from tests.api.conftest import Api
+from tests.api.conftest import Api, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -35,21 +33,8 @@ async def api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
         secrets={"age_key": IDENTITY, "identities": {"main/own": str(keys)}},
         engine={"drain_seconds": 0.1},
     )
-    application: Any = create_app(settings)
-    stop, started = asyncio.Event(), asyncio.Event()
-
-    async def live() -> None:  # what a task enters, the same task leaves
-        async with application.router.lifespan_context(application):
-            started.set()
-            await stop.wait()
-
-    async with asyncio.TaskGroup() as group:
-        group.create_task(live())
-        await started.wait()
-        transport = httpx2.ASGITransport(app=application)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
-            yield Api(http, application.state.node)
-        stop.set()
+    async with serving(settings) as api:
+        yield api
 
 
 @pytest.fixture
@@ -148,6 +133,7 @@ async def test_names_of_all_namespaces(api: Api, ns: str) -> None:
 
 
 async def test_what_is_no_secret_is_refused_without_repeating_it(api: Api, ns: str) -> None:
+    await put(api, f"{ns}x", "A")  # the repository has a commit: nothing of it is in this namespace
     for body in (
         {"key": "A", "value": ""},
         {"key": "A"},

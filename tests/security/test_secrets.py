@@ -13,11 +13,11 @@ from app.config import load_settings
 from app.config.sections import ExpressionSettings
 from app.engine.host import environment_for
 from app.engine.secrecy import Secrets, forms, masked
-from app.node import cipher_of
+from app.storage.key_file import cipher_of
 from tests.engine.harness import Engine, flow
 
 SECRET = 'p@ss w\u00f6rd/"+?>~quoted\\'
-PEM = "-----BEGIN KEY-----\nMIIEvQIBADANBgkq\nhkiG9w0BAQEFAASC\n-----END KEY-----"
+PEM = "-----BEGIN KEY-----\ncAnArY7q3XwLk0Zt\nnEvEr8pRiNt2eD5s\n-----END KEY-----"
 DATA = SECRET.encode()
 
 WRITTEN = {

@@ -9,8 +9,7 @@ import pytest
 
 from app.config import load_settings
 from app.errors import Unavailable
-from app.node import cipher_of
-from app.storage.key_file import key_of
+from app.storage.key_file import cipher_of, key_of
 
 
 def test_a_key_is_made_once_for_us_alone(tmp_path: Path) -> None:

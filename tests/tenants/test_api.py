@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from app.access import ROLES, Caller, Grant, Permission, Scope
@@ -13,8 +12,7 @@ from app.api.tenants import _of_instance, update
 from app.config import load_settings
 from app.errors import Forbidden
 from app.git.trees import blob_of
-from app.main import create_app
-from tests.api.conftest import Api
+from tests.api.conftest import Api, serving
 
 TENANTS = "/api/v1/tenants"
 
@@ -24,21 +22,8 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
     settings = load_settings(
         data_dir=tmp_path / "data", server={"mode": "dev"}, engine={"drain_seconds": 0.1}
     )
-    application: Any = create_app(settings)
-    stop, started = asyncio.Event(), asyncio.Event()
-
-    async def live() -> None:  # what a task enters, the same task leaves
-        async with application.router.lifespan_context(application):
-            started.set()
-            await stop.wait()
-
-    async with asyncio.TaskGroup() as group:
-        group.create_task(live())
-        await started.wait()
-        transport = httpx2.ASGITransport(app=application)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
-            yield Api(http, application.state.node)
-        stop.set()
+    async with serving(settings) as api:
+        yield api
 
 
 def file(api: Api, path: str) -> str | None:
