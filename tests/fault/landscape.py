@@ -44,8 +44,8 @@ class History:
     """Restarts that were acknowledged, by execution."""
     tried: Counter[str] = field(default_factory=Counter)
     """Restarts that were asked for, acknowledged or not."""
-    killed: set[str] = field(default_factory=set)
-    """Executions whose kill was acknowledged."""
+    killed: dict[str, int] = field(default_factory=dict)
+    """When (µs) the kill of an execution was acknowledged."""
     rounds: list[tuple[str, str]] = field(default_factory=list)
     """Pairs of executions of `left` and `right` that ended before the next pair began."""
     arrived: Counter[str] = field(default_factory=Counter)

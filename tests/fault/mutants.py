@@ -13,7 +13,7 @@ def lose_what_was_acknowledged(h: History) -> None:
 
 
 def lose_a_kill(h: History) -> None:
-    h.killed.add("l1")
+    h.killed["l1"] = h.journals["l1"][-1].at
 
 
 def lose_a_restart(h: History) -> None:
@@ -120,14 +120,18 @@ def go_on_after_the_kill(h: History) -> None:
 
 
 def go_on_after_the_kill_of_the_caller(h: History) -> None:
-    h.killed.add("i1")
-    change(h, "i1", -1, to="KILLED", at=h.journals["i1"][0].at - 1_000_000)
-    h.stored["i1"] = h.stored["i1"]._replace(state="KILLED")
+    rows = h.journals["i1"]
+    end = rows[-1]._replace(to="KILLED", data={"after": True})
+    over = end._replace(version=len(rows), origin="KILLED", to=None, data={"after": False})
+    rows[-1:] = [end, over._replace(at=end.at + 1_000_000)]
+    h.stored["i1"] = h.stored["i1"]._replace(state="KILLED", version=len(rows))
+    h.killed["i1"] = rows[0].at
 
 
 def go_on_after_a_kill_that_was_cut_short(h: History) -> None:
-    change(h, "i1", -1, to="KILLED", at=h.journals["i1"][0].at - 6_000_000)
-    h.stored["i1"] = h.stored["i1"]._replace(state="KILLED")
+    go_on_after_the_kill_of_the_caller(h)
+    h.killed.clear()
+    change(h, "i1", -1, at=h.journals["i1"][0].at)
 
 
 def turn_once_more(h: History) -> None:

@@ -15,10 +15,6 @@ LIMIT = 2
 ALLOWED = 600_000
 """What the service level of `hasty` allows (µs)."""
 _AFTER = "/z"
-_SOON = 200_000
-"""The time (µs) that it takes until what was started is killed, too."""
-_RECOVERED = 5_000_000
-"""The time (µs) in which a dead service must be back at work."""
 
 Check = Callable[[History], Iterator[str]]
 
@@ -40,7 +36,7 @@ def kept(history: History) -> Iterator[str]:
     """L1: nothing acknowledged is lost."""
     lost = history.created - history.journals.keys()
     yield from (f"L1 {execution} was acknowledged and is lost" for execution in lost)
-    for execution in history.killed & history.journals.keys():
+    for execution in history.killed.keys() & history.journals.keys():
         if not any(row.to == "KILLED" for row in history.journals[execution]):
             yield f"L1 the kill of {execution} was acknowledged and is lost"
 
@@ -111,23 +107,33 @@ def limited(history: History) -> Iterator[str]:
 
 
 def cascaded(history: History) -> Iterator[str]:
-    """K1: after a kill nothing begins, neither there nor in what was started from there.
+    """K1: after a kill nothing begins there, nor in what was started from there once it is over.
 
-    A kill that a crash cut short, which nobody was told of, reaches the latter after the recovery.
+    It is over when somebody is told of it or, after a crash in between, when the journal says so.
     """
-    killed = {
-        execution: row.at + (_SOON if execution in history.killed else _RECOVERED)
-        for execution, rows in history.of("items", "limited")
-        for row in ends(rows)
-        if row.to == "KILLED"
-    }
-    for execution, rows in history.journals.items():
-        called = rows[0].data["flow_id"] == "item"
-        caller = rows[0].data["trigger"]["variables"]["executionId"] if called else execution
-        at = killed.get(caller)
-        begun = [row.at for row in rows if row.attempt and row.path != _AFTER]
-        if at is not None and any(each > at for each in begun):
-            yield f"K1 {execution} went on after the kill of {caller}"
+    reached: dict[str, int] = {}
+    for caller, rows in history.of("items", "limited"):
+        for row in ends(rows):
+            if row.to == "KILLED":
+                reached[caller] = min(_over(history, rows, row))
+                yield from _begun(caller, rows, row.at, caller)
+    for execution, rows in history.of("item"):
+        caller = rows[0].data["trigger"]["variables"]["executionId"]
+        if caller in reached:
+            yield from _begun(execution, rows, reached[caller], caller)
+
+
+def _over(history: History, rows: list[Row], killed: Row) -> Iterator[int]:
+    """Yield when (µs) a kill was known to have reached everything."""
+    if killed.execution in history.killed:
+        yield history.killed[killed.execution]
+    later = rows[killed.version :]
+    yield next((row.at for row in later if row.data.get("after") is False), killed.at)
+
+
+def _begun(execution: str, rows: list[Row], at: int, caller: str) -> Iterator[str]:
+    if any(row.attempt and row.path != _AFTER and row.at > at for row in rows):
+        yield f"K1 {execution} went on after the kill of {caller}"
 
 
 def looped(history: History) -> Iterator[str]:

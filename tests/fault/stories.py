@@ -167,6 +167,6 @@ def good_history() -> History:
     history.deliveries = {key: [1] for key in history.arrived}
     history.created = {"l1", "l2", "l3", "f1", "f2"}
     history.restarts, history.tried = Counter(f1=1), Counter(f1=1)
-    history.killed, history.rounds = {"l2"}, [("left", "right")]
+    history.killed, history.rounds = {"l2": (START + 60) * _SECOND}, [("left", "right")]
     history.until = (START + 2) * _SECOND
     return history

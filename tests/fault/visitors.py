@@ -32,7 +32,7 @@ class Visitors:
         self.created: set[str] = set()
         self.restarts: Counter[str] = Counter()
         self.tried: Counter[str] = Counter()
-        self.killed: set[str] = set()
+        self.killed: dict[str, int] = {}
         self.rounds: list[tuple[str, str]] = []
 
     def lines(self) -> list[Awaitable[None]]:
@@ -75,7 +75,7 @@ class Visitors:
         await asyncio.sleep(self._dice.uniform(0, 0.6))
         answer = await self._once("DELETE", f"{_API}/{execution}/kill")
         if answer is not None and answer.status_code == 202:
-            self.killed.add(execution)
+            self.killed[execution] = time.time_ns() // 1000
 
     async def _mend(self, execution: str) -> None:
         """Restart what failed until it succeeds; sometimes replay it then."""
