@@ -138,9 +138,9 @@ class SqlExecutions:
         return [row.id for row in rows]
 
     async def children(self, execution_id: str) -> list[str]:
-        """Return ids of the unfinished executions that this one started."""
+        """Return ids of those that this one started and that are not over."""
         rows = await self._database.fetch_sql(
-            "SELECT id FROM execution WHERE parent_id = ? AND ended_at IS NULL", execution_id
+            "SELECT id FROM execution WHERE parent_id = ? AND open = 1", execution_id
         )
         return [row.id for row in rows]
 

@@ -46,8 +46,7 @@ class Afterwards:
         for listener in flow.listeners:
             if await holds_quietly(listener.conditions, self._context()):
                 await self._sequence(listener.tasks)
-        if live.execution.anew is not None:
-            await self._anew(live.execution.anew)
+        await self._anew()
         live.record(live.event(Kind.MOVED, ROOT, None, after=False))
 
     async def _sequence(self, tasks: Sequence[Task]) -> None:
@@ -58,21 +57,26 @@ class Afterwards:
                 raise
             self._live.strands = 1
 
-    async def _anew(self, due: int) -> None:
-        live = self._live
-        while True:
-            while live.clock.now() < due:
+    async def _anew(self) -> None:
+        """Make the execution that is due, unless a kill says meanwhile that there is to be none."""
+        live, due = self._live, self._live.execution.anew
+        while due is not None and live.execution.anew is not None:
+            if live.clock.now() < due:
                 await live.wait("anew", due)
-            try:
-                await self._subflows.renew(live.execution)
-            except TooMany:
-                due = live.clock.now() + _PATIENCE
-            except HeadwaterError as error:
-                message = reason(error)
-                _LOG.warning("no new execution is made", execution=live.id, reason=message)
-                return
             else:
-                return
+                due = await self._renewed()
+
+    async def _renewed(self) -> int | None:
+        """Make the execution now; return when (µs) to try again, if there is no room for it."""
+        live = self._live
+        try:
+            await self._subflows.renew(live.execution)
+        except TooMany:
+            return live.clock.now() + _PATIENCE
+        except HeadwaterError as error:
+            message = reason(error)
+            _LOG.warning("no new execution is made", execution=live.id, reason=message)
+        return None
 
     def _context(self) -> Context:
         execution = self._live.execution

@@ -29,11 +29,11 @@ class Subflows(Protocol):
         """Kill what an execution has started, and what that has started."""
         ...
 
-    async def restart(self, parent: Execution, wanted: str) -> Execution:
+    async def restart(self, parent: Live, wanted: str) -> Execution:
         """Let an execution that failed go on, for the one that started it.
 
         Raises:
-            NotFound, Conflict, Invalid: when it cannot.
+            NotFound, Conflict, Invalid: when it cannot; also once `parent` was stopped.
             Forbidden: when its namespace does not let that of `parent` (any more).
         """
         ...
@@ -78,7 +78,7 @@ class Calls(Notes):
         try:
             ended = await self._subflows.ended(child)
             if ended is not None and ended.state is State.FAILED:
-                await self._subflows.restart(self._live.execution, child)
+                await self._subflows.restart(self._live, child)
         except Forbidden as error:
             raise TaskFailed(error.message) from error
         except (NotFound, Conflict, Invalid):

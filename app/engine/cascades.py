@@ -5,10 +5,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from app.engine.executor import Executor
+from app.engine.renewal import renewed_id
 from app.errors import Conflict, NotFound
-from app.executions import Execution, State
+from app.executions import ROOT, Execution, Kind, State
 from app.ports import Executions
 
+_AT_ONCE = 100
+"""Executions that are killed at once."""
 Kill = Callable[[str, str], Awaitable[Execution]]
 """Kills an execution of a tenant, by its id."""
 
@@ -27,16 +30,34 @@ class Cascades:
 
         What a flow trigger started because of it goes on, and so does what runs after its end.
         """
-        for child in await self._executions.children(parent.id):
-            with suppress(NotFound):
-                if _called(parent, await self._executor.get(child)):
-                    await self._reach(parent.tenant, child)
+        children = await self._executions.children(parent.id)
+        for start in range(0, len(children), _AT_ONCE):  # so that they share their commits
+            batch = children[start : start + _AT_ONCE]
+            await asyncio.gather(*(self._reach_called(parent, child) for child in batch))
+
+    async def _reach_called(self, parent: Execution, child: str) -> None:
+        with suppress(NotFound):
+            if _called(parent, await self._executor.get(child)):
+                await self._reach(parent.tenant, child)
 
     async def _reach(self, tenant: str, child: str) -> None:
         try:
             await self._kill(tenant, child)
         except Conflict:  # it has ended meanwhile, or is about to
+            await self._stop_renewal(await self._executor.get(child))
             await self.settled(child)
+
+    async def _stop_renewal(self, execution: Execution) -> None:
+        """Let nothing take the place of an execution that is to be retried; kill what has."""
+        if execution.anew is None:
+            return
+        renewed = renewed_id(execution)
+        with suppress(Conflict):  # it is over: nothing is due any more
+            async with self._executor.holding(execution.id) as live:
+                await live.record(live.event(Kind.MOVED, ROOT, None, anew=None))
+                live.signal("anew")
+        with suppress(NotFound):
+            await self._reach(execution.tenant, renewed)
 
     async def settled(self, wanted: str) -> None:
         """Wait until the end of an execution is durable, and over if no tasks run after it."""

@@ -69,6 +69,8 @@ class NewExecution:
     """It may run a revision of a flow that was deleted."""
     secrets: Collection[str] = ()
     """What its inputs and its trigger may hold and nobody may see."""
+    starter: Live | None = None
+    """The execution whose task starts it; once that was stopped, nothing begins any more."""
     renews: bool = False
     """It takes the place of `copy_of`, which was RETRIED: the same again, as its next attempt."""
 
@@ -186,6 +188,7 @@ class Creation:
 
     async def _begin(self, new: NewExecution, made: "_Made") -> None:
         """Begin it; return once that is durable."""
+        _refuse_stopped(new)
         committed = made.live.create(made.event, new.claim)
         if made.failed is None:
             self._executor.begin(made.live)
@@ -245,6 +248,15 @@ def _commit(new: NewExecution, loaded: LoadedFlow) -> str:
     if new.copy_of is not None and new.keeps_commit and same:
         return new.copy_of.commit
     return revision.snapshot or revision.commit
+
+
+def _refuse_stopped(new: NewExecution) -> None:
+    """Raise `Conflict` for what somebody killed while this was made ready (contract D6)."""
+    if new.starter is not None:
+        new.starter.refuse_if_left()
+    if new.renews and new.copy_of is not None and new.copy_of.anew is None:
+        message = f"what started execution {new.copy_of.id} was killed meanwhile"
+        raise Conflict(message)
 
 
 def _next_attempt(execution: Execution) -> dict[str, Any]:

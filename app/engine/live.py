@@ -116,9 +116,7 @@ class Live:
         """
         if self.barrier is not None:
             raise self.barrier
-        if self.left:
-            message = f"execution {self.id} is not in memory any more"
-            raise Conflict(message)
+        self.refuse_if_left()
         if self._goes_on:
             events = self._around_the_end(events)
         first = self.execution.version
@@ -130,6 +128,12 @@ class Live:
         if self.watch is not None:
             self.watch()
         return self._append(first, events)
+
+    def refuse_if_left(self) -> None:
+        """Raise `Conflict` once it has ended or left memory: its tasks start nothing any more."""
+        if self.left:
+            message = f"execution {self.id} is not in memory any more"
+            raise Conflict(message)
 
     def _around_the_end(self, events: Sequence[Event]) -> tuple[Event, ...]:
         """Mark the end as one after which tasks run; what these do leaves its state alone."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from app.engine.executor import Executor
+from app.engine.live import Live
 from app.engine.restart import changed, replayed, restarted
 from app.engine.revision_choice import Choice, Revisions, refuse_deleted
 from app.errors import Conflict, Invalid, NotFound
@@ -40,11 +41,13 @@ class Restarts:
         revision: str | int | None = None,
         *,
         allow_deleted: bool = False,
+        starter: Live | None = None,
     ) -> Execution:
         """Let an execution go on from its failed task runs; at another revision, a copy of it.
 
         `revision`: `original`, `latest`, a number or `commit:<sha>`; without it the flow, its
-        namespace or its source says. Returns it as it was right after the restart.
+        namespace or its source says. Returns it as it was right after the restart. Nothing goes on
+        for a `starter` that was stopped.
 
         Raises:
             NotFound: when there is none, or no such revision. Gone: when the flow was deleted.
@@ -54,6 +57,8 @@ class Restarts:
         """
 
         def plan(execution: Execution, loaded: LoadedFlow) -> Event:
+            if starter is not None:
+                starter.refuse_if_left()
             return restarted(execution, loaded.flow, self._clock.now())
 
         source = await self.own(tenant, wanted)

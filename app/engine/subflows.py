@@ -62,9 +62,13 @@ class SubflowCalls:
             return child
         await self.ask(execution, call.namespace)
         self._count(execution)
-        new = self._child(parent.task, execution, call, child)
-        new = replace(new, secrets=frozenset(parent.live.secrets.whole))
-        await self._creation.create(replace(new, commit=await self._commit(execution, call)))
+        new = replace(
+            self._child(parent.task, execution, call, child),
+            commit=await self._commit(execution, call),
+            secrets=frozenset(parent.live.secrets.whole),
+            starter=parent.live,
+        )
+        await self._creation.create(new)
         return child
 
     async def ask(self, parent: Execution, namespace: str) -> None:
@@ -159,7 +163,8 @@ class SubflowCalls:
         as_there = [await who.may(execution.namespace, use) for use in _ASKED]
         return await self._executor.render(execution, value, parent, as_there=all(as_there))
 
-    async def restart(self, parent: Execution, wanted: str) -> Execution:
+    async def restart(self, parent: Live, wanted: str) -> Execution:
         """Let an execution that failed go on, if it may still be started."""
-        await self.ask(parent, (await self._executor.get(wanted)).namespace)
-        return await self._restarts.restart(parent.tenant, wanted, "original")
+        execution = parent.execution
+        await self.ask(execution, (await self._executor.get(wanted)).namespace)
+        return await self._restarts.restart(execution.tenant, wanted, "original", starter=parent)

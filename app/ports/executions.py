@@ -28,7 +28,7 @@ class Executions(Protocol):
         ...
 
     async def children(self, execution_id: str) -> Sequence[str]:
-        """Return ids of the unfinished executions that this one started."""
+        """Return ids of those that this one started and that are not over."""
         ...
 
     async def claimed(self, claim: Claim) -> tuple[str, str] | None:

@@ -184,6 +184,22 @@ async def test_parents_of_ended_children_are_found(ports: tuple[Any, Any]) -> No
     assert await executions.children(parent.id) == []
 
 
+async def test_a_child_is_one_until_what_runs_after_its_end_is_over(ports: tuple[Any, Any]) -> None:
+    journal, executions = ports
+    parent, event = created()
+    await journal.append(parent, [event])
+    child, event = created(trigger={"variables": {"executionId": parent.id}})
+    await journal.append(child, [event])
+    retried = Event(Kind.MOVED, 2_000, to=State.RETRIED, data={"after": True, "anew": 9_000})
+    child.apply(retried)
+    await journal.append(child, [retried])
+    assert await executions.children(parent.id) == [child.id]
+    over = Event(Kind.MOVED, 3_000, data={"after": False})
+    child.apply(over)
+    await journal.append(child, [over])
+    assert await executions.children(parent.id) == []
+
+
 async def test_search(ports: tuple[Any, Any], kind: str) -> None:
     if kind == "memory":
         pytest.skip("people do not search the fake")

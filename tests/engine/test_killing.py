@@ -1,9 +1,11 @@
 """Kills of executions that have started others."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
+from app.engine.turns import Turns
 from app.executions import State
 from tests.engine.fakes import MemoryJournal
 from tests.engine.harness import Engine, flow
@@ -78,8 +80,7 @@ afterExecution: [{id: call, type: core.flow.Subflow, namespace: tests, flowId: c
 async def test_what_runs_after_a_kill_is_not_killed() -> None:
     async with Engine(flow(AFTER), flow(CALLED)) as engine:
         made = await engine.create("after")
-        while (await engine.executor.get(made)).state is not State.PAUSED:
-            await asyncio.sleep(0.001)
+        await _paused(engine, made)
         await engine.commands.kill("main", made)
         child = await _child(engine, made)
         assert not (await engine.executor.get(child)).state.terminal
@@ -87,3 +88,63 @@ async def test_what_runs_after_a_kill_is_not_killed() -> None:
         assert not (await engine.executor.get(child)).state.terminal
         await engine.executor.recovery.recovered.wait()
         assert not (await engine.executor.get(child)).state.terminal
+
+
+async def test_a_child_that_is_made_during_the_kill_does_not_begin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    take, killing = Turns.take, []
+
+    async def take_while_it_is_killed(turns: Turns, tenant: str) -> None:
+        await take(turns, tenant)
+        if engine.journal.events and not killing:
+            (caller,) = engine.journal.events
+            killing.append(asyncio.create_task(engine.commands.kill("main", caller)))
+            with suppress(asyncio.CancelledError):  # it takes some turns until this is cancelled
+                await asyncio.Event().wait()
+
+    monkeypatch.setattr(Turns, "take", take_while_it_is_killed)
+    async with Engine(flow(CALLER), flow(CALLED)) as engine:
+        made = await engine.create("caller")
+        assert (await engine.end(made)).state is State.KILLED
+        await killing[0]
+        assert list(engine.journal.events) == [made]
+
+
+RENEWING = """
+id: called
+tasks: [{id: fail, type: core.execution.Fail}]
+retry: {type: constant, interval: INTERVAL, maxAttempts: 3, behavior: CREATE_NEW_EXECUTION}
+"""
+
+
+async def test_a_kill_leaves_nothing_to_retry() -> None:
+    async with Engine(flow(CALLER), flow(RENEWING.replace("INTERVAL", "PT1H"))) as engine:
+        made = await engine.create("caller")
+        child = await _child(engine, made)
+        while (await engine.executor.get(child)).state is not State.RETRIED:
+            await asyncio.sleep(0.001)
+        await engine.commands.kill("main", made)
+        assert (await engine.executor.get(child)).over
+        assert sorted(engine.journal.events) == sorted([made, child])
+
+
+async def test_a_kill_reaches_what_took_the_place_of_a_child() -> None:
+    renewing = RENEWING.replace("INTERVAL", "PT0.01S")
+    renewing = renewing.replace("tasks: [", "tasks: [{id: wait, type: core.flow.Pause}, ")
+    async with Engine(flow(CALLER), flow(renewing)) as engine:
+        made = await engine.create("caller")
+        child = await _child(engine, made)
+        await _paused(engine, child)
+        await engine.commands.resume("main", child)
+        while len(engine.journal.events) < 3:
+            await asyncio.sleep(0.001)
+        (renewed,) = engine.journal.events.keys() - {made, child}
+        await _paused(engine, renewed)
+        await engine.commands.kill("main", made)
+        assert (await engine.executor.get(renewed)).state is State.KILLED
+
+
+async def _paused(engine: Engine, execution: str) -> None:
+    while (await engine.executor.get(execution)).state is not State.PAUSED:
+        await asyncio.sleep(0.001)

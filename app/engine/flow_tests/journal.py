@@ -99,7 +99,7 @@ class MemoryJournal:
         return min((row.wake_at for row in rows if row.wake_at is not None), default=None)
 
     async def children(self, execution_id: str) -> list[str]:
-        """Return ids of the unfinished executions that this one started."""
+        """Return ids of those that this one started and that are not over."""
         return self._ids(lambda row: row.open and row.parent == execution_id)
 
     async def claimed(self, claim: Claim) -> tuple[str, str] | None:
