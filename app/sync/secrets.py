@@ -20,6 +20,8 @@ from app.sync.secret_opening import FILE as FILE
 from app.sync.secret_opening import SecretOpener
 
 _REMEMBERED = 2_000
+_LOCKS = 64
+"""Files that may be decrypted at once, at most."""
 
 IsPinned = Callable[[str, str], Awaitable[bool]]
 """Returns whether a namespace reads secrets at the commit of the execution."""
@@ -59,7 +61,7 @@ class SecretReader:
         self._opened: WeakValueDictionary[tuple[str, str, str], Opened] = WeakValueDictionary()
         self._names: OrderedDict[str, frozenset[str]] = OrderedDict()
         self._is_pinned = is_pinned
-        self._turn = threading.Lock()
+        self._turns = [threading.Lock() for _ in range(_LOCKS)]
 
     async def secrets(self, tenant: str, namespace: str, commit: str | None) -> "Lookup":
         """Return what finds secrets of a namespace, of those above it and of its tenant.
@@ -82,7 +84,8 @@ class SecretReader:
             Unavailable: when there is no identity at hand.
         """
         key = (document.tenant, document.namespace, document.blob)
-        with self._turn:  # a hundred executions that begin together decrypt once
+        # A hundred executions that begin together decrypt once; other files are not held up.
+        with self._turns[hash(key) % _LOCKS]:
             known = self._opened.get(key)
             if known is None or not self.is_fresh(known):
                 known = Opened(self._decrypted(document), time.monotonic())
