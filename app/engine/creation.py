@@ -12,7 +12,7 @@ from app.engine.json import as_bytes
 from app.engine.limits import Limits, refusal
 from app.engine.live import Live
 from app.engine.results import failure
-from app.engine.revision_choice import refuse_deleted
+from app.engine.revision_choice import passed, refuse_deleted
 from app.engine.secrecy import masked
 from app.engine.turns import Turns
 from app.errors import Conflict, Fenced, Invalid, TooLarge
@@ -152,7 +152,8 @@ class Creation:
         if new.revision is None and new.commit is None:
             loaded = await self._flows.current(*where)
         else:
-            loaded = await self._flows.at(*where, revision=new.revision, commit=new.commit)
+            chosen = await self._flows.at(*where, revision=new.revision, commit=new.commit)
+            loaded = passed(chosen, new.copy_of)
         if loaded.flow.disabled:
             message = f"flow {new.namespace}.{new.flow_id} is disabled"
             raise Conflict(message)

@@ -8,7 +8,7 @@ import re
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from app.errors import BadRequest, Gone, HeadwaterError
+from app.errors import BadRequest, Conflict, Gone, HeadwaterError
 from app.executions import Execution
 from app.flows.model import label_map
 from app.ports import FlowKey, FlowSource, LoadedFlow, RevisionPolicy
@@ -93,8 +93,27 @@ class Revisions:
         if choice.latest:
             return await self._flows.current(*where)
         if choice.commit is not None:
-            return await self._flows.at(*where, commit=choice.commit)
-        return await self._flows.at(*where, revision=choice.revision or execution.revision)
+            found = await self._flows.at(*where, commit=choice.commit)
+        else:
+            number = choice.revision or execution.revision
+            found = await self._flows.at(*where, revision=number)
+        return passed(found, execution)
+
+
+def passed(loaded: LoadedFlow, before: Execution | None = None) -> LoadedFlow:
+    """Return a flow that was chosen by number or commit; raises `Conflict` for a held one.
+
+    What a gate keeps from becoming active does not run on a side way, either; only what ran at it
+    `before` may be repeated.
+    """
+    revision = loaded.revision
+    if revision.state == "held" and (before is None or before.revision != revision.revision):
+        message = (
+            f"revision {revision.revision} of {revision.namespace}.{revision.flow_id} is held:"
+            f" nobody has let commit {revision.commit[:12]} pass (see `headwater git status`)"
+        )
+        raise Conflict(message)
+    return loaded
 
 
 def refuse_deleted(flows: FlowSource, key: FlowKey, *, allowed: bool) -> None:

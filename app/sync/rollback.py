@@ -23,6 +23,7 @@ from app.sync.pin_plan import PinPlan, planned
 _UNUSABLE = {
     "invalid": "is not valid",
     "redacted": "was redacted",
+    "held": "is held",
 }
 
 
@@ -193,7 +194,7 @@ class Rollback:
         """Refuse a revision that cannot run.
 
         Raises:
-            Conflict: when it is invalid, redacted or a deletion.
+            Conflict: when it is invalid, redacted, held or a deletion.
         """
         name = f"revision {target.revision} of {target.namespace}.{target.flow_id}"
         if target.kind == "delete":

@@ -290,7 +290,7 @@ CIPHERS_REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("key", "text", "message"), CIPHERS_REFUSED)
+@pytest.mark.parametrize(("key", "text", "message"), CIPHERS_REFUSED, ids=range(6))
 def test_ciphers_refused(key: str, text: str, message: str) -> None:
     with pytest.raises(BadRequest, match=message):
         decrypt(key, text)

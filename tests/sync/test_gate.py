@@ -49,6 +49,8 @@ async def test_more_are_held_until_somebody_approves_them(rig: Rig, scratch: Scr
     assert (await polled(rig)).outcome == "NOOP"
     assert held(rig) == (True, "PruneLimit")
     assert await rig.outcome() == "HELD"  # by hand, too
+    with pytest.raises(Conflict, match=r"revision 2 of shop\.f19 is held"):
+        await rig.sync.pin("main", "shop", "f19", revision=2, reason="", actor=ANN)
     after = await rig.sync.approvals.approve(run.id, ANN, "they moved")
     assert (after.outcome, after.cause) == ("SYNCED", "decision")
     assert held(rig) == (False, "Free")
