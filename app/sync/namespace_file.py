@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 from app.access import is_within
 from app.flows.durations import parse_duration
 from app.flows.flow import PluginDefault
+from app.flows.places import place_of
 from app.flows.problems import Problem, Severity
 from app.flows.yaml import YamlError, decode, load
 from app.ports import Use
@@ -143,6 +144,6 @@ def settings_problems(text: bytes) -> Iterator[Problem]:
             message = f"{pointer[1:].replace('/', '.')}: {each['msg']}"
             # Without its grants a namespace would be open to more than it says.
             severity: Severity = "error" if each["loc"][:1] == ("allow",) else "warning"
-            yield Problem("SCHEMA", severity, pointer, 1, 1, message)
+            yield Problem("SCHEMA", severity, pointer, *place_of(text, *each["loc"]), message)
     except ValueError:
         return  # no YAML, or no map: that is told anyway

@@ -19,6 +19,7 @@ from pydantic.alias_generators import to_camel
 
 from app.config.egress import parse_destination
 from app.flows.flow import PluginDefault
+from app.flows.places import place_of
 from app.flows.problems import Problem
 from app.flows.yaml import YamlError, decode, load
 
@@ -144,7 +145,8 @@ def tenant_problems(text: bytes) -> Iterator[Problem]:
         for each in error.errors():
             path = ".".join(str(part) for part in each["loc"])
             message = f"{path}: {each['msg']}"
-            yield Problem("TENANT_INVALID", "error", path, 1, 1, message, _fix(path))
+            place = place_of(text, *each["loc"])
+            yield Problem("TENANT_INVALID", "error", path, *place, message, _fix(path))
     except YamlError as error:
         yield Problem(error.problem, "error", "", error.line, error.column, error.message)
     except ValueError as error:

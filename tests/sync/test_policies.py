@@ -97,6 +97,7 @@ async def test_what_is_wrong_is_a_warning(rig: Rig, scratch: Scratch) -> None:
     (found,) = await rig.sync.findings()
     assert (found.code, found.severity, found.path) == ("SCHEMA", "warning", settings("shop"))
     assert found.message.startswith("release.watch: ")
+    assert (found.line, found.column) == (1, 18)
     scratch.commit({settings("shop"): b""})
     await rig.outcome()
     assert await rig.sync.findings() == []

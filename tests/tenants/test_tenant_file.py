@@ -60,6 +60,12 @@ def test_what_is_wrong_is_told(text: bytes, where: str) -> None:
     assert (problem.code, problem.severity, problem.path) == ("TENANT_INVALID", "error", where)
 
 
+def test_the_place_is_told() -> None:
+    text = b"title: Acme\negress:\n  policy: open\n  allow:\n    - api.test\n    - a b\n"
+    (problem,) = tenant_problems(text)
+    assert (problem.line, problem.column) == (6, 7)
+
+
 @pytest.mark.parametrize("text", [b"[]", b"a: [", b"\xff\xfe", b"a: 1\na: 2\n", b"&a [*a]"])
 def test_what_is_no_document_is_strict(text: bytes) -> None:
     assert list(tenant_problems(text))
