@@ -106,9 +106,19 @@ class Prover:
         return found
 
     async def _one(self, tenant: str, anchors: Sequence[Anchor]) -> Proof:
+        """Look at a chain; again, if entries were closed meanwhile: they seem to be missing."""
+        while True:
+            closed = await segments(self._reader, tenant)
+            proof = await self._look(tenant, anchors, closed)
+            if proof.holds or closed == await segments(self._reader, tenant):
+                return proof
+
+    async def _look(
+        self, tenant: str, anchors: Sequence[Anchor], closed: Sequence[Segment]
+    ) -> Proof:
         proof = Proof(tenant)
         genuine = self._genuine(proof, anchors)
-        start = await self._start(proof)
+        start = self._start(proof, closed)
         walk = Walk(tenant, start, genuine)
         if walk.broken is None:
             async for link in links(self._reader, tenant, start.seq):
@@ -134,10 +144,10 @@ class Prover:
                 proof.problems.append(Broken(proof.tenant, each.seq, what))
         return good
 
-    async def _start(self, proof: Proof) -> Head:
+    def _start(self, proof: Proof, closed: Sequence[Segment]) -> Head:
         """Return where the open part of a chain begins: after its closed segments."""
         head = beginning(proof.tenant)
-        for segment in await segments(self._reader, proof.tenant):
+        for segment in closed:
             if (wrong := _wrong(segment, head, self._key)) is not None:
                 proof.problems.append(Broken(proof.tenant, segment.first_seq, wrong))
             head = Head(segment.last_seq, segment.last_hash)

@@ -1,11 +1,14 @@
 """Closed segments: what is kept no longer leaves a summary, and a file that proves itself."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from app.db import audit_segments
+from app.db import audit_proof, audit_segments
 from app.db.audit import AuditEntry, AuditFilter
+from app.db.audit_chain import Link
 from app.db.audit_segments import segments
 from tests.audit.conftest import Book
 
@@ -44,6 +47,22 @@ async def test_all_of_a_chain_may_be_closed(book: Book) -> None:
     await book.write("main", 2)
     (proof,) = await book.ledger.prove("main", archives=True)
     assert (proof.holds, proof.closed, proof.entries) == (True, 3, 3)
+
+
+async def test_what_is_closed_while_it_is_verified_is_not_missing(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filled(book)
+    walked = audit_proof.links
+
+    async def walked_while_it_is_closed(*of: Any) -> AsyncIterator[Link]:
+        await book.ledger.close_old()
+        async for link in walked(*of):
+            yield link
+
+    monkeypatch.setattr(audit_proof, "links", walked_while_it_is_closed)
+    (proof,) = await book.ledger.prove("main")
+    assert (proof.holds, proof.closed, proof.entries) == (True, 6, 3)
 
 
 async def test_nothing_is_closed_that_does_not_hold(book: Book) -> None:
