@@ -33,14 +33,14 @@ def diff_blobs(
     return f"--- {before}\n+++ {after}\n{body}"
 
 
-def diff_commits(mirror: Mirror, old: str, new: str, path: str = "", *, context: int = 3) -> str:
-    """Return the unified diff of two commits, of one file or folder or of everything.
+def diff_commits(mirror: Mirror, old: str, new: str, *paths: str, context: int = 3) -> str:
+    """Return the unified diff of two commits, of some files and folders or of everything.
 
     Raises:
         ObjectMissing: when there is no such commit.
     """
     command = ["diff-tree", "-p", "-r", "--no-commit-id", *_OPTIONS, f"-U{int(context)}"]
-    command += [check_oid(old), check_oid(new), "--", *([check_path(path)] if path else [])]
+    command += [check_oid(old), check_oid(new), "--", *map(check_path, paths)]
     return _run(mirror.disk.launcher, command)
 
 

@@ -77,10 +77,10 @@ def locate(spec: SourceSettings, home: Home) -> Site:
             raise BadRequest("git.ref: a repository of our own has branches only")
         return Site(own(spec.ref_kind[1]), folder / "flows.git")
     if "://" in repo and not repo.startswith("file://"):
-        return Site(remote(repo, allow_http=True), folder / _name(repo))
+        return Site(remote(repo, allow_http=True), _copy(spec, home, repo))
     path = Path(repo.removeprefix("file://")).expanduser().absolute()
     if not path.exists() and "@" in repo:
-        return Site(remote(repo), folder / _name(repo))
+        return Site(remote(repo), _copy(spec, home, repo))
     return _on_disk(spec, path, home)
 
 
@@ -98,6 +98,16 @@ def _on_disk(spec: SourceSettings, path: Path, home: Home) -> Site:
             f"git.repo is the path {path}: set git.allow_file_protocol, or give an address"
         )
     return Site(local(path), folder / _name(str(path)))
+
+
+def _copy(spec: SourceSettings, home: Home, repo: str) -> Path:
+    """Return where the copy of a remote is kept.
+
+    One that the configuration does not name shares none but with who borrows the same credentials:
+    our copy would give it what the host refuses.
+    """
+    whose = f"\n{spec.credentials or ''}" if home.is_foreign else ""
+    return home.folder / _name(repo + whose)
 
 
 def _name(address: str) -> str:

@@ -12,15 +12,20 @@ from typing import NamedTuple
 from app.db.audit import AuditEntry
 from app.db.changesets import Changeset
 from app.db.records import FlowKey
-from app.errors import Conflict, Invalid, PushRefused
+from app.errors import Conflict, Forbidden, Invalid, PushRefused
 from app.executions import execution_id
+from app.git.history import changes_between, commit_of
+from app.git.survey import shown
+from app.git.writer import Writer
 from app.ports import FlowRevision
 from app.sync.changesets.bodies import quoted
-from app.sync.changesets.model import Mode, Trial, Wish
+from app.sync.changesets.model import Build, Mode, Trial, Wish
 from app.sync.changesets.names import revert_branch
 from app.sync.changesets.restoring import put_back, revisions_back
 from app.sync.changesets.undoing import Undo, undo
 from app.sync.model import Actor
+from app.sync.origin import Origin
+from app.sync.portion import is_own
 from app.sync.sources import SourceSet
 from app.sync.worker import SourceWorker
 
@@ -91,6 +96,7 @@ class Reverts:
         worker = self._sources.get(source_id)
         worker.publisher.refuse_read_only()
         origin = await worker.publisher.opened()
+        await asyncio.to_thread(_refuse_others, worker, origin, commits)
         undo_of = await asyncio.to_thread(put_back, origin, _some(commits))
         wish = _wish(worker, undo_of, reason, actor, Told())
         made = await self._made(worker, wish, _mode(worker, mode))
@@ -111,6 +117,7 @@ class Reverts:
         worker.publisher.refuse_read_only()
         origin = await worker.publisher.opened()
         if as_they_were:
+            await asyncio.to_thread(_refuse_others, worker, origin, commits)
             undo_of = await asyncio.to_thread(put_back, origin, _some(commits))
         else:
             undo_of = await self._undo(worker, commits, restore)
@@ -131,6 +138,7 @@ class Reverts:
         origin = await worker.publisher.opened()
         if restore:
             return await revisions_back(worker.parts, restore)
+        await asyncio.to_thread(_refuse_others, worker, origin, commits)
         return await asyncio.to_thread(undo, origin, _some(commits))
 
     async def _made(self, worker: SourceWorker, wish: Wish, mode: Mode) -> Changeset:
@@ -193,11 +201,42 @@ def _wish(worker: SourceWorker, undo_of: Undo, reason: str, actor: Actor, told: 
         tenant=undo_of.tenant or worker.spec.tenant,
         title=title,
         actor=actor,
-        build=undo_of.built(title, reason, actor, changeset_id),
+        build=_bounded(worker, undo_of.built(title, reason, actor, changeset_id)),
         description="\n\n".join(part for part in parts if part),
         kind="revert",
         branch=revert_branch(undo_of.bad, undo_of.flow_id),
     )
+
+
+def _refuse_others(worker: SourceWorker, origin: Origin, commits: Sequence[str]) -> None:
+    """Refuse commits of what is not the source's own (blocking): whoever has that may revert them.
+
+    Raises:
+        Forbidden: naming the first path of others.
+    """
+    for each in commits:
+        found = commit_of(origin.mirror.disk.launcher, origin.mirror.resolve(each))
+        if found.first_parent is not None:
+            _check_own(worker, origin, found.first_parent, found.sha)
+
+
+def _bounded(worker: SourceWorker, build: Build) -> Build:
+    """Return a build that is refused where it touches what is not the source's own: by renames."""
+
+    def bounded(origin: Origin, writer: Writer, tip: str | None) -> str:
+        sha = build(origin, writer, tip)
+        if tip is not None and sha != tip:
+            _check_own(worker, origin, tip, sha)
+        return sha
+
+    return bounded
+
+
+def _check_own(worker: SourceWorker, origin: Origin, old: str, new: str) -> None:
+    for change in changes_between(origin.mirror.disk.launcher, old, new):
+        if not is_own(worker.parts, change.path):
+            message = f"{shown(change.path)} is not in the part of the repository of {worker.id}"
+            raise Forbidden(message)
 
 
 def _mode(worker: SourceWorker, asked: Mode | None) -> Mode:

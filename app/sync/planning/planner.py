@@ -8,13 +8,16 @@ from typing import Final
 from app.flows.schedule_dates import moment
 from app.flows.typenames import Types
 from app.git.diff import diff_commits
+from app.git.history import changes_between
 from app.git.layout import Layout
+from app.git.names import check_path
 from app.ports import Clock
 from app.sync.planning.files import GivenFiles, Overlaid
 from app.sync.planning.memory import Memory
 from app.sync.planning.plan import ChangePlan, make_change_plan
 from app.sync.planning.source_trees import SourceTrees
 from app.sync.planning.tree import TreeView
+from app.sync.portion import is_own
 from app.sync.sources import SourceSet
 from app.sync.worker import SourceWorker
 
@@ -74,7 +77,8 @@ class Planner:
 
         def compare() -> str:
             first, second = _ends(worker, old, new)
-            return diff_commits(mirror, first, second, path) if first else ""
+            paths = _own(worker, first, second, path) if first else []
+            return diff_commits(mirror, first, second, *paths) if paths else ""
 
         async with self._slots:
             return await asyncio.to_thread(compare)
@@ -136,6 +140,14 @@ def _ends(worker: SourceWorker, old: str | None, new: str | None) -> tuple[str, 
     second = mirror.resolve(new or source.last_seen or worker.parts.repository.ref)
     first = old or source.last_applied
     return mirror.resolve(first) if first else "", second
+
+
+def _own(worker: SourceWorker, old: str, new: str, path: str) -> list[str]:
+    """Return the files of the source's own part that differ, at or below a path ("": all)."""
+    below = f"{check_path(path)}/" if path else ""
+    changes = changes_between(worker.parts.repository.mirror.disk.launcher, old, new)
+    inside = (each.path for each in changes if f"{each.path}/".startswith(below))
+    return [each for each in inside if is_own(worker.parts, each)]
 
 
 def _algorithm(commit: str | None) -> str:
