@@ -168,7 +168,11 @@ async def state(
     request: Request, right: Granted, execution_id: ExecutionId, body: NewState, node: Node
 ) -> Response:
     """End a task run in another state; the execution goes on after it."""
-    await owned(node, right, execution_id)
+    execution = await owned(node, right, execution_id)
+    if not execution.state.terminal:  # it ends a pause: that is for those who may resume
+        right.to(Permission.EXECUTION_RESUME).permit(
+            execution.namespace, f"execution {execution_id}"
+        )
     made = await node.commands.change_task_run(
         right.tenant, execution_id, body.task_run_id, body.state
     )

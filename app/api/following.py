@@ -70,6 +70,8 @@ async def _progress(
     origin = await request.app.state.origins.of(node, execution)
     feeds: Feeds = request.app.state.feeds
     stop, pace, data = stopping(request), Pace(), right.data(execution.namespace)
+    # Who loses the right to outputs asks anew, and gets the execution without them.
+    rights = [right, right.to(Permission.OUTPUT_READ)] if data else [right]
     with feeds.one(caller_of(request.scope)), Moves(node, execution) as moves:
         await moves.read()
         while not stop.is_set():
@@ -81,12 +83,17 @@ async def _progress(
                 return
             await pace.rest()
             while not stop.is_set() and not await moves.moved():
-                if not await holds_still(request.scope, right, execution.namespace):
+                if not await _hold_still(request, rights, execution):
                     return
                 if pace.alive_is_due():
                     yield COMMENT
-            if not await holds_still(request.scope, right, execution.namespace):
+            if not await _hold_still(request, rights, execution):
                 return
+
+
+async def _hold_still(request: Request, rights: Sequence[Right], execution: Execution) -> bool:
+    """Whether all rights hold that a stream began with."""
+    return all([await holds_still(request.scope, each, execution.namespace) for each in rights])
 
 
 class Moves:

@@ -1,5 +1,6 @@
 """Sources that are added, changed, suspended and removed while the service runs."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -30,6 +31,9 @@ router = Router(
 Reason = Annotated[str, Query(max_length=500, description="Why, for the audit log.")]
 Pattern = Annotated[str, Field(max_length=220)]
 Name = Annotated[str, Field(max_length=63)]
+
+_LENT = ("credentials", "forge", "repo")
+"""What says whose credentials are used, and for what: they were lent for one repository."""
 
 
 class SourceWish(BaseModel):
@@ -83,7 +87,7 @@ async def add(wish: NewSource, node: Node, by: By, reason: Reason = "") -> Respo
     Who may not do so everywhere confines it to a tenant or to namespaces.
     """
     permit_settings(by, Permission.REPO_MANAGE, [wish.wished()])
-    await _permit_lender(node, by, wish)
+    await _permit_lender(node, by, wish.wished())
     source = await node.sync.source_verbs.add(wish.id, wish.wished(), actor_of(by), reason)
     return Json(record_json(source), 201, headers={"Location": f"{PREFIX}/sources/{source.id}"})
 
@@ -96,8 +100,10 @@ async def change(
     """Change properties of a source that was added here; null puts back what is by default."""
     await permit_source(node, by, Permission.REPO_MANAGE, source_id)
     before = orjson.loads((await node.sync.source(source_id)).spec)
-    permit_settings(by, Permission.REPO_MANAGE, [before, {**before, **wish.wished()}])
-    await _permit_lender(node, by, wish)
+    after = {**before, **wish.wished()}
+    permit_settings(by, Permission.REPO_MANAGE, [before, after])
+    if any(before.get(name) != after.get(name) for name in _LENT):
+        await _permit_lender(node, by, after)
     source = await node.sync.source_verbs.change(source_id, wish.wished(), actor_of(by), reason)
     return Json(record_json(source))
 
@@ -133,7 +139,8 @@ async def resume(source_id: SourceId, node: Node, by: By, reason: Reason = "") -
     return Json(record_json(await node.sync.source_verbs.resume(source_id, actor_of(by), reason)))
 
 
-async def _permit_lender(node: Services, by: Caller, wish: SourceWish) -> None:
+async def _permit_lender(node: Services, by: Caller, settings: Mapping[str, Any]) -> None:
     """Let somebody use the credentials of a source that they may change as well."""
-    if wish.credentials is not None:
-        await permit_source(node, by, Permission.REPO_MANAGE, wish.credentials)
+    lender = settings.get("credentials")
+    if lender is not None:
+        await permit_source(node, by, Permission.REPO_MANAGE, lender)

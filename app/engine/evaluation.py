@@ -19,6 +19,7 @@ from app.errors import Conflict, ExpressionError, Forbidden, NotFound
 from app.executions import Execution, TaskRun
 from app.expressions import Environment, Pending, compile_template, render_async
 from app.flows.declarations import SecretInput
+from app.flows.keyvalues import lineage
 from app.ports import LoadedFlow
 
 MASK = "******"
@@ -35,13 +36,15 @@ _NAMING = frozenset({"kv", "read", "fileSize", "fileExists"})
 class _Veiled:
     """A host that tells no secrets, and nothing that whoever asks may not read."""
 
-    def __init__(self, host: Any, may: May) -> None:
+    def __init__(self, host: Any, may: May, namespace: str) -> None:
         self._host = host
         self._may = may
+        self._namespace = namespace
 
     def answer(self, name: str, arguments: tuple[Any, ...]) -> Any:
-        found = self._host.answer(name, arguments)
-        return MASK if name == "secret" and isinstance(found, str) else found
+        if name == "secret":  # not asked for: what is masked in the answer would tell who guesses
+            return MASK
+        return self._host.answer(name, arguments)
 
     def may_read(self, uri: str) -> bool:
         return bool(self._host.may_read(uri))
@@ -50,8 +53,18 @@ class _Veiled:
         if not self._may(name, _named(name, arguments)):
             message = f"you may not use {name}() here"
             raise Forbidden(message)
-        found = await self._host.fetch(name, arguments)
-        return MASK if name == "secret" else found
+        if name == "kv" and _named(name, arguments) is None:
+            return await self._inherited(arguments[0])
+        return await self._host.fetch(name, arguments)
+
+    async def _inherited(self, key: Any) -> Any:
+        """Return a value of the namespace, or of those above it that whoever asks may read."""
+        for place in lineage(self._namespace):
+            if self._may("kv", place):
+                found = await self._host.fetch("kv", (key, place))
+                if found is not None:
+                    return found
+        return None
 
 
 def _named(name: str, arguments: tuple[Any, ...]) -> str | None:
@@ -91,7 +104,8 @@ class Evaluations:
         variables = _variables(live, task_run_id)
         _veil(variables, loaded)
         environment = self._environment(live)
-        environment = replace(environment, host=_Veiled(environment.host, may))
+        host = _Veiled(environment.host, may, live.place[1])
+        environment = replace(environment, host=host)
         try:
             async with asyncio.timeout(_SECONDS):
                 text = await _rendered(expression, variables, environment)

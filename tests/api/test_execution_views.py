@@ -116,3 +116,16 @@ async def test_flows_as_forms_need_them(api: Api, ns: str) -> None:
 async def test_disabled_flows_are_not_offered(api: Api, ns: str) -> None:
     await api.flow(ns, f"disabled: true\n{PAUSE}")
     assert await api.get(f"executions/namespaces/{ns}/flows") == []
+
+
+async def test_expressions_find_no_secret_by_guessing(
+    api: Api, ns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is masked in an answer tells which of ten thousand guesses was the right one."""
+    monkeypatch.setenv("SECRET_PIN", base64.b64encode(b"4711").decode())
+    await api.flow(ns, RETURN)
+    execution = await api.run(f"{ns}/f")
+    guesses = " ".join(f"{each:04}" for each in range(10_000))
+    path = f"executions/{execution['id']}/eval"
+    found = await api.post(path, content="{{ secret('PIN') }} " + guesses)
+    assert set(guesses.split()) <= set(found["result"].split())
