@@ -11,10 +11,11 @@ from app.db.carrying import Rename, carrying
 from app.db.database import Database
 from app.db.records import ActiveFlow, FlowKey, Snapshot, StoredFinding
 from app.db.sql import Row, Write
-from app.db.tables import ActiveFlowRow, SnapshotRow
+from app.db.tables import ActiveFlowRow, FlowRevisionRow, SnapshotRow
 from app.executions import execution_id
 
 _ACTIVE: Any = ActiveFlowRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
+_REVISION: Any = FlowRevisionRow.__table__  # type: ignore[attr-defined]  # as above
 _SNAPSHOT: Any = SnapshotRow.__table__  # type: ignore[attr-defined]  # as above
 
 _NARROW = 100
@@ -35,7 +36,15 @@ _MOVE_SNAPSHOTS = (
 )
 _RELEASE = (
     "UPDATE flow_revision SET state = 'superseded' WHERE source_id = ? AND tenant = ?"
-    " AND namespace = ? AND state = 'held'"
+    " AND namespace = ? AND commit_sha = ? AND state = 'held'"
+)
+# What lies below a tip that is held waits with it, also what the tip has changed once more. Of a
+# flow that runs, what is newer than that never passed the gate.
+_HOLD = (
+    "UPDATE flow_revision SET state = 'held' WHERE source_id = ? AND state = 'superseded'"
+    " AND revision > COALESCE((SELECT a.revision FROM active_flow AS a"
+    " WHERE a.tenant = flow_revision.tenant AND a.namespace = flow_revision.namespace"
+    " AND a.flow_id = flow_revision.flow_id), 0)"
 )
 _REVISION_STATE = (
     "UPDATE flow_revision SET state = ? WHERE tenant = ? AND namespace = ? AND flow_id = ?"
@@ -86,8 +95,12 @@ class Activation:
     at: int
     applied: str | None = None
     """The commit, None when nothing of it becomes active."""
+    holds: bool = False
+    """Whether nothing of the tip may become active."""
     moved: list[Snapshot] = field(default_factory=list)
     """Namespaces that go to the commit, or are gone there."""
+    released: list[tuple[str, str, str]] = field(default_factory=list)
+    """Tenants, namespaces and commits whose revisions wait no longer."""
     stayed: list[Snapshot] = field(default_factory=list)
     """Namespaces that stay where they are, with their new state."""
     flows: list[ActiveFlow] = field(default_factory=list)
@@ -159,6 +172,15 @@ class ActivationStore:
         rows = await self._database.fetch(query.order_by(_SNAPSHOT.c.source_id).limit(1))
         return rows[0].source_id if rows else None
 
+    async def held(self, source_id: str) -> list[tuple[str, str, str]]:
+        """Return the tenants, namespaces and commits of a source's revisions that are held."""
+        columns = (_REVISION.c.tenant, _REVISION.c.namespace, _REVISION.c.commit_sha)
+        query = select(*columns).where(
+            _REVISION.c.source_id == source_id, _REVISION.c.state == "held"
+        )
+        rows = await self._database.fetch(query.distinct())
+        return [(row.tenant, row.namespace, row.commit_sha) for row in rows]
+
     async def activate(self, activation: Activation) -> None:
         """Write all of it in one transaction."""
         await self._database.submit([write for write in _writes(activation) if write.rows])
@@ -168,12 +190,13 @@ def _writes(new: Activation) -> Sequence[Write]:
     source, at = new.source_id, new.at
     return [
         *new.guard,
-        Write(_RELEASE, [(source, each.tenant, each.namespace) for each in new.moved]),
+        Write(_RELEASE, [(source, *each) for each in new.released]),
         Write(_SAVE_ACTIVE, [_active_row(source, each, at) for each in new.flows]),
         Write(
             _MOVE_SNAPSHOTS,
             [(each.commit, source, each.tenant, each.namespace) for each in new.moved],
         ),
+        Write(_HOLD, [(source,)] if new.holds else []),
         Write(_REVISION_STATE, [(state, *key, revision) for key, revision, state in new.states]),
         *carrying(new.renames),
         Write(_SAVE_SNAPSHOT, [(source, *each) for each in (*new.moved, *new.stayed)]),

@@ -6,13 +6,14 @@ from typing import Any
 from sqlalchemy import Select, and_, or_, select
 
 from app.db.sql import Row
-from app.db.tables import ActiveFlowRow, CommitRow, FlowRevisionRow, PinRow
+from app.db.tables import ActiveFlowRow, CommitRow, FlowRevisionRow, PinRow, SnapshotRow
 from app.ports import FlowRevision
 
 REVISION: Any = FlowRevisionRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 ACTIVE: Any = ActiveFlowRow.__table__  # type: ignore[attr-defined]  # as above
 COMMIT: Any = CommitRow.__table__  # type: ignore[attr-defined]  # as above
 PIN: Any = PinRow.__table__  # type: ignore[attr-defined]  # as above
+_SNAPSHOT: Any = SnapshotRow.__table__  # type: ignore[attr-defined]  # as above
 
 
 _COMMIT_COLUMNS = (
@@ -66,6 +67,21 @@ def until(commits: Sequence[Row]) -> Any:
             and_(REVISION.c.source_id == each.source_id, REVISION.c.seq <= each.seq)
             for each in commits
         )
+    )
+
+
+def waiting_query(commits: Sequence[Row]) -> Select[Any]:
+    """Return the query for the namespaces that a gate keeps at an earlier commit than these."""
+    active = (COMMIT.c.source_id == _SNAPSHOT.c.source_id) & (
+        COMMIT.c.sha == _SNAPSHOT.c.commit_sha
+    )
+    newer = (
+        and_(_SNAPSHOT.c.source_id == each.source_id, COMMIT.c.seq < each.seq) for each in commits
+    )
+    return (
+        select(_SNAPSHOT.c.source_id, _SNAPSHOT.c.tenant, _SNAPSHOT.c.namespace)
+        .join(COMMIT, active)
+        .where(_SNAPSHOT.c.state == "held", or_(*newer))
     )
 
 

@@ -15,7 +15,6 @@ from sqlalchemy import and_, bindparam, func, select
 from app.db.database import Database
 from app.db.flow_rows import (
     ACTIVE,
-    COMMIT,
     PIN,
     REVISION,
     active_query,
@@ -25,6 +24,7 @@ from app.db.flow_rows import (
     revision_query,
     until,
 )
+from app.db.named_commits import as_of, named_commits
 from app.db.overlays import COLUMNS, open_query
 from app.db.overrides import Overrides
 from app.db.packing import unpacked
@@ -207,7 +207,7 @@ class FlowStore:
         if revision is not None:
             rows = await self._database.fetch(_ONE_REVISION, **key, revision=revision)
         elif commit is not None:
-            found = await self._commits(commit, (tenant, namespace, flow_id))
+            found = await named_commits(self._database, commit, (tenant, namespace, flow_id))
             rows = await self._database.fetch(_NEWEST.where(until(found)), **key)
         else:
             rows = await self._database.fetch(_NEWEST, **key)
@@ -216,8 +216,7 @@ class FlowStore:
             message = f"flow {namespace}.{flow_id} has no {wanted}"
             raise NotFound(message)
         revision_then = revision_of(rows[0])
-        # Its files are those of the commit that was named, not of the one that made the revision.
-        return replace(revision_then, snapshot=found[0].sha) if found else revision_then
+        return (await as_of(self._database, found, [revision_then]))[0] if found else revision_then
 
     async def at_commit(self, commit: str, flows: Collection[FlowKey]) -> list[FlowRevision]:
         """Return what a commit says of flows; tombstones too, unknown ones are left out.
@@ -225,7 +224,7 @@ class FlowStore:
         Raises:
             NotFound: when the commit is not known here.
         """
-        found = await self._commits(commit)
+        found = await named_commits(self._database, commit)
         newest = (
             select(*_NAME, func.max(REVISION.c.revision).label("revision"))
             .where(until(found))
@@ -236,34 +235,8 @@ class FlowStore:
         same = (newest.c[name] == REVISION.c[name] for name in (*_NAMES, "revision"))
         rows = await self._database.fetch(revision_query().join(newest, and_(*same)))
         wanted = set(flows)
-        return [
-            replace(revision_of(row), snapshot=found[0].sha)
-            for row in rows
-            if (row.tenant, row.namespace, row.flow_id) in wanted
-        ]
-
-    async def _commits(self, commit: str, key: FlowKey | None = None) -> Sequence[Row]:
-        """Return a commit as each source counts it: several may follow one repository.
-
-        Of a flow, only commits of its own sources count: others tell nothing, not even that they
-        are there.
-        """
-        columns = (COMMIT.c.source_id, COMMIT.c.sha, COMMIT.c.seq)
-        named = COMMIT.c.sha.startswith(commit, autoescape=True)
-        if key is not None:
-            own = of_flow(select(REVISION.c.source_id), REVISION, key)
-            named = and_(named, COMMIT.c.source_id.in_(own))
-        # Two ways to read what begins alike are enough to refuse it, however many have the first.
-        first = select(COMMIT.c.sha).where(named).distinct().limit(2)
-        rows = await self._database.fetch(select(*columns).where(COMMIT.c.sha.in_(first)))
-        if not rows:
-            message = f"no commit {commit} is known here"
-            raise NotFound(message)
-        if len({row.sha for row in rows}) > 1:
-            one, other = sorted({row.sha for row in rows})
-            message = f"commit {commit} is ambiguous: {one} and {other}"
-            raise Conflict(message)
-        return rows
+        there = [row for row in rows if (row.tenant, row.namespace, row.flow_id) in wanted]
+        return await as_of(self._database, found, [revision_of(row) for row in there])
 
     async def revisions(self, tenant: str, namespace: str, flow_id: str) -> list[FlowRevision]:
         """Return all revisions of a flow, oldest first."""

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from app.errors import BadRequest, Conflict, Gone, HeadwaterError
 from app.executions import Execution
 from app.flows.model import label_map
-from app.ports import FlowKey, FlowSource, LoadedFlow, RevisionPolicy
+from app.ports import FlowKey, FlowRevision, FlowSource, LoadedFlow, RevisionPolicy
 
 LABEL: Final = "system.revision"
 """The label by which a flow says which revision its executions go on with."""
@@ -107,13 +107,21 @@ def passed(loaded: LoadedFlow, before: Execution | None = None) -> LoadedFlow:
     `before` may be repeated.
     """
     revision = loaded.revision
-    if revision.state == "held" and (before is None or before.revision != revision.revision):
+    if revision.state == "held" and not _ran(revision, before):
+        commit = revision.snapshot or revision.commit
         message = (
             f"revision {revision.revision} of {revision.namespace}.{revision.flow_id} is held:"
-            f" nobody has let commit {revision.commit[:12]} pass (see `headwater git status`)"
+            f" nobody has let commit {commit[:12]} pass (see `headwater git status`)"
         )
         raise Conflict(message)
     return loaded
+
+
+def _ran(revision: FlowRevision, before: Execution | None) -> bool:
+    """Whether an execution ran this revision, with the files of this commit where one was named."""
+    if before is None or before.revision != revision.revision:
+        return False
+    return revision.snapshot in ("", revision.commit, before.commit)
 
 
 def refuse_deleted(flows: FlowSource, key: FlowKey, *, allowed: bool) -> None:

@@ -58,6 +58,7 @@ async def activate(parts: Parts, now: Pass) -> None:
     new = now.plan.activation
     if not new.stayed and now.tip is not None:
         new.applied = now.tip
+    new.released = await _released(parts, now, new)
     let_through = f"{parts.spec.ref}@{now.tip}"
     if now.tip is not None and now.source.last_passed != let_through:
         new.passed = let_through
@@ -75,6 +76,29 @@ async def activate(parts: Parts, now: Pass) -> None:
     await parts.flows.refresh(now.plan.keys)
     parts.done = now.seen, now.tip or ""
     parts.base = now.tip
+
+
+async def _released(parts: Parts, now: Pass, new: Activation) -> list[tuple[str, str, str]]:
+    """Return what was held and comes in with the tip.
+
+    A commit that was forced away again never passed: what it says stays held.
+    """
+    moved = {(each.tenant, each.namespace) for each in new.moved}
+    held = await parts.sources.activation.held(new.source_id)
+    here = [each for each in held if each[:2] in moved]
+    commits = {each[2] for each in here}
+    reached = await asyncio.to_thread(_reached, parts, commits, now.tip or "")
+    return [each for each in here if each[2] in reached]
+
+
+def _reached(parts: Parts, commits: set[str], tip: str) -> set[str]:
+    """Return those of the commits that the tip has (blocking)."""
+    mirror = parts.repository.mirror
+    here = sorted(each for each in commits if mirror.has(each))
+    if not here:
+        return set()
+    text: str = mirror.repository.git.rev_list(*here, f"^{tip}").text
+    return set(here).difference(text.split())
 
 
 async def _write(parts: Parts, new: Activation) -> None:
@@ -95,6 +119,7 @@ def _held(now: Pass, plan: Plan) -> Activation:
     return Activation(
         planned.source_id,
         planned.at,
+        holds=True,
         stayed=[
             *planned.stayed,
             *(standing(each[:2], now.snapshots.get(each[:2])) for each in planned.moved),

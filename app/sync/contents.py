@@ -35,6 +35,11 @@ class Contents:
         """Return whether the blob was read, or found too large to read."""
         return oid in self._ids
 
+    def trim(self) -> None:
+        """Forget everything where it has become too much: before somebody asks what is known."""
+        if len(self._ids) > _REMEMBERED:
+            self._ids.clear()
+
     def read(self, objects: ObjectReader, oids: Iterable[str]) -> Generator[Content, None, None]:
         """Read blobs (blocking), learn their identities and yield them packed."""
         for oid, source in self.sources(objects, oids):
@@ -44,8 +49,6 @@ class Contents:
     def sources(self, objects: ObjectReader, oids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Yield (id, bytes) of the blobs that are not too large."""
         wanted = list(dict.fromkeys(oids))
-        if len(self._ids) > _REMEMBERED:
-            self._ids.clear()
         readable = []
         for oid, info in objects.infos(wanted):
             if info is not None and info.size > self._limit:

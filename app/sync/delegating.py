@@ -5,6 +5,7 @@ import asyncio
 from app.sync.delegation import Declared, declared
 from app.sync.model import Actor
 from app.sync.reporting import Report
+from app.sync.rewriting import passed
 from app.sync.source_verbs import SourceVerbs
 from app.sync.sources import SourceSet
 from app.sync.specs import public_spec
@@ -27,13 +28,22 @@ class Delegating:
         if not _counts(report) or tip is None or parent_id not in self._sources:
             return
         parent = self._sources.get(parent_id)
-        if not parent.spec.delegates:
-            return
+        if parent.spec.delegates:
+            await self._look(parent, tip)
+
+    async def catch_up(self) -> None:
+        """Follow what became active before an earlier process ended, and was not heard of then."""
+        for parent in list(self._sources):
+            tip = _counted(parent)
+            if parent.spec.delegates and tip and parent.parts.origin is not None:
+                await self._look(parent, tip)
+
+    async def _look(self, parent: SourceWorker, tip: str) -> None:
         found = await asyncio.to_thread(
             declared,
             parent.parts.repository,
             tip,
-            parent_id,
+            parent.id,
             parent.spec,
             self._sources.configured,
         )
@@ -82,6 +92,14 @@ def _counts(report: Report) -> bool:
     # Where namespaces move by themselves, those that stay hold up nothing else.
     is_apart = report.source.atomic != "commit" and report.run.outcome == "REJECTED"
     return report.run.outcome in _MOVED or is_apart
+
+
+def _counted(parent: SourceWorker) -> str | None:
+    """Return the newest commit whose word on sources counts (see `_counts`)."""
+    source = parent.source
+    if source.atomic == "commit":
+        return source.last_applied
+    return passed(source.last_passed, parent.spec.ref, source.last_applied)
 
 
 def _actor(parent_id: str) -> Actor:

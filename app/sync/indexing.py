@@ -241,7 +241,8 @@ class Indexer:
         )
 
     async def _read_blobs(self, origin: Origin, oids: Iterable[str]) -> None:
-        """Read blobs that are not known, and store them."""
+        """Read blobs that are not known, and store them; all are known then."""
+        self._contents.trim()
         unknown = [oid for oid in dict.fromkeys(oids) if not self._contents.is_known(oid)]
         with Drawing(self._contents.read(origin.mirror.objects, unknown)) as blobs:
             while part := await blobs.some(_BLOBS):

@@ -125,7 +125,11 @@ class Publisher:
         refuse_waiting(self._parts, edits.places)
         await self.refuse_blocked(edits)
 
+        base: str | None = None
+
         def make(tip: str | None) -> Draft:
+            nonlocal base
+            base = tip
             if tip is not None:
                 edits.check(tip)
             return edits.draft()
@@ -133,30 +137,41 @@ class Publisher:
         async with self._turn:  # or writers of this node would only move each other's branch
             commit = await asyncio.to_thread(origin.write, make)
         _tell(edits, commit)
-        run = await self._seen_through(commit)
+        run = await self._seen_through(commit, base)
         if run.outcome == "FAILED":
             raise Unavailable(f"commit {commit[:12]} was made, but not synced: {run.reason}")
         if run.outcome == "HELD":
             raise Conflict(f"commit {commit[:12]} was made, but has to wait: {run.reason}")
         return commit
 
-    async def land(self, build: Build) -> str:
+    async def land(self, build: Build) -> str | None:
         """Publish the commit that `build` builds on the tip, see it through, and return it.
 
-        Nothing is raised once it is published: who lands something follows it by itself. Before
-        that as `publish`, but it is never proposed: `PushRefused` where the branch is protected.
+        None: nothing would change. Nothing is raised once it is published: who lands something
+        follows it by itself. Before that as `publish`, but it is never proposed: `PushRefused`
+        where the branch is protected.
         """
         await refuse_suspended(self._parts)
         origin = await self.opened()
         refuse_unsigned(self._parts)
+        base: str | None = None
+
+        def noted(origin: Origin, writer: Writer, tip: str | None) -> str:
+            nonlocal base
+            base = tip
+            return build(origin, writer, tip)
+
         async with self._turn:
-            commit = await asyncio.to_thread(land, origin, build)
+            commit = await asyncio.to_thread(land, origin, noted)
+        if commit == base:
+            return None
         with suppress(Unavailable):
-            await self._seen_through(commit)
+            await self._seen_through(commit, base)
         return commit
 
-    async def _seen_through(self, commit: str) -> SyncRun:
-        self._parts.approved.append(commit)
+    async def _seen_through(self, commit: str, base: str | None) -> SyncRun:
+        if commit != base:  # the tip itself somebody else has pushed: the gate is to look at it
+            self._parts.approved.append(commit)
         return await self._sync("write")
 
     async def _proposed(self, edits: Edits) -> str:

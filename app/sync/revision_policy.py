@@ -1,9 +1,12 @@
 """Which revision runs where nobody says: by namespace, else by source (`RevisionPolicy`)."""
 
+from contextlib import suppress
+
 from app.errors import NotFound
 from app.ports import FlowKey
 from app.sync.namespace_settings import NamespaceReader
 from app.sync.sources import SourceSet
+from app.sync.worker import SourceWorker
 
 
 class SourcePolicy:
@@ -33,4 +36,11 @@ class SourcePolicy:
             same = await self._workers.owner(*target[:2]) is worker
         except NotFound:
             return None
-        return commit if same else None
+        return commit if same and not await _stays(worker, commit, target) else None
+
+
+async def _stays(worker: SourceWorker, commit: str, flow: FlowKey) -> bool:
+    """Whether a flow did not go to a commit with its caller: what is active of it goes on."""
+    with suppress(NotFound):
+        return (await worker.parts.flows.find(*flow, commit=commit)).state in ("held", "invalid")
+    return False

@@ -128,7 +128,7 @@ class ScopePins:
             if target is None:
                 reason = "is not there at that commit; it goes on as Git says"
                 left.append(LeftFlow(each.namespace, each.flow_id, reason))
-            elif target.blob != running.blob:
+            elif target.blob != running.blob or target.state == "held":
                 try:
                     await self._rollback.refuse_unusable(target)
                     now, then = await self._flows.load(running), await self._flows.load(target)

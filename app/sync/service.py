@@ -39,6 +39,7 @@ class SyncService(Composition):
         await self.workers.start()
         await self.orphans.tell()
         await self.delegating.tidy()
+        await self.delegating.catch_up()
         await self.changesets.start()
         await self.inbox.start(group)
         await self.statuses.catch_up()

@@ -144,3 +144,17 @@ async def test_other_branches_and_other_parents_describe_nothing(
     await rig.restart()
     assert await ids(rig) == ["main"]
     assert sorted(await rig.active()) == ["main/team.core/a"]
+
+
+async def test_a_crash_before_it_is_heard_of_loses_no_source(
+    rig: Rig,
+    scratch: Scratch,
+    server: GitServer,
+) -> None:
+    scratch.commit({"sources/web.yaml": describing(server)})
+    rig.sync.reporter.stop()  # the process dies after the transaction, before the report is heard
+    await rig.outcome()
+    await rig.restart()
+    await synced(rig)
+    await synced(rig)
+    assert await ids(rig) == ["main", "main--web"]

@@ -156,7 +156,7 @@ class Reverts:
         now = worker.parts.clock.now()
         before = worker.source.last_applied
         sha = await worker.publisher.land(wish.build)
-        if sha == before:
+        if sha is None:
             raise Conflict("nothing would change: the branch says that already")
         made = Changeset(
             id=wish.id,

@@ -192,7 +192,7 @@ class Submissions:
     async def _pushed(self, worker: SourceWorker, changeset: Changeset, wish: Wish) -> Changeset:
         before = worker.source.last_applied
         commit = await worker.publisher.land(wish.build)
-        if commit == before:
+        if commit is None:
             raise Conflict("the changeset changes nothing: the branch says that already")
         made = replace(
             changeset,

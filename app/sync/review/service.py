@@ -17,7 +17,7 @@ from app.sync.model import HookEvent
 from app.sync.reporting import Report, Reporter
 from app.sync.review import checks
 from app.sync.review.archive import Archive
-from app.sync.review.bench import Bench, Facts, concerns, context_suffix, forge_of
+from app.sync.review.bench import Bench, Facts, concerns, context_suffix, forge_of, scope_of
 from app.sync.review.intake import Intake
 from app.sync.review.merging import forget_head
 from app.sync.review.orders import Orders
@@ -156,8 +156,14 @@ class Reviews:
                 continue
             known = await store.reviews(worker.id, pull.number, head=pull.head_sha)
             failed = [each for each in known if each.state == "failed"]
-            is_known = any(each.state in ("queued", "running", "done") for each in known)
-            if not is_known and is_due(failed, self._bench.clock.now()):
+            stored = await store.get(worker.id, pull.number)
+            moved = stored is not None and stored.base_ref != pull.base_ref
+            is_known = stored is not None and any(
+                each.state in ("queued", "running", "done")
+                and each.scope == scope_of(pull, stored)  # a draft may be ready by now
+                for each in known
+            )
+            if moved or (not is_known and is_due(failed, self._bench.clock.now())):
                 await self._intake.look(worker, pull.number, "sweep")
         numbers = {each.number for each in found}
         for earlier in await store.find(worker.id, state="open"):
