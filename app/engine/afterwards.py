@@ -13,7 +13,7 @@ from app.engine.frames import Frame
 from app.engine.live import Live
 from app.engine.rendering import Renderer, reason
 from app.engine.steps import ExecutionSteps
-from app.errors import HeadwaterError, TooMany
+from app.errors import HeadwaterError, TooMany, Unavailable
 from app.executions import ROOT, Execution, Kind
 from app.flows.condition_rules import Context, Facts, holds_quietly
 from app.flows.model import Task
@@ -55,7 +55,8 @@ class Afterwards:
         except (Exited, BaseExceptionGroup) as error:
             if exit_among(error) is None:
                 raise
-            self._live.strands = 1
+            self._live.strands = 1  # all others were cancelled
+            self._live.barrier = None
 
     async def _anew(self) -> None:
         """Make the execution that is due, unless a kill says meanwhile that there is to be none."""
@@ -67,11 +68,11 @@ class Afterwards:
                 due = await self._renewed()
 
     async def _renewed(self) -> int | None:
-        """Make the execution now; return when (µs) to try again, if there is no room for it."""
+        """Make the execution now; return when (µs) to try again, if it cannot be made yet."""
         live = self._live
         try:
             await self._subflows.renew(live.execution)
-        except TooMany:
+        except (TooMany, Unavailable):
             return live.clock.now() + _PATIENCE
         except HeadwaterError as error:
             message = reason(error)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from app.engine.executor import Executor
+from app.engine.live import Live
 from app.engine.renewal import renewed_id
 from app.errors import Conflict, NotFound
 from app.executions import ROOT, Execution, Kind, State
@@ -12,6 +13,8 @@ from app.ports import Executions
 
 _AT_ONCE = 100
 """Executions that are killed at once."""
+_PATIENCE = 0.1
+"""Seconds after which the end of an execution is looked for again."""
 Kill = Callable[[str, str], Awaitable[Execution]]
 """Kills an execution of a tenant, by its id."""
 
@@ -44,6 +47,7 @@ class Cascades:
         try:
             await self._kill(tenant, child)
         except Conflict:  # it has ended meanwhile, or is about to
+            await self._ended(child)
             await self._stop_renewal(await self._executor.get(child))
             await self.settled(child)
 
@@ -59,6 +63,17 @@ class Cascades:
         with suppress(NotFound):
             await self._reach(execution.tenant, renewed)
 
+    async def _ended(self, child: str) -> None:
+        """Wait until the end of an execution is durable, whatever is due after it."""
+        future = self._executor.finished.future(child)
+        try:
+            while _ends(self._executor.find(child)) and not future.done():
+                if (await self._executor.get(child)).state.terminal:
+                    return
+                await asyncio.wait([future], timeout=_PATIENCE)
+        finally:
+            self._executor.finished.forget(child, future)
+
     async def settled(self, wanted: str) -> None:
         """Wait until the end of an execution is durable, and over if no tasks run after it."""
         live = self._executor.find(wanted)
@@ -69,6 +84,11 @@ class Cascades:
             await asyncio.wait([live.root])
         if live.committed is not None:
             await asyncio.wait([live.committed])
+
+
+def _ends(live: Live | None) -> bool:
+    """Whether an execution has ended in memory, or is about to because of an exit."""
+    return live is not None and (live.execution.state.terminal or live.barrier is not None)
 
 
 def _called(parent: Execution, child: Execution) -> bool:

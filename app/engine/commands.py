@@ -1,5 +1,6 @@
 """Commands: what people and triggers do with executions, one verb a function."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -80,7 +81,8 @@ class Commands:
             killed = live.event(Kind.MOVED, ROOT, State.KILLED)
             if cascade and live.execution.task_runs:
                 killed.data |= {"after": True, "cascade": True}  # what a crash leaves to do
-            await self._executor.end_now(live, [killing, *runs, killed])
+            # Whoever asked may give up; that it has ended is told all the same.
+            await asyncio.shield(self._executor.end_now(live, [killing, *runs, killed]))
         if cascade:
             await self._cascades.reach(live.execution)
             await self._cascades.settled(wanted)

@@ -1,5 +1,6 @@
 """Creation: an execution begins to exist, durably and once (contract D1)."""
 
+import asyncio
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -195,7 +196,8 @@ class Creation:
             self._executor.begin(made.live)
         else:
             events = failure(made.live.execution, self._clock, made.failed)
-            committed = self._executor.end_now(made.live, events)
+            # Its end is told, also if who asked gives up.
+            committed = asyncio.shield(self._executor.end_now(made.live, events))
         if self._executor.counts:
             METRICS.executions_created.inc()
         await committed

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 from typing import Any
 
 from app.engine.admission import Admission
@@ -21,7 +20,7 @@ from app.engine.secrecy import Secrets
 from app.engine.surroundings import surround
 from app.engine.suspects import Suspects
 from app.engine.worker import Worker
-from app.errors import Conflict, Fenced, HeadwaterError, NotFound
+from app.errors import Conflict, Fenced, HeadwaterError, NotFound, Unavailable
 from app.executions import Event, Execution, Kind
 from app.expressions import Environment
 from app.ports import LoadedFlow
@@ -49,11 +48,11 @@ class Executor(Residence):
         """
         super().__init__(parts, suspects)
         self._loop: asyncio.Task[None] | None = None
-        self._stopping = False
         self.admission = Admission(parts, self)
         self._driver = Driver(parts, worker, environment, suspects, self.admission)
         self.inputs = InputResolver(parts, self.make, environment)
         self.recovery = Recovery(parts.executions, parts.clock, self, parts.limits)
+        self.finished.heard.append(self._tell_caller)
 
     def call_through(self, subflows: Subflows) -> None:
         """Let executions start others through this."""
@@ -97,6 +96,9 @@ class Executor(Residence):
                 if not live.execution.over:
                     self._leave(live)
                 raise
+        except Unavailable as error:  # no fault of its own: the sweep brings it back (D17)
+            _LOG.warning("an execution is read again", execution=live.id, reason=error.message)
+            self._leave(live)
         except Exception as error:  # noqa: BLE001 - a poison execution never stops the loop (D14)
             self._fail(live, error)
         finally:
@@ -156,8 +158,11 @@ class Executor(Residence):
             METRICS.executions_ended.labels(live.execution.state.value).inc()
         if live.execution.slot and not self._stopping:
             self.spawn(self.admission.wake(live.execution.flow_key))
-        if live.execution.caller_id and not self._stopping:
-            self.spawn(self._wake_parent(live.execution))
+
+    def _tell_caller(self, ended: Execution) -> None:
+        """Wake who started it, whatever ended it: also once nothing takes its place any more."""
+        if ended.caller_id and not self._stopping:
+            self.spawn(self._wake_parent(ended))
 
     def _settle(self, live: Live) -> None:
         """Forget an execution that is over, once that is durable."""
@@ -175,9 +180,18 @@ class Executor(Residence):
             self.finished.add(live.execution)
 
     async def _wake_parent(self, child: Execution) -> None:
-        with suppress(NotFound, Conflict):
-            async with self.holding(child.caller_id or "") as parent:
-                parent.signal(child.original_id or child.id)
+        """Wake the caller of an execution; an outage delays that, no more (contract D17)."""
+        while not self._stopping:
+            try:
+                async with self.holding(child.caller_id or "") as parent:
+                    parent.signal(child.original_id or child.id)
+            except (NotFound, Conflict):  # it has ended
+                return
+            except HeadwaterError as error:
+                _LOG.warning("a caller is woken later", execution=child.id, reason=error.message)
+                await asyncio.sleep(self._limits.sweep)
+            else:
+                return
 
     # -- changes from outside -----------------------------------------------------------------
 
@@ -197,9 +211,9 @@ class Executor(Residence):
         if not events:
             return live.execution
         committed = live.record(*events)
+        self.finished.forget_execution(live.id)
         if not was_driven:
             self._live[live.id] = live
-            self.finished.forget_execution(live.id)
         self._go_on(live, events, driven=was_driven)
         try:
             await committed

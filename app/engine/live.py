@@ -114,8 +114,6 @@ class Live:
         Raises:
             Conflict: when the execution has ended or left memory: nothing may follow.
         """
-        if self.barrier is not None:
-            raise self.barrier
         self.refuse_if_left()
         if self._goes_on:
             events = self._around_the_end(events)
@@ -130,7 +128,9 @@ class Live:
         return self._append(first, events)
 
     def refuse_if_left(self) -> None:
-        """Raise `Conflict` once it has ended or left memory: its tasks start nothing any more."""
+        """Raise `Conflict` once it ends or has left memory: its tasks start nothing any more."""
+        if self.barrier is not None:
+            raise self.barrier
         if self.left:
             message = f"execution {self.id} is not in memory any more"
             raise Conflict(message)

@@ -1,6 +1,8 @@
 """Letting executions in that wait for their date or for a slot (reference §3.8)."""
 
-from app.engine.admission import ADMISSION
+import asyncio
+
+from app.engine.admission import ADMISSION, NO_LIMIT
 from app.engine.executor import Executor
 from app.engine.live import Live
 from app.engine.results import endings
@@ -15,8 +17,11 @@ OUTSIDE = frozenset({State.CREATED, State.QUEUED})
 async def let_in(executor: Executor, live: Live) -> None:
     """Let an execution run now, whatever its date and its flow's `concurrency` say."""
     admission = executor.admission
-    if await admission.rule(live.execution.flow_key) is not None or live.execution.slot:
-        await admission.force(live, await admission.limit(live.execution.flow_key))
+    rule = await admission.rule(live.execution.flow_key)
+    if live.execution.state not in OUTSIDE:
+        return  # it runs, or has ended meanwhile and could not give a slot up any more
+    if rule is not None or live.execution.slot:
+        await admission.force(live, NO_LIMIT if rule is None else rule.limit)
     if live.execution.state in OUTSIDE:
         slot = {"slot": True} if live.execution.slot else {}
         committed = live.record(live.event(Kind.MOVED, ROOT, State.RUNNING, **slot))
@@ -41,4 +46,5 @@ async def unqueue(executor: Executor, live: Live, state: State) -> None:
         await let_in(executor, live)
         return
     message = "it was taken out of the queue"
-    await executor.end_now(live, endings(live.execution, executor.clock, state, message))
+    events = endings(live.execution, executor.clock, state, message)
+    await asyncio.shield(executor.end_now(live, events))  # told, also if who asked gives up

@@ -10,7 +10,7 @@ from typing import Any
 
 from app.engine.executor import Executor
 from app.engine.live import Live
-from app.engine.restart import changed, replayed, restarted
+from app.engine.restart import by_itself, changed, replayed, restarted
 from app.engine.revision_choice import Choice, Revisions, refuse_deleted
 from app.errors import Conflict, Invalid, NotFound
 from app.executions import ROOT, Event, Execution, Kind, State, execution_id
@@ -154,7 +154,7 @@ class Restarts:
             created.data["commit"] = loaded.revision.snapshot or loaded.revision.commit
         events = [created, *(event for event in others if event.kind in _COPIED)]
         execution = await self._executor.folded(made_id, events)
-        event = plan(execution, loaded)
+        event = by_itself(plan(execution, loaded), execution, loaded.flow)
         execution.apply(event)
         snapshot = copy.deepcopy(execution)
         await self._executor.adopt(execution, loaded, [*events, event])

@@ -4,7 +4,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import AsyncIterator, Container, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
 from app.engine.entry import Entry, ended_message
@@ -14,7 +14,7 @@ from app.engine.identity import Identity
 from app.engine.live import Home, Listener, Live
 from app.engine.parts import Parts
 from app.engine.suspects import Suspects
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, HeadwaterError, NotFound, Unavailable
 from app.executions import Event, Execution
 from app.ports import LoadedFlow, Share
 from app.telemetry import METRICS, get_logger
@@ -38,6 +38,7 @@ class Residence(ABC):
         self._leaving: dict[str, asyncio.Future[Any]] = {}
         self._loading: dict[str, asyncio.Task[Live]] = {}
         self._wanted: Counter[str] = Counter()
+        self._stopping = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self.listeners: dict[str, list[Listener]] = {}
         self.finished = Finished(self._limits.remembered)
@@ -136,8 +137,18 @@ class Residence(ABC):
         journals = await self._parts.journal.read_many(missing)
         for each, events in journals.items():
             if events and not self.known(each):
-                with suppress(NotFound, Conflict):
-                    await self._start_at(await self._entry.folded(each, events))
+                await self._take_up(each, events)
+
+    async def _take_up(self, execution_id: str, events: Sequence[Event]) -> None:
+        """Drive what a journal tells of; a poison one never keeps others from it (D14)."""
+        try:
+            await self._start_at(await self._entry.folded(execution_id, events))
+        except (NotFound, Conflict):
+            pass  # it has ended meanwhile, or just now because it cannot go on
+        except HeadwaterError:
+            raise  # what this needs does not answer: all are tried again
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it is its own fault
+            _LOG.exception("a journal cannot be read", execution=execution_id, exc_info=error)
 
     @asynccontextmanager
     async def holding(self, execution_id: str) -> AsyncIterator[Live]:
@@ -169,6 +180,9 @@ class Residence(ABC):
         loaded = await self._entry.admitted(execution)
         if (other := self._live.get(execution.id)) is not None:
             return other  # somebody else was faster while the flow was read
+        if self._stopping:
+            message = "the service stops: it takes nothing up any more"
+            raise Unavailable(message)
         live = self.make(execution, loaded, stored=True)
         self.begin(live)
         return live

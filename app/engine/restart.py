@@ -136,6 +136,22 @@ def changed(execution: Execution, flow: Flow, task_run_id: str, state: State, no
     return plan.event(now)
 
 
+def by_itself(event: Event, execution: Execution, flow: Flow) -> Event:
+    """Let a copy begin anew what is under way in the original: nobody wakes it for another's child.
+
+    Its pauses stay: the copy pauses, too.
+    """
+    outline, runs = Outline(flow), event.data["runs"]
+    begun = [
+        run.path
+        for run in execution.task_runs.values()
+        if not (run.ended or run.state is State.PAUSED or run.path in runs) and outline.whole(run)
+    ]
+    dropped = {*event.data["dropped"], *begun, *below(execution, begun)}
+    event.data["dropped"] = sorted(dropped)
+    return event
+
+
 def _task_run(execution: Execution, task_run_id: str) -> TaskRun:
     for run in execution.task_runs.values():
         if run.id == task_run_id:

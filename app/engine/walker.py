@@ -57,6 +57,11 @@ class TaskWalker(Calls):
         seen = self._interpreter.variables(self._place)
         return TaskContext(self._place, Try(1, 1), self._parts, self._log, self._renderer, seen)
 
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody ended the task run: a walk that is cancelled now does not go on."""
+        return self._run.ended
+
     async def parallel(self, tasks: Sequence[Task], limit: int = 0) -> State:
         """Run tasks side by side."""
         return await self._interpreter.parallel(tasks, limit, self._frame)

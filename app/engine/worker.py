@@ -15,6 +15,7 @@ from app.engine.context import TaskContext
 from app.engine.exits import leave
 from app.engine.file_log import FileSink
 from app.engine.json import as_json
+from app.engine.live import Live
 from app.engine.logs import LogOrigin, TaskRunLog
 from app.engine.outputs import put_large, without_nulls
 from app.engine.parts import Parts
@@ -95,7 +96,7 @@ class Worker:
         self, place: Place, task: Runnable, upcoming: Try, renderer: Renderer, variables: Variables
     ) -> Outcome:
         tenant = place.live.execution.tenant
-        await self._turns.take(tenant)
+        await self._turn(place.live, tenant)
         try:
             started = place.event(Kind.STARTED, State.RUNNING)
             started.attempt, started.delivery = upcoming.attempt, upcoming.delivery
@@ -108,6 +109,7 @@ class Worker:
                 rendered = await renderer.model(task, seen)
                 if task.effects:
                     await durable
+                    live.refuse_if_left()  # it takes a killed walk some turns to be cancelled
                 context = self._context(place, upcoming, log, renderer, seen)
                 outcome = await self._outcome(rendered, context, renderer)
             except HeadwaterError as error:
@@ -120,6 +122,14 @@ class Worker:
             return outcome
         finally:
             self._turns.give(tenant)
+
+    async def _turn(self, live: Live, tenant: str) -> None:
+        """Take a place; the execution may have been paused while this stood in line."""
+        await self._turns.take(tenant)
+        while live.execution.state is State.PAUSED:
+            self._turns.give(tenant)
+            await live.gate()
+            await self._turns.take(tenant)
 
     async def _outcome(self, task: Runnable, context: TaskContext, renderer: Renderer) -> Outcome:
         try:

@@ -84,6 +84,11 @@ class Walker(Protocol):
         ...
 
     @property
+    def stopped(self) -> bool:
+        """Whether somebody ended the task run: a walk that is cancelled now does not go on."""
+        ...
+
+    @property
     def context(self) -> RunContext:
         """What the flowable itself has at hand: storage, files, the log."""
         ...

@@ -101,8 +101,10 @@ class MemoryJournal:
         self.count += len(events)
         if self.crash_at is not None and self.count >= self.crash_at:
             self.crashed.set()
-        if self.crashed.is_set() or future.cancelled():
+        if self.crashed.is_set():
             return  # nobody hears of it any more
+        if future.cancelled():  # who waited for it is gone; it is written all the same
+            future = asyncio.get_running_loop().create_future()
         execution_id = execution.id
         journal = self.events.get(execution_id, [])
         key = claim and (claim.tenant, claim.scope, claim.key)

@@ -99,8 +99,9 @@ class WorkingDirectory(Flowable):
 
             # Decided once: a walk that comes again finds no directory to take files from.
             await walker.decide(take, lambda files: {"outputFiles": files})
-        except Exception:
-            await ctx.discard()
+        except BaseException as error:
+            if isinstance(error, Exception) or walker.stopped:
+                await ctx.discard()
             raise
         await ctx.discard()  # a cancelled walk goes on later, in the same directory
         return state
