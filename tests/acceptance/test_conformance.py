@@ -13,6 +13,7 @@ ENOUGH = 97.0
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA.name} data is not beside the project")
 def test_flows_run_as_they_do_elsewhere() -> None:

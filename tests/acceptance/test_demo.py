@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FLOW = Path("tenants/main/namespaces/ecommerce/flows/order-processing.yaml")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(180)]
 
 
 def run(*command: object, **options: Any) -> subprocess.CompletedProcess[str]:

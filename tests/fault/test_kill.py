@@ -125,6 +125,7 @@ class Client:
 
 
 @pytest.mark.fault
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_kill_at_random_moments(tmp_path: Path, free_port: object) -> None:

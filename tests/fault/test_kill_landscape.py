@@ -28,6 +28,7 @@ _QUIET = 5
 
 
 @pytest.mark.fault
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_kill_while_everything_happens(tmp_path: Path, free_port: object) -> None:

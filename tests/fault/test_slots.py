@@ -29,6 +29,7 @@ afterExecution:
 
 
 @pytest.mark.fault
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_kill_while_executions_queue(tmp_path: Path, free_port: object) -> None:
