@@ -92,8 +92,8 @@ async def test_pin_unpin_and_rollback(desk: Desk, scratch: Scratch) -> None:
         ("rollback shop/a", "namespace.id"),
         ("unpin shop.a", "not pinned"),
         ("ok-to-test", "needs the commit"),
-        ("ok-to-test 12", "at least 7"),
-        ("ok-to-test zzzzzzz", "at least 7"),
+        ("ok-to-test 12345678901", "at least 12"),
+        ("ok-to-test zzzzzzzzzzzz", "at least 12"),
     ],
 )
 async def test_what_cannot_be_done_is_told(desk: Desk, text: str, answer: str) -> None:
@@ -141,7 +141,7 @@ async def test_nothing_of_a_fork_runs_until_somebody_lets_it(begin: Begin) -> No
     await desk.comment(7, "ann", f"/headwater ok-to-test {head}")
     assert desk.told(head)["tests"] == "queued"
     assert tests.asked == []
-    await desk.comment(7, ADMIN, f"/headwater ok-to-test {head[:10]}")
+    await desk.comment(7, ADMIN, f"/headwater ok-to-test {head[:12]}")
     assert desk.told(head)["tests"] == "success"
     [entry] = await desk.audit.find(target="pull/main/7")
     assert (entry.action, entry.actor, entry.detail) == (

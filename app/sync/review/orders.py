@@ -17,6 +17,8 @@ from app.sync.review.commands import HELP, Command, flow_named, read_commands
 from app.sync.worker import SourceWorker
 
 MAY = frozenset({"write", "admin"})
+_DIGITS = 12
+"""Of a commit id: so many nobody makes a second commit with in time."""
 
 
 class PinVerbs(Protocol):
@@ -157,8 +159,9 @@ class Orders:
 
     async def _let_test(self, order: Order) -> str:
         sha = order.command.word(0, "the commit that may be tested").lower()
-        if len(sha) < 7 or not is_oid_prefix(sha):
-            message = "name the commit by at least 7 of its digits"
+        # With fewer the author could make another commit, between the look and the word.
+        if len(sha) < _DIGITS or not is_oid_prefix(sha):
+            message = f"name the commit by at least {_DIGITS} of its digits"
             raise BadRequest(message)
         head = order.pull.head_sha
         if not head.startswith(sha):
