@@ -10,7 +10,7 @@ from contextlib import suppress
 from app.engine.live import Live
 from app.engine.owner import Owner
 from app.engine.parts import Parts
-from app.errors import Conflict, HeadwaterError, NotFound
+from app.errors import Conflict, Gone, NotFound
 from app.executions import ROOT, Event, Kind, State
 from app.flows.policies import Concurrency
 from app.ports import FlowKey
@@ -99,7 +99,7 @@ class Admission:
         """Return how many executions of a flow may run, as its current revision says."""
         try:
             loaded = await self._flows.current(*flow)
-        except HeadwaterError:  # it is gone; what was created still runs
+        except (NotFound, Gone, Conflict):  # there is none any more; what was created still runs
             return None
         return loaded.flow.concurrency
 

@@ -11,7 +11,7 @@ import pytest
 from app.engine.turns import Turns
 from app.errors import Unavailable
 from app.executions import Event, Execution, State
-from app.ports import FlowKey
+from app.ports import FlowKey, LoadedFlow
 from tests.engine.fakes import MemoryJournal
 from tests.engine.harness import SERVICE, Engine, flow
 
@@ -285,6 +285,23 @@ async def test_a_short_outage_takes_no_retry_away(monkeypatch: pytest.MonkeyPatc
         async with asyncio.timeout(3):
             while len(engine.journal.events) < 2:
                 await asyncio.sleep(0.001)
+
+
+async def test_a_short_outage_lets_nobody_past_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Engine(flow(QUEUES), repair=0.05) as engine:
+        await engine.until(await engine.create(), lambda each: each.state is State.PAUSED)
+        current, asked = engine.flows.current, list[str]()
+
+        async def dark(tenant: str, namespace: str, flow_id: str) -> LoadedFlow:
+            asked.append(flow_id)
+            if len(asked) == 2:  # the first one asks for the flow, this one for its limit
+                raise Unavailable
+            return await current(tenant, namespace, flow_id)
+
+        monkeypatch.setattr(engine.flows, "current", dark)
+        made = await engine.create()
+        await engine.until(made, lambda each: each.state is not State.CREATED)
+        assert engine.journal.execution(made).state is State.QUEUED
 
 
 # -- pauses, queues, restarts ---------------------------------------------------------------------
