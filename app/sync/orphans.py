@@ -7,6 +7,7 @@ of it is deleted. Another source may take its namespaces over, or somebody remov
 from app.db.records import Source
 from app.sync.conditions import Failure, Next, after_failure
 from app.sync.sources import SourceSet
+from app.sync.transitions import Transitions
 
 
 class Orphans:
@@ -45,6 +46,7 @@ class Orphans:
             await self._store.save_status(
                 each.id, conditions, seen=each.last_seen, at=each.last_sync_at or at
             )
+            Transitions(each.id).tell(each.conditions, conditions)
 
 
 def _message(source: Source) -> str:

@@ -26,6 +26,7 @@ from app.sync.leading import Leader
 from app.sync.mending import is_damage
 from app.sync.passes import Parts, Pass, Settled
 from app.sync.reporting import Report
+from app.sync.transitions import Transitions
 from app.telemetry import METRICS, get_logger
 
 _LOG = get_logger(__name__)
@@ -57,6 +58,7 @@ class Reconciler:
         parts.leader = parts.indexer.leader = self.leader
         self.failure: Failure | None = None
         """Why the last run failed, None when it did not."""
+        self._transitions = Transitions(source.id)
         self._standing: tuple[str, str, str] | None = None
         """Outcome, reason and hold of the last run that found something new."""
 
@@ -159,6 +161,7 @@ class Reconciler:
         await self._settle_deliveries(now, outcome)
         seen = now.tip or self.source.last_seen
         await self.parts.sources.save_status(self.source.id, conditions, seen=seen, at=at)
+        self._transitions.tell(self.source.conditions, conditions)
         self.source = await self.parts.sources.get(self.source.id)
         if outcome != "NOOP":
             self.parts.reporter.tell(_told(self.source, run, now))
