@@ -142,6 +142,7 @@ class Composition:
         self.comparer = Comparer(stores.comparisons, types, self._is_syncing)
         read_by = StatusStores(self.flows, stores, stores.standing, stores.health)
         self.status = Status(read_by, self.workers, self._clock)
+        self.reporter.at_once.append(self.status.forget)
         url = self._settings.server.url or ""
         self.statuses = CommitStatus(self.workers, stores, url)
         self.approvals = Approvals(self.workers, stores, self._clock)

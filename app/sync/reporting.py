@@ -39,11 +39,15 @@ class Reporter:
     def __init__(self) -> None:
         """Start with nobody who listens."""
         self.heard: list[Listener] = []
+        self.at_once: list[Callable[[], None]] = []
+        """Who hears, before anybody sees that the run has ended, that it changed something."""
         self._waiting: asyncio.Queue[Report] = asyncio.Queue(_WAITING)
         self._task: asyncio.Task[None] | None = None
 
     def tell(self, report: Report) -> None:
         """Take a report; it is passed on soon."""
+        for listener in self.at_once:
+            listener()
         with suppress(asyncio.QueueFull):  # listeners that are so far behind catch up by asking
             self._waiting.put_nowait(report)
 

@@ -76,6 +76,7 @@ class Status:
         self._clock = clock
         self._all: list[FlowStanding] = []
         self._all_at = 0
+        self._changes = 0
         self._turn = asyncio.Lock()
 
     async def flow(self, key: FlowKey) -> FlowStanding:
@@ -157,13 +158,19 @@ class Status:
     async def all(self) -> list[FlowStanding]:
         """Return how every flow stands, or stood some seconds ago."""
         async with self._turn:
-            now = self._clock.now()
+            now, changes = self._clock.now(), self._changes
             if now - self._all_at > _FRESH:
                 facts, flows = await self._facts(), self._stores.flows.active()
                 # Ten thousand of them would hold up the loop for a tenth of a second.
                 self._all = await asyncio.to_thread(self._standings, facts, flows)
-                self._all_at = now
+                # What changed while it was looked at may be missing.
+                self._all_at = now if changes == self._changes else 0
             return self._all
+
+    def forget(self) -> None:
+        """Look again at everything when it is next asked for: a run has changed something."""
+        self._changes += 1
+        self._all_at = 0
 
     # -- private ---------------------------------------------------------------------------------
 

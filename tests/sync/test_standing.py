@@ -111,3 +111,12 @@ async def test_a_source(rig: Rig, scratch: Scratch) -> None:
     again = await rig.sync.status.source("main")
     marks = [(run.new_commit, run.outcome) for run in again.runs]
     assert len(marks) == len(set(marks)), "one of each commit and outcome"
+
+
+async def test_what_a_run_changed_is_seen_at_once(rig: Rig, scratch: Scratch) -> None:
+    scratch.commit({path("a"): flow("a"), path("b"): BROKEN})
+    await rig.outcome()
+    assert {each.sync for each in await rig.sync.status.all()} != {"Synced"}
+    scratch.commit({path("b"): flow("b")})
+    await rig.outcome()
+    assert [each.sync for each in await rig.sync.status.all()] == ["Synced", "Synced"]
