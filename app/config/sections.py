@@ -2,10 +2,19 @@
 
 import base64
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
@@ -53,6 +62,9 @@ class ServerSettings(Section):
         return self
 
 
+_DATABASE_URL = re.compile(r"postgres(ql(\+asyncpg)?)?://.|sqlite:///.")
+
+
 class DatabaseSettings(Section):
     """Where executions and their journal are kept."""
 
@@ -68,6 +80,14 @@ class DatabaseSettings(Section):
     busy_timeout_seconds: float = Field(
         5.0, gt=0, description="How long a statement waits for a lock."
     )
+
+    @field_validator("url")
+    @classmethod
+    def _is_known(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not _DATABASE_URL.match(url.get_secret_value()):
+            # The value may hold a password: it is not repeated.
+            raise ValueError("must be postgresql://… or sqlite:///path; DATABASE_URL counts, too")
+        return url
 
 
 class EngineSettings(Section):

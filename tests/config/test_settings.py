@@ -49,6 +49,35 @@ def test_database_url_is_honoured_and_never_printed(monkeypatch: pytest.MonkeyPa
     assert "canary" not in repr(settings) + settings.model_dump_json()
 
 
+@pytest.mark.parametrize("url", ["mysql://u:canary@h/d", "canary", "sqlite:///", "sqlite://canary"])
+@pytest.mark.parametrize("name", ["DATABASE_URL", "HEADWATER_DATABASE__URL"])
+def test_another_database_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, url: str) -> None:
+    monkeypatch.setenv(name, url)
+    with pytest.raises(SettingsError, match=r"database\.url: must be postgresql://") as refused:
+        load_settings()
+    assert name in str(refused.value)
+    assert "canary" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgres://h/d", "postgresql://u@h/d", "postgresql+asyncpg://h/d", "sqlite:///x"]
+)
+def test_addresses_of_databases(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("HEADWATER_DATABASE__URL", url)
+    assert load_settings().database.url is not None
+
+
+def test_the_database_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("postgresql://h/d\n")
+    monkeypatch.setenv("HEADWATER_DATABASE__URL_FILE", str(tmp_path / "url"))
+    found = load_settings().database.url
+    assert found is not None
+    assert found.get_secret_value() == "postgresql://h/d"
+    (tmp_path / "url").write_text("canary")
+    with pytest.raises(SettingsError, match="must be postgresql://"):
+        load_settings()
+
+
 def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("s3cret\n")
     monkeypatch.setenv("HEADWATER_GIT__HOOK_SECRET_FILE", str(tmp_path / "secret"))
