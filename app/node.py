@@ -37,6 +37,7 @@ from app.db.purge import SqlArchive
 from app.db.retention import forget_claims
 from app.db.slots import SqlSlots
 from app.db.sources import SourceStore
+from app.db.sqlite import make_folder
 from app.db.statistics import Statistics
 from app.db.suite_runs import SuiteRuns
 from app.db.task_cache import SqlTaskCache, forget_outdated
@@ -140,7 +141,7 @@ class Node:
 
     async def start(self) -> None:
         """Open the database, take up what was interrupted, begin to follow the repository."""
-        self.settings.data_dir.mkdir(parents=True, exist_ok=True)
+        make_folder(self.settings.data_dir)
         await self.database.open()
         self.ledger = ledger_of(self.settings, self.database, self.clock)
         await self.ledger.start()

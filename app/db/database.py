@@ -12,7 +12,7 @@ from app.config import DatabaseSettings
 from app.db.batches import Batches, Driver, Subject
 from app.db.schema import prepare
 from app.db.sql import Query, Row, Write, compiled
-from app.db.sqlite import SqliteDriver, refuse_network_file_system
+from app.db.sqlite import SqliteDriver, make_folder, refuse_network_file_system
 
 
 class OpenDriver(Driver, Protocol):
@@ -60,7 +60,7 @@ class Database:
             url = url.replace("postgres://", "postgresql://", 1)
             return cls(PostgresDriver(url, readers=settings.pool_size), url, batch=batch)
         path = Path(url.removeprefix("sqlite:///")) if url else data_dir / "headwater.sqlite"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         refuse_network_file_system(path.parent)
         driver = SqliteDriver(path, busy_timeout=settings.busy_timeout_seconds)
         return cls(driver, f"sqlite:///{path}", batch=batch)

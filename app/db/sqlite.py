@@ -5,12 +5,13 @@ checkpoints. Network file systems are refused: their locks cannot be trusted.
 """
 
 import asyncio
+import errno
 import fcntl
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +51,13 @@ class SqliteDriver:
 
         Raises:
             Conflict: when another process holds the data directory.
+            Unavailable: when nothing can be written there.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._take_lock()
-        # It holds hashes of passwords and tokens; its journal gets the permissions of the file.
-        self._path.touch(0o600)
+        make_folder(self._path.parent)
+        with using(self._path.parent):
+            self._take_lock()
+            # It holds hashes of passwords and tokens; its journal gets the file's permissions.
+            self._path.touch(0o600)
         await self._write_thread(self._connect_writer)
 
     def _take_lock(self) -> None:
@@ -197,6 +200,24 @@ def _translated(error: Exception) -> HeadwaterError:
     if isinstance(error, sqlite3.IntegrityError):
         return Fenced(f"somebody else wrote this row already ({error})")
     return Unavailable(f"the database refuses: {error}")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a data directory unless it is there; raise `Unavailable` when that is not possible."""
+    with using(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def using(folder: Path) -> Iterator[None]:
+    """Raise `Unavailable` when the system refuses what the block does in a data directory."""
+    try:
+        yield
+    except OSError as error:
+        taken = isinstance(error, FileExistsError)
+        reason = os.strerror(errno.ENOTDIR) if taken else error.strerror
+        message = f"the data directory {folder} cannot be used: {reason}; choose another one"
+        raise Unavailable(message) from None
 
 
 def refuse_network_file_system(path: Path) -> None:

@@ -207,6 +207,15 @@ def test_a_folder_in_use(tmp_path: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
+def test_a_file_as_the_folder(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    ended = headwater("dev", "--port", "0", "--data", str(file))
+    assert ended.returncode == 1
+    assert f"cannot start: the data directory {file} cannot be used" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_settings_that_are_wrong(tmp_path: Path) -> None:
     wrong = {"HEADWATER_ENGINE__RETRIES": "many"}
     ended = headwater("server", "--data", str(tmp_path), **wrong)

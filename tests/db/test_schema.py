@@ -10,7 +10,7 @@ import pytest
 from app.db import migrations
 from app.db.database import Database
 from app.db.schema import HEAD, migrate
-from app.errors import Conflict
+from app.errors import Conflict, Unavailable
 
 
 def described(path: Path) -> dict[str, object]:
@@ -100,3 +100,19 @@ async def test_one_process_holds_the_data_directory(tmp_path: Path) -> None:
     again = Database.at(None, tmp_path)
     await again.open()
     await again.close()
+
+
+@pytest.mark.parametrize("below", ["", "x", "x/y"])
+async def test_a_file_is_no_data_directory(tmp_path: Path, below: str) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(Unavailable, match=r"file.* cannot be used: Not a directory"):
+        Database.at(None, file / below)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
+async def test_nothing_can_be_made_in_a_data_directory() -> None:
+    database = Database.at(None, Path("/proc"))
+    with pytest.raises(Unavailable, match="the data directory /proc cannot be used: No such file"):
+        await database.open()
+    await database.close()
