@@ -5,7 +5,7 @@ router that it is included in. For some two hundred routes that is a third of a 
 an instance is asked for few of them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import cached_property
 from re import Pattern
 from typing import Any, NamedTuple, Self, cast
@@ -14,10 +14,13 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette._utils import get_route_path
 from starlette.convertors import Convertor
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Match, compile_path
 from starlette.types import Receive, Scope, Send
 
 from app.api.access import admit
+from app.api.json_bodies import JsonRequest
 
 
 class LateRoute(APIRoute):
@@ -47,6 +50,15 @@ class LateRoute(APIRoute):
         """Serve a request of a caller who may call this; nothing of it is read before."""
         admit(self.endpoint, scope)
         await super().handle(scope, receive, send)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what serves a request; its JSON is read by our rules."""
+        serve = super().get_route_handler()
+
+        async def read_by_our_rules(request: Request) -> Response:
+            return await serve(JsonRequest(request.scope, request.receive))
+
+        return read_by_our_rules
 
     def __getattr__(self, name: str) -> Any:
         """Return what is not known yet."""

@@ -224,10 +224,10 @@ def _ended_at(execution: Execution) -> int | None:
 
 
 def _labels(execution: Execution) -> str:
-    return orjson.dumps([list(label) for label in execution.labels]).decode()
+    return encoded([list(label) for label in execution.labels])
 
 
-def encoded(data: dict[str, Any]) -> str:
+def encoded(data: dict[str, Any] | list[Any]) -> str:
     """Return data as JSON text, whatever a flow put into it.
 
     orjson refuses integers beyond 64 bits and lone surrogates; the standard library writes them.
