@@ -18,7 +18,7 @@ from app.api.query import Page, Size, Sort, known_keys
 from app.api.routing import Router
 from app.api.services import Node
 from app.api.single_filters import sortable
-from app.api.times import read_instant
+from app.api.times import checked_start, read_instant
 from app.db.metrics import SORTABLE, MetricQuery
 from app.errors import BadRequest
 
@@ -71,7 +71,7 @@ async def _period(
     if not 0 <= until - since <= _AT_MOST:
         message = "startDate lies after endDate, or more than ten years before it"
         raise BadRequest(message)
-    return since, until
+    return checked_start(since, "startDate"), until
 
 
 _Period = Annotated[tuple[int, int], Depends(_period)]

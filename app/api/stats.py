@@ -22,7 +22,7 @@ from app.api.paths import PREFIX
 from app.api.query import known_keys
 from app.api.routing import Router
 from app.api.services import Node, Services
-from app.api.times import duration, instant, read_instant
+from app.api.times import checked_start, duration, instant, read_instant
 from app.db.executions import ExecutionFilter
 from app.db.statistics import Bucket
 from app.errors import BadRequest
@@ -79,7 +79,9 @@ class _Span:
         day = 86_400 * _SECOND
         self.until = read_instant(asked.end_date, "endDate") if asked.end_date else now
         since = read_instant(asked.start_date, "startDate") if asked.start_date else None
-        self.since = self.until - _DAYS * day if since is None else since
+        self.since = checked_start(
+            self.until - _DAYS * day if since is None else since, "startDate"
+        )
         length = max(self.until - self.since, 0)
         periods = [each for each in _PERIODS if each[1] >= finest]
         fitting = [each for each in periods if length <= each[1] * _SECOND * _FINE]

@@ -8,6 +8,7 @@ from app.flows.times import parse_instant
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST = (datetime(2, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 def instant(at: int) -> datetime:
@@ -45,6 +46,18 @@ def read_instant(text: str, name: str) -> int:
         message = f"{name}: {error}"
         raise BadRequest(message) from None
     return (moment - _EPOCH) // _MICROSECOND
+
+
+def checked_start(since: int, name: str) -> int:
+    """Return where a period starts (µs), given or computed from its end.
+
+    Raises:
+        BadRequest: when the stretch that it lies in may begin before the first date there is.
+    """
+    if since < _FIRST:
+        message = f"{name}: the period begins before the year 2"
+        raise BadRequest(message)
+    return since
 
 
 def _completed(text: str) -> str:

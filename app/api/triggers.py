@@ -18,7 +18,7 @@ from app.api.query import Page, Size, Sort, known_keys, takes_filters
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.api.single_filters import sortable
-from app.api.times import read_instant
+from app.api.times import checked_start, read_instant
 from app.api.trigger_filters import PLAIN_FILTERS, triggers_wanted
 from app.api.trigger_json import trigger_json
 from app.db.trigger_records import Backfill, TriggerFilter, TriggerKey, TriggerState
@@ -156,7 +156,7 @@ async def update(right: Granted, wish: Annotated[TriggerWish, Body()], node: Nod
 
 
 def _backfill(wish: BackfillWish, now: int) -> Backfill:
-    start = read_instant(wish.start, "backfill.start")
+    start = checked_start(read_instant(wish.start, "backfill.start"), "backfill.start")
     end = now if wish.end is None else read_instant(wish.end, "backfill.end")
     if end <= start:
         message = "backfill.end must be later than backfill.start"

@@ -111,6 +111,15 @@ async def test_long_periods_have_weeks_and_months(days: int, name: str, first: s
     assert {each["value"] for each in found[1:]} == {0}
 
 
+@pytest.mark.parametrize("date", ["0001-01-01T00:00:00Z", "0001-01-20T00:00:00Z"])
+async def test_a_period_that_begins_before_all_dates(api: Api, date: str) -> None:
+    path = "metrics/aggregates/shop/f/rows"
+    assert "startDate" in (await api.get(f"{path}?endDate={date}", 400))["message"]
+    await api.get(f"{path}?startDate=0001-01-01T00:00:00Z&endDate={date}", 400)
+    await api.get(f"{path}?endDate=9999-12-31T23:59:59Z")
+    await api.post("stats/executions/daily", 400, json={"endDate": date})
+
+
 async def test_timers_are_told_in_milliseconds() -> None:
     [only] = series("m", [Totals(0, "timer", 2, 3, 1, 2)], stretch_of(2 * DAY), 0, 1, "sum")
     assert only["value"] == 3_000

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.api.answers import encoded
-from app.api.times import duration, instant, read_duration, read_instant
+from app.api.times import checked_start, duration, instant, read_duration, read_instant
 from app.errors import BadRequest
 from app.flows.durations import format_duration
 
@@ -63,3 +63,9 @@ def test_any_text_is_read_or_refused(text: str) -> None:
             read(text, "x")
         except BadRequest:
             continue
+
+
+def test_a_period_has_a_first_date() -> None:
+    assert checked_start(0, "x") == 0
+    with pytest.raises(BadRequest, match="startDate: the period begins before the year 2"):
+        checked_start(read_instant("0001-12-31T23:59:59Z", "x"), "startDate")

@@ -124,6 +124,8 @@ async def test_a_backfill(api: Api, ns: str) -> None:
         "labels": [{"key": "back", "value": "fill"}],
         "paused": True,
     }
+    ancient = {**backfill, "start": "0001-01-01T00:00:00Z"}
+    await api.ask("PUT", "triggers", 400, json={**name, "backfill": ancient})
     state = await api.ask("PUT", "triggers", json={**name, "backfill": backfill})
     assert state["backfill"]["currentDate"] == "2021-01-01T00:00:00Z"
     assert state["backfill"]["paused"] is True
