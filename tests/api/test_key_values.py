@@ -1,5 +1,6 @@
 """Key-value pairs through the API."""
 
+import re
 from typing import Any
 
 import pytest
@@ -56,6 +57,32 @@ async def test_the_literal_decides_the_type(
 async def test_what_begins_like_a_structure_has_to_be_one(body: str) -> None:
     with pytest.raises(Invalid, match="neither JSON nor Ion"):
         literal(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ('["\\ud800"]', "half of a character"),
+        ('"\\ud800"', "half of a character"),
+        ('{"a": 1, "a": 2}', "the key 'a' is there twice"),
+        ("9" * 26, "more digits than a number keeps"),
+        ("[" + "9" * 26 + "]", "more digits than a number keeps"),
+        ("[0x" + "f" * 26 + "]", "cannot be kept"),
+        ("9" * 99, "more digits"),
+        ("[" * 900 + "]" * 900, "cannot be kept|nested too deeply"),
+    ],
+)
+async def test_what_cannot_be_kept_as_it_is_is_refused(
+    api: Api, ns: str, body: str, reason: str
+) -> None:
+    problem = await api.ask("PUT", f"namespaces/{ns}/kv/k", 422, content=body)
+    assert re.search(reason, problem["message"])
+
+
+async def test_all_digits_of_a_number_are_kept(api: Api, ns: str) -> None:
+    for number in (2**64 - 1, -(2**63), 2**53 + 1):
+        await put(api, ns, "k", f"[{number}]")
+        assert (await api.get(f"namespaces/{ns}/kv/k"))["value"] == [number]
 
 
 async def test_a_pair_is_listed_without_its_value(api: Api, ns: str) -> None:
