@@ -14,8 +14,9 @@ from starlette.types import Scope
 
 from app.api.access import DENIED, Hidden
 from app.api.answers import encoded
+from app.api.misfits import misfit
 from app.api.proposals import proposed
-from app.errors import BadRequest, HeadwaterError, Invalid, NotFound, Unauthorized
+from app.errors import HeadwaterError, Unauthorized
 from app.sync.changesets.model import Proposed
 from app.telemetry import get_logger
 
@@ -122,7 +123,7 @@ def answer(error: BaseException, scope: Scope) -> Response:
         case HTTPException():
             return _refusal(error, scope)
         case RequestValidationError():
-            return problem(_of_parameters(error.errors()), scope)
+            return problem(misfit(error), scope)
         case BaseExceptionGroup(exceptions=[only]):
             return answer(only, scope)
         case _:
@@ -139,25 +140,6 @@ def _refusal(error: HTTPException, scope: Scope) -> Response:
     }
     detail = details.get(error.status_code, error.detail)
     return _answer(error.status_code, code, detail, scope, headers=error.headers)
-
-
-def _of_parameters(found: Iterable[Mapping[str, Any]]) -> HeadwaterError:
-    """Return what parameters that do not fit mean: 404 in the path, 400 in the query, else 422."""
-    errors = [
-        {
-            "pointer": "".join(f"/{part}" for part in each["loc"][1:]),
-            "code": str(each["type"]).upper(),
-            "message": f"{'.'.join(str(part) for part in each['loc'][1:])}: {each['msg']}",
-        }
-        for each in found
-    ]
-    places = {each["loc"][0] for each in found}
-    message = "; ".join(each["message"] for each in errors)
-    if "path" in places:
-        return NotFound(message, errors=errors)
-    if "body" in places:
-        return Invalid(message, errors=errors)
-    return BadRequest(message, errors=errors)
 
 
 def _unexpected(error: BaseException, scope: Scope) -> Response:

@@ -62,6 +62,14 @@ def messages(
     return list(dict.fromkeys(texts))
 
 
+def message_of(error: ErrorDetails) -> str:
+    """Return the text of an error outside documents of flows, such as in a body of the API."""
+    wanted = BASIC.get(error["type"])
+    if wanted is None:
+        return _message(error, tuple(error["loc"]), {})
+    return "must not be null" if error["input"] is None else f"must be {wanted}"
+
+
 def _message(error: ErrorDetails, path: Path, models: Mapping[Path, type[Model]]) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind in ("too_long", "too_short") and isinstance(error["input"], str):
