@@ -15,6 +15,7 @@ from app.access import Permission
 from app.access.occasion import OCCASION, Occasion
 from app.api.access import DENIED, Needs, caller_of
 from app.api.audit_quota import Quota
+from app.api.paths import DEFAULT_TENANT, is_tenant
 from app.api.services import Services
 from app.db.audit import AuditEntry
 from app.errors import HeadwaterError
@@ -199,8 +200,18 @@ def _after(occasion: Occasion | None, headers: Headers) -> str | None:
 
 def _chain(scope: Scope, names: dict[str, str]) -> str:
     """Return whose chain it goes to: nobody makes one for a tenant by asking for it."""
-    ours = caller_of(scope).known and not _foreign(scope)
-    return names.get("tenant", _INSTANCE) if ours else _INSTANCE
+    tenant = names.get("tenant")
+    if tenant is None or not caller_of(scope).known or _foreign(scope):
+        return _INSTANCE
+    node: Services = scope["app"].state.node
+    return tenant if _is_there(node, tenant) else _INSTANCE
+
+
+def _is_there(node: Services, tenant: str) -> bool:
+    """Whether there is a tenant; those with a folder are found without looking at all flows."""
+    if tenant == DEFAULT_TENANT or node.tenants.has_folder(tenant):
+        return True
+    return is_tenant(tenant) and bool(node.flows.active(tenant))
 
 
 def _foreign(scope: Scope) -> bool:

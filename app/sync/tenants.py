@@ -70,6 +70,7 @@ class Tenants:
         self._files: list[TenantFile] = []
         self._settings: dict[str, TenantSettings] = {}
         self._texts: dict[str, str] = {}
+        self._folders: set[str] = set()
         self.order: Callable[[], Sequence[str]] = list
         """Returns the ids of the sources, the most important first."""
         self.defaults: Defaulting | None = None
@@ -97,6 +98,10 @@ class Tenants:
         """Return the tenants that have a folder in a source."""
         return sorted({each.tenant for each in self._files if self._ranked(each.tenant)})
 
+    def has_folder(self, tenant: str) -> bool:
+        """Whether a source has a folder of a tenant: asked for with every change."""
+        return tenant in self._folders
+
     def source_of(self, tenant: str) -> str | None:
         """Return the source whose file counts, else the first one that has the tenant's folder."""
         found = self._ranked(tenant)
@@ -111,7 +116,8 @@ class Tenants:
 
     def _settle(self) -> None:
         texts = {}
-        for tenant in {each.tenant for each in self._files}:
+        self._folders = {each.tenant for each in self._files}
+        for tenant in self._folders:
             found = self._ranked(tenant)
             if found and found[0].text is not None:
                 texts[tenant] = found[0].text

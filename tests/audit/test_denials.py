@@ -21,6 +21,11 @@ async def there(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servi
         yield running
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def root(there: Service) -> Any:
+    return await there.token(await there.user("root-9", {"instance-admin": Scope()}))
+
+
 async def sent(there: Service, method: str, path: str, by: Any, request: str) -> int:
     headers = {**by, "X-Request-Id": request}
     answer = await there.http.request(method, path, headers=headers)
@@ -61,6 +66,18 @@ async def test_a_foreign_tenant_learns_nothing_and_gets_no_chain(there: Service)
     assert len(found) == 2
     assert await sent(there, "GET", "/api/v1/made-up/flows/a/b", token, "foreign-2") == 404
     assert {each.tenant for each in await noted(there, "foreign-2")} == {""}
+
+
+@pytest.mark.parametrize("tenant", ["UPPER", "\N{GRINNING FACE}", "no-such-tenant"])
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "{}/flows"), ("DELETE", "{}/flows/a/b"), ("DELETE", "tenants/{}")]
+)
+async def test_asking_for_a_tenant_makes_no_chain(
+    there: Service, root: Any, tenant: str, method: str, path: str
+) -> None:
+    request = f"ghost-{ascii(tenant)[-4:-1]}-{method}-{len(path)}"
+    assert await sent(there, method, f"/api/v1/{path.format(tenant)}", root, request) >= 400
+    assert {each.tenant for each in await noted(there, request)} == {""}
 
 
 async def test_nobody_is_noted_but_cannot_fill_the_log(there: Service) -> None:

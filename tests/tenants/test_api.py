@@ -10,6 +10,7 @@ import pytest
 from app.access import ROLES, Caller, Grant, Permission, Scope
 from app.api.tenants import _of_instance, update
 from app.config import load_settings
+from app.db.audit import AuditFilter
 from app.errors import Forbidden
 from app.git.trees import blob_of
 from tests.api.conftest import Api, serving
@@ -80,7 +81,10 @@ async def test_a_tenant_with_flows_is_removed_in_git(api: Api) -> None:
     )
     answer = await api.answer("POST", "/api/v1/acme/flows", content=source)
     assert answer.status_code == 200, answer.text
-    await api.ask("DELETE", f"{TENANTS}/acme", 409)
+    headers = {"X-Request-Id": "refused-of-acme"}
+    await api.ask("DELETE", f"{TENANTS}/acme", 409, headers=headers)
+    (entry,) = await api.node.audit.search(AuditFilter(request_id="refused-of-acme"), 10)
+    assert entry.tenant == "acme", "it is there, and has a chain"
     await api.ask("PUT", f"{TENANTS}/other", 404, json={"id": "other"})
     await api.ask("PUT", f"{TENANTS}/acme", 422, json={"id": "other"})
 
