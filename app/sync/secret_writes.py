@@ -25,7 +25,7 @@ from app.sync.secret_identities import Identities, Ring
 from app.sync.sources import SourceSet
 from app.sync.worker import SourceWorker
 
-Change = Callable[[OpenDocument], OpenDocument]
+Apply = Callable[[OpenDocument], OpenDocument]
 """Changes what is in a file."""
 
 FILE = "secrets.sops.yaml"
@@ -39,6 +39,14 @@ class SecretName(NamedTuple):
     namespace: str
     key: str
     about: About
+
+
+class Change(NamedTuple):
+    """What is done to the file of a namespace."""
+
+    apply: Apply
+    key: str = ""
+    """A secret that has to be there already."""
 
 
 class _Target(NamedTuple):
@@ -111,7 +119,7 @@ class SecretWrites:
             return made if about is None else with_about(made, key, about)
 
         subject = message or f"Set secret {key} of {namespace}"
-        await self._write(tenant, namespace, change, subject, actor)
+        await self._write(tenant, namespace, Change(change), subject, actor)
 
     async def describe(
         self,
@@ -129,9 +137,8 @@ class SecretWrites:
             _refuse_unknown(document, key, namespace)
             return with_about(document, key, about)
 
-        await self._write(
-            tenant, namespace, change, message or f"Describe secret {key} of {namespace}", actor
-        )
+        subject = message or f"Describe secret {key} of {namespace}"
+        await self._write(tenant, namespace, Change(change, key), subject, actor)
 
     async def delete(
         self, tenant: str, namespace: str, key: str, *, actor: Actor, message: str | None
@@ -142,9 +149,8 @@ class SecretWrites:
             _refuse_unknown(document, key, namespace)
             return without(with_about(document, key, About()), key)
 
-        await self._write(
-            tenant, namespace, change, message or f"Delete secret {key} of {namespace}", actor
-        )
+        subject = message or f"Delete secret {key} of {namespace}"
+        await self._write(tenant, namespace, Change(change, key), subject, actor)
 
     async def _write(
         self, tenant: str, namespace: str, change: Change, message: str, actor: Actor
@@ -192,6 +198,8 @@ class SecretWrites:
 
     def _changed(self, target: _Target, change: Change) -> bytes:
         """Return the file as it is to be (blocking)."""
+        if change.key and target.blob is None:
+            raise _unknown(change.key, target.namespace)
         ring = self._identities.of(target.tenant, target.namespace)
         if not ring:
             message = (
@@ -201,7 +209,7 @@ class SecretWrites:
             raise Conflict(message)
         document = _created(target, ring) if target.blob is None else _opened(target, ring)
         bound = for_place(document, scope_of(target.tenant, target.namespace))
-        return close_document(change(bound), self._clock.now())
+        return close_document(change.apply(bound), self._clock.now())
 
 
 class _MovedError(Conflict):
@@ -266,5 +274,8 @@ def _rule(target: _Target) -> CreationRule | None:
 def _refuse_unknown(document: OpenDocument, key: str, namespace: str) -> None:
 
     if key not in keys_of(document):
-        message = f"there is no secret {key} in namespace {namespace}"
-        raise NotFound(message)
+        raise _unknown(key, namespace)
+
+
+def _unknown(key: str, namespace: str) -> NotFound:
+    return NotFound(f"there is no secret {key} in namespace {namespace}")

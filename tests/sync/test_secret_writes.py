@@ -74,6 +74,11 @@ async def test_without_an_identity_a_clone_is_needed(start: Start, scratch: Scra
     rig = await following(start, scratch, secrets={})
     with pytest.raises(Conflict, match="headwater secret set"):
         await put(rig)
+    writes = rig.sync.secret_writes
+    with pytest.raises(NotFound, match="no secret A in namespace shop"):
+        await writes.delete(*SHOP, "A", actor=ANN, message=None)
+    with pytest.raises(NotFound, match="no secret A in namespace shop"):
+        await writes.describe(*SHOP, "A", About(), actor=ANN, message=None)
 
 
 @pytest.mark.parametrize(
