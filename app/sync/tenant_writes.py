@@ -79,7 +79,7 @@ class TenantWrites:
 
         Raises:
             Invalid: when the name or a value is wrong.
-            NotFound: when no source may hold the namespace.
+            NotFound: when no source may hold the namespace, or there is none to remove.
             Conflict, Proposed: as `put_tenant`.
         """
         if not NAMESPACE_NAME.match(namespace):
@@ -92,7 +92,14 @@ class TenantWrites:
         path = f"{layout.namespace_folder(tenant, namespace)}/namespace.yaml"
         verb = "Remove" if text is None else "Change"
         message = f"{verb} settings of namespace {namespace}"
-        await self._write(worker, path, text, message, actor, (tenant, namespace))
+        written = await self._write(worker, path, text, message, actor, (tenant, namespace))
+        if not (written or self._holds_flows(tenant, namespace)):
+            raise NotFound(f"there is no namespace {namespace} in tenant {tenant}")
+
+    def _holds_flows(self, tenant: str, namespace: str) -> bool:
+        """Whether flows lie in a namespace, or below it."""
+        found = (each.namespace for each in self._workers.shared.flows.active(tenant))
+        return any(f"{each}.".startswith(f"{namespace}.") for each in found)
 
     async def _governing(self, tenant: str) -> SourceWorker:
         """Return the source that a new tenant goes to: the first that may own all of it."""
@@ -110,14 +117,16 @@ class TenantWrites:
         message: str,
         actor: Actor,
         *places: tuple[str, str],
-    ) -> None:
+    ) -> bool:
+        """Write a file, or remove it (None); return whether there was anything to do."""
         worker.publisher.refuse_read_only()
         origin = await worker.publisher.opened()
         tip = worker.source.last_applied
         if text is None and (tip is None or blob_of(origin.mirror.objects, tip, path) is None):
-            return
+            return False
         await worker.publisher.publish(Edits({path: text}, places, message, actor))
         await self._tenants.refresh()
+        return True
 
 
 def _tenant_path(worker: SourceWorker, tenant: str) -> str:

@@ -102,6 +102,15 @@ async def test_settings_of_a_namespace(api: Api) -> None:
     assert await api.get("namespaces/vault/inherited-plugindefaults") == []
     await api.ask("DELETE", "namespaces/vault", 204)
     assert file(api, "tenants/main/namespaces/vault/namespace.yaml") is None
+    problem = await api.ask("DELETE", "namespaces/nope", 404)
+    assert problem["detail"] == "there is no namespace nope in tenant main"
+
+
+async def test_a_namespace_with_flows_need_not_have_settings(api: Api) -> None:
+    await api.flow("unsaid.below", CALLED)
+    for name in ("unsaid.below", "unsaid"):
+        await api.ask("DELETE", f"namespaces/{name}", 204)
+    await api.ask("DELETE", "namespaces/unsaid.bel", 404)
 
 
 CALLED = """
