@@ -21,9 +21,10 @@ class Client:
 
     def __init__(self, options: Options) -> None:
         """Talk to the service that the options name."""
-        self._base = options.server.rstrip("/")
+        self._base = options.server
         self.tenant = options.tenant
-        sent = {"Authorization": f"Bearer {options.token}"} if options.token else {}
+        token = options.token
+        sent = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx2.Client(timeout=TIMEOUT, follow_redirects=False, headers=sent)
 
     def log_in(self, username: str, password: str) -> None:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from app.cli.addresses import service_address
 from app.cli.contexts import NAME, Context, read_contexts, write_contexts
 from app.cli.options import Format
 from app.cli.outcome import USAGE, CommandError
@@ -48,13 +49,12 @@ def add(
     """Add a context, or change one: then its token is kept only for the same service."""
     if not NAME.fullmatch(name):
         raise CommandError(f"{name!r} cannot be the name of a context", USAGE)
-    if not server.startswith(("http://", "https://")):
-        raise CommandError(f"{server} is no address of a service: http:// or https://", USAGE)
+    address = service_address(server)
     contexts = read_contexts()
     before = contexts.contexts.get(name)
-    token = before.token if before and before.server == server.rstrip("/") else ""
-    write_contexts(contexts.having(name, Context(server.rstrip("/"), tenant, token)))
-    progress(f"Context {name!r}: {server}. `headwater context use {name}` chooses it.")
+    token = before.token if before and before.server == address else ""
+    write_contexts(contexts.having(name, Context(address, tenant, token)))
+    progress(f"Context {name!r}: {address}. `headwater context use {name}` chooses it.")
 
 
 @app.command

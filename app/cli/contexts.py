@@ -124,4 +124,4 @@ def chosen(name: str | None) -> Context | None:
 
 def same_service(one: str, other: str) -> bool:
     """Whether two addresses are of one service."""
-    return one.rstrip("/").lower() == other.rstrip("/").lower()
+    return one.strip().rstrip("/").lower() == other.strip().rstrip("/").lower()

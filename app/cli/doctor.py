@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from app.cli.addresses import service_address
 from app.cli.doctor_findings import FAILING, ORDER, Finding
 from app.cli.options import Format
 from app.cli.outcome import FAILED, OK, CommandError
@@ -58,5 +59,5 @@ def _found(server: str | None, data: Path | None) -> list[Finding]:
         for check in (*doctor_settings.CHECKS, *doctor_machine.CHECKS, doctor_data.look):
             found += check(settings)
     if address:
-        found += doctor_service.look(address)
+        found += doctor_service.look(service_address(address))
     return found

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
+from app.cli.addresses import token_of
 from app.cli.client import Client
 from app.cli.contexts import NAME, Context, chosen, read_contexts, same_service, write_contexts
 from app.cli.options import DEFAULTS, Options
@@ -48,7 +49,7 @@ def login(
     """
     context = _context_name(name, options)
     if token_stdin:
-        token = _line("token")
+        token = token_of(_line("token"), "on stdin")
     else:
         user = username or _asked("User name: ")
         setup_token = _setup_token() if setup else ""
@@ -56,7 +57,7 @@ def login(
         token = _token(options, user, password, setup_token, days)
     with Client(replace(options, given_token=token)) as client:
         me = client.get(_ME)
-    kept = Context(options.server.rstrip("/"), options.named_tenant or "", token)
+    kept = Context(options.server, options.named_tenant or "", token)
     write_contexts(read_contexts().having(context, kept).using(context))
     progress(f"Logged in to {kept.server} as {_name(me)}; context {context!r}.")
 

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from app.cli.contexts import Context, chosen, same_service
+from app.cli.addresses import service_address, token_of
+from app.cli.contexts import Context, chosen, contexts_file, same_service
 from app.cli.outcome import USAGE, CommandError
 
 SERVER = "http://127.0.0.1:8080"
@@ -58,9 +59,9 @@ class Options:
     def server(self) -> str:
         """Address of the service."""
         if self.address:
-            return self.address
+            return service_address(self.address)
         found = chosen(self.context)
-        return found.server if found else SERVER
+        return service_address(found.server) if found else SERVER
 
     @property
     def tenant(self) -> str:
@@ -74,9 +75,9 @@ class Options:
     def token(self) -> str:
         """The API token; a context's only for its own service."""
         if self.given_token:
-            return self.given_token
+            return token_of(self.given_token, "of HEADWATER_TOKEN (or --token)")
         found = self._own()
-        return found.token if found else ""
+        return token_of(found.token, f"in {contexts_file()}") if found else ""
 
     def _own(self) -> Context | None:
         found = chosen(self.context)

@@ -183,7 +183,6 @@ def test_no_service(free_port: object) -> None:
     ended = headwater("flow", "list", "--server", f"http://127.0.0.1:{free_port()}")  # type: ignore[operator]
     assert ended.returncode == 1
     assert "is it running?" in ended.stderr
-    assert headwater("flow", "list", "--server", "nonsense").returncode in (1, 2)
 
 
 # -- the service itself --------------------------------------------------------------------------
