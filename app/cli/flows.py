@@ -25,10 +25,20 @@ for _name, _help in (
 ):
     app.command(f"app.cli.tracing:{_name}", name=_name, help=_help)
 
-for _name in ("history", "status", "disable", "enable", "limit"):
-    app.command(f"app.cli.flow_story:{_name}", name=_name)
-for _name in ("rollback", "pin", "unpin"):
-    app.command(f"app.cli.pins:{_name}", name=_name)
+for _name, _help in (
+    ("history", "Tell the story of a flow: revisions, moves, how they went, who did what."),
+    ("status", "Show how a flow stands: beside Git, and by its executions of the last day."),
+    ("disable", "Let no execution of a flow start, whatever Git says; no commit is made."),
+    ("enable", "Let executions of a flow start again, also where its source disables it."),
+    ("limit", "Let so many executions of a flow run at once, whatever its source says."),
+):
+    app.command(f"app.cli.flow_story:{_name}", name=_name, help=_help)
+for _name, _help in (
+    ("rollback", "Let new executions run an earlier revision, at once; Git follows."),
+    ("pin", "Hold a flow at a revision, whatever Git says."),
+    ("unpin", "Let a flow run again what Git says."),
+):
+    app.command(f"app.cli.pins:{_name}", name=_name, help=_help)
 
 Name = Annotated[str, Parameter(help="The flow: NAMESPACE ID, or NAMESPACE.ID.")]
 Revision = Annotated[int | None, Parameter(help="The number of a revision.")]

@@ -24,8 +24,12 @@ app.command(pulls)
 for _name, _verb in SOURCE_VERBS.items():
     app.command(_verb, name=_name)
 
-for _name, _target in (("pin", "pin_source"), ("unpin", "unpin_source"), ("drift", "drift")):
-    app.command(f"app.cli.pins:{_target}", name=_name)
+for _name, _target, _help in (
+    ("pin", "pin_source", "Hold all flows of a source at what a commit says."),
+    ("unpin", "unpin_source", "Let the flows of a source run again what Git says."),
+    ("drift", "drift", "List all that differs from Git: pins, and what is set by hand."),
+):
+    app.command(f"app.cli.pins:{_target}", name=_name, help=_help)
 
 SOURCE = "main"
 _SOURCES = "/api/v1/sources"

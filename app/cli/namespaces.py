@@ -15,8 +15,12 @@ from app.cli.printing import Table, data, moment, progress, show
 app = App(name="namespace", help="List namespaces, their files and key-value pairs.")
 files = App(name="files", help="Files of a namespace: each change is a commit.")
 app.command(files)
-for _name, _verb in (("pin", "pin_namespace"), ("unpin", "unpin_namespace"), ("status", "place")):
-    app.command(f"app.cli.pins:{_verb}", name=_name)
+for _name, _verb, _help in (
+    ("pin", "pin_namespace", "Hold all flows of a namespace at what a commit says."),
+    ("unpin", "unpin_namespace", "Let the flows of a namespace run again what Git says."),
+    ("status", "place", "Show how a namespace and each of its flows stand."),
+):
+    app.command(f"app.cli.pins:{_verb}", name=_name, help=_help)
 
 Name = Annotated[str, Parameter(help="The namespace.")]
 FilePath = Annotated[str, Parameter(name="PATH", help="The path of a file in the namespace.")]
