@@ -17,6 +17,7 @@ _BY_STATUS = {
     409: CONFLICT,
     410: NOT_FOUND,
     412: CONFLICT,
+    422: USAGE,
 }
 
 

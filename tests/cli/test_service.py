@@ -122,7 +122,7 @@ def test_executions(server: str) -> None:
     assert "state:      PAUSED" in viewed.stdout
     assert viewed.stdout.splitlines()[-1].split()[:2] == ["ask", "PAUSED"]
     refused = headwater("exec", "resume", wanted, server=server)
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "Invalid input for `approved`" in refused.stderr
     watching = subprocess.Popen(
         [*COMMAND, "exec", "watch", wanted],
