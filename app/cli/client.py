@@ -12,6 +12,8 @@ from app.cli.outcome import FAILED, NOT_FOUND, USAGE, CommandError, code_of
 from app.cli.printing import clean
 
 TIMEOUT = 60.0
+_HINT = "log in, or send a token: Authorization: Bearer hw_…"
+_LOG_IN = "log in: `headwater login`, or put a token into HEADWATER_TOKEN"
 
 Query = Mapping[str, Any]
 
@@ -47,7 +49,7 @@ class Client:
 
     def get(self, path: str, query: Query | None = None) -> Any:
         """Return the JSON of a GET."""
-        return self.ask("GET", path, query=query).json()
+        return self.answered("GET", path, query=query)
 
     def text(self, path: str, query: Query | None = None) -> str:
         """Return the text of a GET."""
@@ -55,16 +57,23 @@ class Client:
 
     def post(self, path: str, body: Any = None) -> Any:
         """Return the JSON of a POST; None if the answer is empty."""
-        answer = self.ask("POST", path, json=body) if body is not None else self.ask("POST", path)
-        return answer.json() if answer.content else None
+        given = {"json": body} if body is not None else {}
+        return self.answered("POST", path, **given)
 
     def send_form(
         self, path: str, inputs: Sequence[tuple[str, str]], query: Query | None = None
     ) -> Any:
         """Return the JSON of a POST of inputs; values that begin with `@` name files."""
         parts = [(name, _part(name, value)) for name, value in inputs]
-        answer = self.ask("POST", path, query=query, files=parts or None)
-        return answer.json() if answer.content else None
+        return self.answered("POST", path, query=query, files=parts or None)
+
+    def answered(self, method: str, path: str, *, query: Query | None = None, **body: Any) -> Any:
+        """Return the JSON of the answer to a request; None if the answer is empty."""
+        answer = self.ask(method, path, query=query, **body)
+        try:
+            return answer.json() if answer.content else None
+        except ValueError:
+            raise self._foreign() from None
 
     def ask(self, method: str, path: str, *, query: Query | None = None, **body: Any) -> Any:
         """Return the answer to a request.
@@ -81,7 +90,15 @@ class Client:
             raise self._unreachable(error) from None
         if answer.is_error:
             raise _refusal(answer)
+        if _is_of_another(answer):
+            raise self._foreign()
         return answer
+
+    def _foreign(self) -> CommandError:
+        return CommandError(
+            f"{self._base} does not answer as Headwater does; is the address right, or is there a"
+            " login page before it?"
+        )
 
     def _unreachable(self, error: Exception) -> CommandError:
         reason = str(error) or type(error).__name__
@@ -99,6 +116,8 @@ class Client:
                 if answer.is_error:
                     answer.read()
                     raise _refusal(answer)
+                if _is_of_another(answer):
+                    raise self._foreign()
                 yield from _read_events(answer.iter_lines())
         except httpx2.TransportError as error:
             raise self._unreachable(error) from None
@@ -166,6 +185,12 @@ def _part(name: str, value: str) -> tuple[str | None, Any]:
         raise CommandError(message, USAGE) from None
 
 
+def _is_of_another(answer: Any) -> bool:
+    """Whether an answer leads elsewhere or is a page for people: the service sends us neither."""
+    kind = answer.headers.get("content-type", "")
+    return bool(answer.is_redirect) or kind.startswith("text/html")
+
+
 def _refusal(answer: Any) -> CommandError:
     """Return what the service refuses, with every single thing that is wrong."""
     try:
@@ -177,6 +202,8 @@ def _refusal(answer: Any) -> CommandError:
         line, message = each.get("line"), each.get("message", "")
         if message not in lines[0]:
             lines.append(f"  {line}: {message}" if line else f"  {message}")
+    if answer.status_code == 401:
+        lines[0] = lines[0].replace(_HINT, _LOG_IN)
     return CommandError(clean("\n".join(lines)), code_of(answer.status_code))
 
 

@@ -24,14 +24,20 @@ def look(address: str) -> Iterator[Finding]:
     base = address.rstrip("/")
     try:
         with httpx2.Client(base_url=base, timeout=_SECONDS, follow_redirects=False) as http:
-            yield from _alive(http)
+            version = _object(http.get("/version")).get("version")
+            if version is None:
+                message = f"{base} does not answer as Headwater does"
+                fix = "is the address right, or is there a login page before it?"
+                yield Finding("broken", "service", message, fix)
+                return
+            yield from _alive(http, version)
             yield from _closed(http, base)
             yield from _transport(http, base)
     except (httpx2.TransportError, httpx2.InvalidURL) as error:
         yield Finding("broken", "service", f"{base} does not answer: {error}", "is it running?")
 
 
-def _alive(http: httpx2.Client) -> Iterator[Finding]:
+def _alive(http: httpx2.Client, version: str) -> Iterator[Finding]:
     ready = http.get("/readyz", params={"verbose": ""})
     parts = _object(ready).get("parts", {})
     bad = {name: each for name, each in parts.items() if each.get("status") != "UP"}
@@ -47,8 +53,7 @@ def _alive(http: httpx2.Client) -> Iterator[Finding]:
         if skew > _MOST_SKEW:
             message = f"its clock and ours differ by {skew:.0f} s"
             yield Finding("warning", "service.clock", message, "keep both by NTP")
-    version = _object(http.get("/version")).get("version")
-    if version not in (None, __version__):
+    if version != __version__:
         message = f"it is {version}, this command is {__version__}"
         yield Finding("note", "service.version", message, "use the same version")
 

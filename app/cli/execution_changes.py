@@ -38,7 +38,7 @@ def restart(
         wanted = client.execution_id(execution_id)
         path = client.path("executions", wanted, "restart")
         query = {"revision": _choice(revision), "allowDeleted": _flag(allow_deleted)}
-        execution = client.ask("POST", path, query=query).json()
+        execution = client.answered("POST", path, query=query)
         progress(f"execution {execution['id']} goes on at revision {execution['flowRevision']}")
         return _ended(client, execution, options, wait=wait)
 
@@ -142,7 +142,7 @@ def evaluate(
         wanted = client.execution_id(execution_id)
         parts = [_task_run(client, wanted, task)] if task else []
         path = client.path("executions", wanted, "eval", *parts)
-        found = client.ask("POST", path, content=expression.encode()).json()
+        found = client.answered("POST", path, content=expression.encode())
     if options.output == "table":
         if "error" not in found:
             print(clean(found["result"]))

@@ -25,7 +25,7 @@ def validate(
     rows, results = [], []
     with Client(options) as client:
         for file in files:
-            found = client.ask("POST", client.path("flows", "validate"), content=_read(file)).json()
+            found = client.answered("POST", client.path("flows", "validate"), content=_read(file))
             results += [{"file": str(file), **each} for each in found]
             rows += [_row(file, each) for each in found]
     headings = ("FILE", "FLOW", "RESULT", "WHY")

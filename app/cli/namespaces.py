@@ -161,6 +161,6 @@ def delete_pair(namespace: Name, key: Key, *, options: Options = DEFAULTS) -> in
     """Remove a key; exit 3 when it was not there."""
     with Client(options) as client:
         path = client.path("namespaces", namespace, "kv", key)
-        there = client.ask("DELETE", path).json()
+        there = client.answered("DELETE", path)
     progress(f"{key} of {namespace} {'is removed' if there else 'was not there'}")
     return OK if there else NOT_FOUND

@@ -71,7 +71,7 @@ def add(  # noqa: PLR0913 - each is an option of the command
     }
     body = {key: value for key, value in wish.items() if value is not None}
     with Client(options) as client:
-        made = client.ask("POST", SOURCES, query={"reason": reason}, json=body).json()
+        made = client.answered("POST", SOURCES, query={"reason": reason}, json=body)
     show(made, options.output, names=[made["id"]], table=Table.of(_facts(made)))
 
 
@@ -88,7 +88,7 @@ def remove(
         raise CommandError(message, USAGE)
     with Client(options) as client:
         query = {"confirm": "true", "reason": reason}
-        done = client.ask("DELETE", _path(source_id), query=query).json()
+        done = client.answered("DELETE", _path(source_id), query=query)
     progress(f"source {source_id} is removed, {done['flows']} flows with it")
 
 

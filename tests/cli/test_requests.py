@@ -1,12 +1,15 @@
 """What commands send to a service, and what they make of answers; without a service."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from app.cli.contexts import chosen
+from app.cli.doctor_service import look
 from app.cli.tree import run
 
 NOBODY = "http://127.0.0.1:9"
@@ -74,3 +77,72 @@ def test_an_address_that_is_none(call: Call, address: str) -> None:
         done = call(*command, "--server", address)
         assert (done.code, done.out) == (2, "")
         assert f"{address!r} is no address of a service" in done.err
+
+
+class LoginPage(BaseHTTPRequestHandler):
+    """What a proxy answers to all who have not logged in at it."""
+
+    def answer(self) -> None:
+        """Send a page, or the way to one."""
+        self.rfile.read(int(self.headers.get("content-length") or 0))
+        if "audit" in self.path:
+            self.refuse()
+            return
+        self.send_response(302 if "flows" in self.path else 200)
+        self.send_header("content-type", "text/html" if "kv" in self.path else "text/plain")
+        self.send_header("content-length", "4")
+        self.end_headers()
+        self.wfile.write(b"page")
+
+    def refuse(self) -> None:
+        """Answer as Headwater does to a call without a token."""
+        body = '{"detail": "log in, or send a token: Authorization: Bearer hw_…"}'.encode()
+        self.send_response(401)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - names of the standard library
+
+    def log_message(self, *_: object) -> None:
+        """Be quiet."""
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), LoginPage) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["whoami"],
+        ["flow", "list"],
+        ["flow", "get", "a", "b", "--source"],
+        ["flow", "run", "a", "b"],
+        ["kv", "set", "a", "key", "1"],
+        ["kv", "delete", "a", "key"],
+        ["exec", "list"],
+        ["git", "sync"],
+    ],
+)
+def test_an_answer_of_something_else(call: Call, page: str, command: list[str]) -> None:
+    done = call(*command, "--server", page)
+    assert (done.code, done.out) == (1, "")
+    assert f"{page} does not answer as Headwater does" in done.err
+
+
+def test_the_way_to_log_in(call: Call, page: str) -> None:
+    done = call("audit", "--server", page)
+    assert done.code == 4
+    assert "`headwater login`" in done.err
+
+
+def test_doctor_knows_something_else(page: str) -> None:
+    found = [(each.level, each.check, each.message) for each in look(page)]
+    assert found == [("broken", "service", f"{page} does not answer as Headwater does")]
