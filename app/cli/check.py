@@ -8,7 +8,13 @@ from cyclopts import Parameter
 
 from app.cli.check_formats import FORMATS, Finding
 from app.cli.check_loose import Loose, documents_below
-from app.cli.check_trees import Wanted, against_commit, of_tree, tops_below
+from app.cli.check_trees import (
+    Wanted,
+    against_commit,
+    of_tree,
+    refuse_root_nowhere,
+    tops_below,
+)
 from app.cli.outcome import FAILED, OK, USAGE, CommandError
 from app.cli.printing import progress
 from app.cli.repositories import NATIVE, Shape, new_memory
@@ -45,6 +51,7 @@ def check(
     if base is not None:
         files, found = against_commit(wanted, base, shape.rules)
     else:
+        refuse_root_nowhere(wanted, shape)
         files, found = _checked(wanted, shape)
     FORMATS[format_](found)
     errors = sum(each.is_error for each in found)

@@ -7,7 +7,14 @@ from typing import NamedTuple
 
 from app.cli.check_formats import Finding
 from app.cli.outcome import USAGE, CommandError
-from app.cli.repositories import Shape, commit_view, folder_view, new_memory, repository
+from app.cli.repositories import (
+    Shape,
+    commit_view,
+    folder_view,
+    new_memory,
+    refuse_missing_root,
+    repository,
+)
 from app.git.layout import Kind, Layout
 from app.sync.access_file import NAME as ACCESS
 from app.sync.access_file import read_access
@@ -47,6 +54,23 @@ def tops_below(wanted: Wanted, shape: Shape) -> list[Path]:
         if _is_top(top) and (place.is_dir() or _concerns(place.relative_to(top))):
             return [_without_root(top, shape)]
     return [_without_root(each, shape) for each in _tops(place)] if place.is_dir() else []
+
+
+def refuse_root_nowhere(wanted: Sequence[Wanted], shape: Shape) -> None:
+    """Refuse a root that is a folder neither in, around nor right below what was asked about.
+
+    Raises:
+        CommandError: naming the root.
+    """
+    root = shape.root.strip("/")
+    around = (place for each in wanted for place in _places(each.path.absolute()))
+    if root and not any((place / root).is_dir() for place in around):
+        raise CommandError(f"--root: there is no folder {root} around what is checked", USAGE)
+
+
+def _places(path: Path) -> list[Path]:
+    below = [each for each in path.iterdir() if each.is_dir()] if path.is_dir() else []
+    return [path, *path.parents, *below]
 
 
 def _is_top(folder: Path) -> bool:
@@ -110,7 +134,9 @@ def against_commit(
     memory = new_memory()
     folder = wanted[0].path.absolute()
     with repository(folder if folder.is_dir() else folder.parent) as clone:
-        base = commit_view(clone, clone.resolve(commit), layout, memory)
+        old = clone.resolve(commit)
+        refuse_missing_root(clone, layout, old)
+        base = commit_view(clone, old, layout, memory)
         head = folder_view(clone, layout, memory)
         plan = make_change_plan(base, head)
         top = clone.top or folder

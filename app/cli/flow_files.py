@@ -25,13 +25,24 @@ def validate(
     rows, results = [], []
     with Client(options) as client:
         for file in files:
-            found = client.answered("POST", client.path("flows", "validate"), content=_read(file))
+            found = _validated(client, file)
             results += [{"file": str(file), **each} for each in found]
             rows += [_row(file, each) for each in found]
     headings = ("FILE", "FLOW", "RESULT", "WHY")
     names = [f"{each.get('namespace')}.{each.get('flow')}" for each in results]
     show(results, options.output, names=names, table=Table(headings, rows))
     return FAILED if any("constraints" in each for each in results) else OK
+
+
+def _validated(client: Client, file: Path) -> list[dict[str, Any]]:
+    """Return what the service says of the flows in a file: at least that it holds none."""
+    content, wrong = _read(file), "The file holds no flow"
+    try:
+        content.decode()
+        found = client.answered("POST", client.path("flows", "validate"), content=content)
+    except UnicodeDecodeError:
+        found, wrong = [], "The file is not UTF-8"
+    return found or [{"constraints": wrong, "warnings": [], "infos": [], "outdated": False}]
 
 
 def _row(file: Path, verdict: dict[str, Any]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from app.cli.repositories import (
     commit_view,
     folder_view,
     new_memory,
+    refuse_missing_root,
     repository,
 )
 from app.flows.differences import Difference
@@ -82,9 +83,10 @@ def views(clone: Clone, span: str, layout: Layout, memory: Memory) -> tuple[Tree
         message = f"{span!r} is not BASE..HEAD"
         raise CommandError(message, USAGE)
     old = clone.resolve(first or "HEAD")
+    new = clone.resolve(second or "HEAD")
+    refuse_missing_root(clone, layout, old, new)
     if not found:
         return commit_view(clone, old, layout, memory), folder_view(clone, layout, memory)
-    new = clone.resolve(second or "HEAD")
     if dots == "...":
         old = clone.merge_base(old, new)
     return commit_view(clone, old, layout, memory), commit_view(clone, new, layout, memory)

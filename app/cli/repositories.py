@@ -67,6 +67,19 @@ def commit_view(clone: Clone, commit: str, layout: Layout, memory: Memory) -> Tr
     return TreeView.of_commit(clone.launcher, clone.objects, commit, layout, memory)
 
 
+def refuse_missing_root(clone: Clone, layout: Layout, *commits: str) -> None:
+    """Refuse a root that neither the work tree nor a commit has: nothing would be found in it.
+
+    Raises:
+        CommandError: naming the root.
+    """
+    here = clone.top is not None and (clone.top / layout.root).is_dir()
+    if not layout.root or here:
+        return
+    if not any(clone.objects.info(f"{each}:{layout.root}") for each in commits):
+        raise CommandError(f"--root: there is no folder {layout.root} in the repository", USAGE)
+
+
 def folder_view(clone: Clone, layout: Layout, memory: Memory) -> TreeView:
     """Return the view of the work tree, as its files are on disk.
 

@@ -162,8 +162,11 @@ def identities(files: Sequence[Path] = ()) -> list[str]:
 
 
 def _read_identity(path: Path) -> str:
-    with telling(path):
-        return path.read_text()
+    try:
+        with telling(path):
+            return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise CommandError(f"{path} is no age identity: it is not text", USAGE) from None
 
 
 def created(where: Where, recipients: Sequence[str]) -> OpenDocument:

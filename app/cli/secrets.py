@@ -144,7 +144,7 @@ def _parsed(text: str) -> Any:
     from app.secrets.json_format import read_json
 
     try:
-        json.loads(text)
-    except ValueError:
-        raise CommandError("the value is not JSON", USAGE) from None
+        json.dumps(json.loads(text), allow_nan=False)  # 1e999 is read as a number without end
+    except (ValueError, RecursionError):
+        raise CommandError("the value is not JSON, or nested too deeply", USAGE) from None
     return read_json(f'{{"value": {text}}}').get("value")

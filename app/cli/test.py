@@ -56,13 +56,20 @@ def run(
     if case and not any(result.cases for result in results):
         message = f"there is no case {', '.join(case)}"
         raise CommandError(message, USAGE)
-    if junit_file is not None:
-        junit_file.write_text(junit(results), encoding="utf-8")
     rows = [row for result in results for row in _rows(result)]
     names = [f"{result.namespace}.{result.id}" for result in results]
     headings = ("STATE", "TESTS", "CASE", "SECONDS", "WHY")
     show([suite_json(each) for each in results], output, names=names, table=Table(headings, rows))
+    if junit_file is not None:
+        _write(junit_file, junit(results))
     return _told(results)
+
+
+def _write(file: Path, report: str) -> None:
+    try:
+        file.write_text(report, encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"cannot write {file}: {error.strerror}", USAGE) from None
 
 
 async def _run(

@@ -71,6 +71,9 @@ def run(argv: Sequence[str]) -> int:
     except CommandError as error:
         print(f"headwater: {clean(str(error))}", file=sys.stderr)
         return error.code
+    except UnicodeEncodeError:  # Python passes such bytes of the command line on as halves
+        print("headwater: an argument is not UTF-8", file=sys.stderr)
+        return USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:

@@ -95,6 +95,12 @@ def test_validate(server: str, tmp_path: Path) -> None:
     assert "Invalid type: nope" in run(server, "flow", "validate", str(file), code=1)
     run(server, "flow", "validate", str(tmp_path / "nothing.yaml"), code=2)
     run(server, "flow", "validate", code=2)
+    empty, latin = tmp_path / "empty.yaml", tmp_path / "latin.yaml"
+    empty.write_text("")
+    latin.write_bytes(b"id: \xe9\n")
+    told = run(server, "flow", "validate", *map(str, (latin, empty, file)), code=1)
+    for each in ("The file holds no flow", "The file is not UTF-8", str(latin), str(file)):
+        assert each in told
 
 
 def test_pairs(server: str) -> None:

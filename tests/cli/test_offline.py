@@ -54,6 +54,7 @@ def test_help_and_version() -> None:
         (["flow", "lst"], 'Did you mean "list"'),
         (["flow", "list", "--outptu", "json"], "--output"),
         (["flow", "list", "-o", "xml"], "xml"),
+        (["flow", "get", "shop", "\udcff"], "an argument is not UTF-8"),
         (["flow", "get"], "name the flow"),
         (["flow", "get", "a", "b", "c"], "name the flow"),
         (["flow", "run", "a", "b", "-i", "x"], "'x' is not name=value"),

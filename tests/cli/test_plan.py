@@ -195,3 +195,17 @@ def test_check_of_a_kestra_repository(tmp_path: Path) -> None:
     ended = headwater("check", "--layout", "kestra", folder=made.folder)
     assert ended.stdout.startswith("company.team/flows/a.yaml:3:19: error UNKNOWN_TYPE")
     assert ended.stderr.strip() == "1 files, 1 errors, 0 warnings"
+
+
+def test_a_root_that_is_nowhere_is_no_empty_plan(clone: Clone) -> None:
+    (clone.folder / "sub").mkdir()
+    for command in (
+        ("plan", "--root", "nope"),
+        ("plan", "HEAD..HEAD", "--root", "nope"),
+        ("check", "--root", "nope"),
+        ("check", "--root", "nope", "--base", "HEAD"),
+    ):
+        done = headwater(*command, folder=clone.folder)
+        assert (done.returncode, done.stdout) == (2, ""), command
+        assert "there is no folder nope" in done.stderr
+    assert headwater("check", "--root", "sub", folder=clone.folder).returncode == 0

@@ -78,6 +78,9 @@ def test_what_fails_is_told_in_every_form(repository: Path, tmp_path: Path) -> N
     assert [each["state"] for each in suite["results"]] == ["SUCCESS", "FAILED", "ERROR", "SKIPPED"]
     root = ET.fromstring(report.read_text())
     assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("4", "1", "1")
+    told = headwater("test", "--junit", str(tmp_path / "no" / "x.xml"), folder=repository)
+    assert (told.returncode, "cannot write" in told.stderr) == (2, True)
+    assert "SKIPPED" in told.stdout
     table = headwater("test", "--case", "wrong", folder=repository)
     assert table.returncode == 1
     assert "does not hold: startsWith `Bye`" in table.stdout

@@ -116,7 +116,11 @@ def test_values_come_from_a_file_or_as_json(secret: Secret, identity: str) -> No
     assert secret("set", "PEM", *TEAM, "--value-file", "key.pem").code == OK
     assert secret("set", "CONF", *TEAM, "--json", given='{"a": [1, true]}').code == OK
     assert held(identity) == {"PEM": Path("key.pem").read_text(), "CONF": {"a": [1, True]}}
-    assert secret("set", "CONF", *TEAM, "--json", given="{").code == USAGE
+    for wrong in ("{", "[" * 3_000, "1e999", "NaN"):
+        assert secret("set", "CONF", *TEAM, "--json", given=wrong).code == USAGE
+    Path("binary").write_bytes(b"\xff\xfe")
+    refused = secret("set", "A", *TEAM, "--identity", "binary", given="x")
+    assert (refused.code, "binary is no age identity" in refused.err) == (USAGE, True)
     assert secret("set", "X", *TEAM, "--value-file", "nowhere").code == NOT_FOUND
     assert secret("set", "X", *TEAM, given="").code == FAILED
     assert secret("set", "bad key", *TEAM, given="x").code == FAILED
