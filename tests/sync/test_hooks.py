@@ -70,7 +70,7 @@ async def test_the_networks_that_the_forge_publishes(follow: Any, forge: MemoryF
     for number, address in enumerate(("192.0.2.1", "192.0.2.2", "203.0.113.9")):
         sent = delivery(delivery_id=f"d{number}")
         assert (await rig.sync.deliver(KEY, *sent, address)).status == 202
-    assert forge.calls == ["hook_networks"], "they are remembered"
+    assert forge.calls.count("hook_networks") == 1, "they are remembered"
     with pytest.raises(Forbidden):
         await rig.sync.deliver(KEY, *delivery(), "198.51.100.1")
 
