@@ -35,6 +35,8 @@ class Hunt:
         self.answers: list[bytes] = []
         self._size = 0
         self.found: list[Sighting] = []
+        self.forms = 0
+        """How many forms of secrets were looked for, by all processes that ran tests."""
 
     def note(self, value: str, kind: str) -> None:
         """Take a secret of the running test."""
@@ -119,7 +121,26 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Iterator[None]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Look through all files that are left."""
+    """Look through all files that are left; a process among several tells the first one."""
+    if len(HUNT.all):
+        _look_through_files(session)
+    HUNT.forms += len(HUNT.all)
+    if HUNT.found:
+        session.exitstatus = 1
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["canaries"] = (HUNT.forms, [tuple(each) for each in HUNT.found])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what another process has found."""
+    forms, found = getattr(node, "workeroutput", {}).get("canaries", (0, ()))
+    HUNT.forms += forms
+    HUNT.found += [Sighting(*each) for each in found]
+
+
+def _look_through_files(session: pytest.Session) -> None:
     factory = getattr(session.config, "_tmp_path_factory", None)
     if factory is None:
         return
@@ -131,8 +152,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
                 Sighting("an API token", str(file), repr(each[:11]))
                 for each in set(_TOKEN.findall(file.read_bytes()))
             ]
-    if HUNT.found:
-        session.exitstatus = 1
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -140,4 +159,4 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     terminalreporter.section("canaries")
     for each in HUNT.found:
         terminalreporter.line(str(each)[:400])
-    terminalreporter.line(f"{len(HUNT.all)} forms of secrets, {len(HUNT.found)} sightings")
+    terminalreporter.line(f"{HUNT.forms} forms of secrets, {len(HUNT.found)} sightings")

@@ -13,6 +13,8 @@ from app.engine.secrecy import forms
 
 LEAST = 10
 """A shorter value is no canary: it may be anywhere by chance."""
+_BEGINNING = 64
+"""Bytes of a form that are looked for; only then it is compared as a whole."""
 
 
 class Sighting(NamedTuple):
@@ -48,15 +50,18 @@ class Canaries:
 
     def seen(self, data: bytes | str, place: str) -> Iterator[Sighting]:
         """Look for all of them in some data; each is told once."""
+        if not self._forms:
+            return
         text = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-        if self._finder is None:  # it looks for thousands of forms at once
-            self._finder = BytesAhoCorasick(self._forms)
-        names = list(self._forms.values())
+        if self._finder is None:  # it looks for thousands of forms at once, if they are short
+            self._finder = BytesAhoCorasick([form[:_BEGINNING] for form in self._forms])
+        named = list(self._forms.items())
         told: set[str] = set()
-        for number, start, end in self._finder.find_matches_as_indexes(text, overlapping=True):
-            if (name := names[number]) not in told:
+        for number, start, _ in self._finder.find_matches_as_indexes(text, overlapping=True):
+            form, name = named[number]
+            if name not in told and text.startswith(form, start):
                 told.add(name)
-                yield Sighting(name, place, repr(text[max(0, start - 60) : end + 20]))
+                yield Sighting(name, place, repr(text[max(0, start - 60) : start + len(form) + 20]))
 
     def seen_below(self, folder: Path, ignored: Iterable[str] = ()) -> Iterator[Sighting]:
         """Look through all files below a folder, into what is packed, too."""
