@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,13 +21,22 @@ def git(tmp_path: Path) -> Iterator[GitServer]:
         yield app
 
 
+def access_to(git: GitServer) -> dict[str, Any]:
+    """Return the settings of a source that may read and write the repository of all."""
+    return {"repo": git.url("all.git"), "username": "ann", "token": "s3cret-token"}
+
+
+def parts(git: GitServer, *tenants: str) -> dict[str, dict[str, Any]]:
+    """Return a source for each tenant, confined to it, all of one repository."""
+    return {each: {**access_to(git), "namespaces": [f"{each}/*"]} for each in tenants}
+
+
 async def test_a_source_without_credentials_reads_no_copy_of_another(
     tmp_path: Path, git: GitServer
 ) -> None:
     scratch = Scratch(git.root / "all.git")
     sha = scratch.commit({path("pay", "vault", "bank"): flow("pay", "of-the-bank")})
-    bank = {"repo": git.url("all.git"), "username": "ann", "token": "s3cret-token"}
-    async with service(tmp_path / "data", sources={"bank": bank}) as running:
+    async with service(tmp_path / "data", sources={"bank": access_to(git)}) as running:
         root = await running.token(await running.user("root", {"instance-admin": Scope()}))
         theirs = await running.token(await running.user("mallory", {"admin": Scope("team")}))
         synced = await running.http.post("/api/v1/sources/bank/sync", headers=root)
@@ -50,8 +60,7 @@ async def test_a_source_that_may_not_read_a_repository_shows_nothing_of_it(
     scratch.commit({path("old", "vault", "bank"): flow("old", "of-the-bank")})
     scratch.git("branch", "other", "main")
     scratch.commit({path("pay", "vault", "bank"): flow("pay", "of-the-bank")})
-    bank = {"repo": git.url("all.git"), "username": "ann", "token": "s3cret-token"}
-    async with service(tmp_path / "data", sources={"bank": bank}) as running:
+    async with service(tmp_path / "data", sources={"bank": access_to(git)}) as running:
         root = await running.token(await running.user("root", {"instance-admin": Scope()}))
         theirs = await running.token(await running.user("mallory", {"admin": Scope("team")}))
         await running.http.post("/api/v1/sources/bank/sync", headers=root)
@@ -80,8 +89,7 @@ async def test_who_sees_a_part_of_a_repository_sees_no_diff_of_the_rest(
             path("two", "shop", "team"): flow("two", "of-the-team"),
         }
     )
-    here = {"repo": git.url("all.git"), "username": "ann", "token": "s3cret-token"}
-    sources = {each: {**here, "namespaces": [f"{each}/*"]} for each in ("bank", "team")}
+    sources = parts(git, "bank", "team")
     async with service(tmp_path / "data", sources=sources) as running:
         root = await running.token(await running.user("root", {"instance-admin": Scope()}))
         viewer = await running.token(await running.user("viewer", {"viewer": Scope("team")}))
@@ -103,8 +111,7 @@ async def test_who_manages_a_part_of_a_repository_reverts_nothing_of_the_rest(
     scratch.commit({path("own", "shop", "team"): flow("own")})
     scratch.commit({path("pay", "vault", "bank"): flow("pay", "before")})
     theirs = scratch.commit({path("pay", "vault", "bank"): flow("pay", "of-the-bank")})
-    here = {"repo": git.url("all.git"), "username": "ann", "token": "s3cret-token"}
-    sources = {each: {**here, "namespaces": [f"{each}/*"]} for each in ("bank", "team")}
+    sources = parts(git, "bank", "team")
     async with service(tmp_path / "data", sources=sources) as running:
         root = await running.token(await running.user("root", {"instance-admin": Scope()}))
         admin = await running.token(await running.user("admin", {"admin": Scope("team")}))
@@ -130,8 +137,7 @@ async def test_nobody_gets_back_a_right_by_a_source_of_the_same_repository(
     given = b"bindings:\n  - {role: instance-admin, user: mallory}\n"
     scratch.commit({"access.yaml": given, path("own", "shop", "team"): flow("own")})
     taken = scratch.commit({"access.yaml": b"bindings: []\n"})
-    here = {"repo": git.url("all.git"), "username": "ann", "token": "s3cret-token"}
-    sources = {each: {**here, "namespaces": [f"{each}/*"]} for each in ("ops", "team")}
+    sources = parts(git, "ops", "team")
     data = tmp_path / "data"
     async with service(data, sources=sources, access={"source": "ops"}) as running:
         root = await running.token(await running.user("root", {"instance-admin": Scope()}))

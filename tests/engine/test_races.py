@@ -359,19 +359,9 @@ async def test_the_end_before_a_restart_is_not_told_again() -> None:
         assert not engine.executor.finished.future(made).done()
 
 
-SIDE_BY_SIDE = """
-id: caller
-tasks:
-  - id: both
-    type: core.flow.Parallel
-    tasks:
-      - {id: call, type: core.flow.Subflow, namespace: tests, flowId: called}
-      - id: then
-        type: core.flow.Sequential
-        tasks:
-          - {id: rest, type: core.flow.Sleep, duration: PT0.02S}
-          - {id: ask, type: core.flow.Pause}
-"""
+SIDE_BY_SIDE = EXITS.replace("id: exits", "id: caller").replace(
+    "{id: leave, type: test.Leave, state: FAILED}", "{id: ask, type: core.flow.Pause}"
+)
 
 
 async def test_a_copy_waits_for_no_child_of_the_original() -> None:
