@@ -41,6 +41,7 @@ class Afterwards:
         live = self._live
         flow = live.loaded.flow
         if live.execution.cascade:
+            await live.durable()  # and so is all that it started before
             await self._subflows.kill(live.execution)
         await self._sequence(flow.after_execution)
         for listener in flow.listeners:

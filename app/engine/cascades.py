@@ -82,8 +82,7 @@ class Cascades:
         flow = live.loaded.flow
         if live.root is not None and not (flow.after_execution or flow.listeners):
             await asyncio.wait([live.root])
-        if live.committed is not None:
-            await asyncio.wait([live.committed])
+        await live.durable()
 
 
 def _ends(live: Live | None) -> bool:

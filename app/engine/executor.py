@@ -143,10 +143,11 @@ class Executor(Residence):
 
     def _anew(self, live: Live) -> None:
         """Walk an execution from its top: what it waited for is not what it waits for now."""
-        live.left = True
+        anew = self.make(live.execution, live.loaded)
+        anew.succeed(live)
         if live.root is not None:
             live.root.cancel()
-        self.begin(self.make(live.execution, live.loaded))
+        self.begin(anew)
 
     def _ended(self, live: Live, done: asyncio.Future[Any]) -> None:
         """Tell of an end, once it is durable."""

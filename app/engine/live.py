@@ -232,6 +232,22 @@ class Live:
         if self.idle == self.strands and not ready and not self.left:
             self._on_idle(self, due)
 
+    async def durable(self) -> None:
+        """Wait until all that was recorded so far is durable, or was refused."""
+        if self.committed is not None:
+            await asyncio.wait([self.committed])
+
+    def succeed(self, before: "Live") -> None:
+        """Take the place of another in memory; what that one recorded last is waited for here."""
+        before.left = True
+        self.committed = before.committed
+        if self.committed is not None:
+            self.committed.add_done_callback(self._refused)
+
+    def _refused(self, done: asyncio.Future[Any]) -> None:
+        if not done.cancelled() and done.exception() is not None:
+            self._on_lost(self)
+
     async def gate(self) -> None:
         """Wait while the execution is paused: nothing new starts meanwhile (Kestra's rule)."""
         while self.execution.state is State.PAUSED:

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,33 @@ async def test_a_kill_that_a_crash_cuts_short_goes_on(monkeypatch: pytest.Monkey
     async with Engine(*flows, journal=journal) as engine:
         assert (await engine.end(child)).state is State.KILLED
         assert (await engine.executor.get(made)).state is State.KILLED
+
+
+class LateJournal(MemoryJournal):
+    """What is written is durable a while later."""
+
+    def _commit(self, *arguments: Any) -> None:
+        commit = super()._commit
+        asyncio.get_running_loop().call_later(0.01, lambda: commit(*arguments))
+
+
+async def test_a_kill_looks_for_children_once_they_are_durable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    journal, seen = LateJournal(), []
+    children = journal.children
+
+    async def look(parent: str) -> list[str]:
+        seen.append(journal.execution(parent).state)
+        return await children(parent)
+
+    async with Engine(flow(CALLER), flow(CALLED), journal=journal) as engine:
+        made = await engine.create("caller")
+        await _child(engine, made)
+        monkeypatch.setattr(journal, "children", look)
+        await engine.commands.kill("main", made)
+        await engine.end(made)
+        assert set(seen) == {State.KILLED}
 
 
 async def test_what_was_killed_can_be_deleted_at_once() -> None:
