@@ -35,7 +35,7 @@ from app.flows.flow import PluginDefault
 from app.flows.parse import Parsed, parse_flow
 from app.flows.typenames import Types
 from app.ports import FlowRevision, LoadedFlow
-from app.ports.flows import DefaultSet, PluginDefaults
+from app.ports.flows import NO_DEFAULTS, DefaultSet, PluginDefaults, incomplete
 
 _BLOB: Any = BlobRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 
@@ -249,35 +249,36 @@ class FlowStore:
 
         Raises:
             Conflict: when that revision is no valid flow.
+            Unavailable: when it is none without plugin defaults that cannot be read for now.
         """
         place = (revision.tenant, revision.namespace)
         defaults = await self._defaults(*place, revision.snapshot or revision.commit)
-        name = (revision.blob, *place, revision.flow_id)
-        mark = defaults.mark if defaults is not None else ""
-        key = (*name, revision.revision, revision.snapshot, mark)
+        said = (defaults.mark, defaults.lacking)
+        key = (revision.blob, *revision.key, revision.revision, revision.snapshot, *said)
         cached = self._loaded.get(key)
         if cached is not None and revision.state != "redacted":
             # What was active when it was parsed may be superseded by now.
             return cached if cached.revision == revision else replace(cached, revision=revision)
-        source = await self.source(revision)
-        entries = defaults.entries if defaults is not None else ()
-        parsed = await self.parse(source, revision, entries)
-        if parsed.flow is None:
-            first = parsed.problems[0].message if parsed.problems else "unreadable"
-            message = (
-                f"revision {revision.revision} of {revision.namespace}.{revision.flow_id} is not"
-                f" valid: {first}"
-            )
-            raise Conflict(message)
-        loaded = LoadedFlow(revision, parsed.flow, source)
-        self._loaded[key] = loaded
+        loaded = self._loaded[key] = await self._read(revision, defaults)
         while len(self._loaded) > _PARSED:
             self._loaded.popitem(last=False)
         return loaded
 
-    async def _defaults(self, tenant: str, namespace: str, commit: str) -> DefaultSet | None:
+    async def _read(self, revision: FlowRevision, defaults: DefaultSet) -> LoadedFlow:
+        source = await self.source(revision)
+        parsed = await self.parse(source, revision, defaults.entries)
+        if parsed.flow is not None:
+            return LoadedFlow(revision, parsed.flow, source, lacking=defaults.lacking)
+        if defaults.lacking:
+            raise incomplete(revision, defaults.lacking)
+        first = parsed.problems[0].message if parsed.problems else "unreadable"
+        name = f"{revision.namespace}.{revision.flow_id}"
+        message = f"revision {revision.revision} of {name} is not valid: {first}"
+        raise Conflict(message)
+
+    async def _defaults(self, tenant: str, namespace: str, commit: str) -> DefaultSet:
         if self.defaults is None:
-            return None
+            return NO_DEFAULTS
         known = self.defaults.known(tenant, namespace, commit)
         return known if known is not None else await self.defaults.of(tenant, namespace, commit)
 

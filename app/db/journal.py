@@ -17,6 +17,7 @@ from app.db.database import Database
 from app.db.outbox import Outbox
 from app.db.slots import leaving
 from app.db.sql import Row, Write
+from app.errors import Conflict
 from app.executions import Event, Execution, Kind, State
 from app.executions.paths import TaskRunPath
 from app.ports import Claim, LogEntry, MetricEntry
@@ -155,15 +156,22 @@ _NAMES: dict[Kind | State | None, str | None] = {
     None: None,
     **{each: each.value for each in (*Kind, *State)},
 }
+_KINDS: dict[str, Kind] = {each.value: each for each in Kind}
+_STATES: dict[str | None, State] = {each.value: each for each in State}
 _ROW_KINDS = frozenset({Kind.MOVED, Kind.LABELLED, Kind.RESTARTED})
 
 
 def _event(row: Row) -> Event:
+    kind, to = _KINDS.get(row.kind), _STATES.get(row.to_state)
+    if kind is None or (to is None and row.to_state):
+        found = repr(row.kind if kind is None else row.to_state)[:50]
+        message = f"its journal has {found}, which a newer version wrote and this one cannot read"
+        raise Conflict(message)
     return Event(
-        kind=Kind(row.kind),
+        kind=kind,
         at=row.at,
         path=TaskRunPath(row.path),
-        to=State(row.to_state) if row.to_state else None,
+        to=to,
         attempt=row.attempt,
         delivery=row.delivery,
         data=decoded(row.data) if row.data else {},

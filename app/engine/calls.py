@@ -5,9 +5,14 @@ from typing import Any, Protocol
 from app.engine.live import Live
 from app.engine.notes import Notes
 from app.engine.places import Place
-from app.errors import Conflict, Forbidden, HeadwaterError, Invalid, NotFound
+from app.errors import Conflict, Forbidden, HeadwaterError, Invalid, NotFound, Unavailable
 from app.executions import Execution, State, task_run_id
 from app.plugins.api import SubflowCall, SubflowResult, TaskFailed
+
+_PATIENCE = 60_000_000
+"""How long (µs) a start is tried while something that it needs does not answer."""
+_BETWEEN = 1_000_000
+"""Time (µs) between two tries."""
 
 
 class Subflows(Protocol):
@@ -87,13 +92,26 @@ class Calls(Notes):
 
     async def start(self, call: SubflowCall) -> str:
         """Start another flow, once for each `part`."""
-        try:
-            child = await self._subflows.start(self._place, call)
-        except HeadwaterError as error:
-            raise TaskFailed(error.message) from error
+        child = await self._started(call)
         if call.part and call.restart and self._restarted():
             return await self._again(child, call)
         return child
+
+    async def _started(self, call: SubflowCall) -> str:
+        """Start the flow; wait a while for what that needs, when it does not answer."""
+        patience = self._live.clock.now() + _PATIENCE
+        while True:
+            try:
+                return await self._subflows.start(self._place, call)
+            except Unavailable as error:
+                if self._live.clock.now() > patience:
+                    raise TaskFailed(error.message) from error
+            except HeadwaterError as error:
+                raise TaskFailed(error.message) from error
+            await self._live.wait(f"start:{self._place.path}{call.part}", self._next_try())
+
+    def _next_try(self) -> int:
+        return self._live.clock.now() + _BETWEEN
 
     def child(self, part: str, *, restart: bool) -> str:
         """Return the id of the execution that `start` starts for this part."""

@@ -103,6 +103,7 @@ class Creation:
             Conflict: when the flow is disabled, or the key was used with another body.
             Invalid: when inputs or labels are wrong; every error is listed.
             TooMany: when the node has too much to do.
+            Unavailable: when something around the flow cannot be read now.
         """
         if new.claim is not None and (known := await self._known(new.claim)) is not None:
             return known
@@ -158,7 +159,7 @@ class Creation:
         if loaded.flow.disabled:
             message = f"flow {new.namespace}.{new.flow_id} is disabled"
             raise Conflict(message)
-        return loaded
+        return loaded.complete()
 
     def _share(self, tenant: str) -> Share:
         return Share(weight=self._executor.share(tenant).weight)
@@ -191,6 +192,8 @@ class Creation:
     async def _begin(self, new: NewExecution, made: "_Made") -> None:
         """Begin it; return once that is durable."""
         _refuse_stopped(new)
+        if self._executor.find(made.live.id) is not None:  # another of that id was faster
+            raise Fenced
         committed = made.live.create(made.event, new.claim)
         if made.failed is None:
             self._executor.begin(made.live)

@@ -47,7 +47,12 @@ class Driver:
         self._admission = admission
 
     async def walk(self, live: Live, owner: Owner) -> None:
-        """Walk an execution as far as it goes; `owner` ends it."""
+        """Walk an execution as far as it goes; `owner` ends it.
+
+        Raises:
+            Unavailable: when something around its flow cannot be read now.
+        """
+        live.loaded.complete()
         await surround(live, self._parts)
         renderer = self.renderer(live)
         steps = ExecutionSteps(live, renderer, self._worker, self.subflows, self._parts)

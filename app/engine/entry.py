@@ -1,6 +1,6 @@
 """The way of an execution into memory: its journal folded, its flow found, its faults met."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from app.engine.finished import Finished
 from app.engine.outputs import hydrated
@@ -35,6 +35,17 @@ class Entry:
             message = f"there is no execution {execution_id}"
             raise NotFound(message)
         return await self.folded(execution_id, events)
+
+    async def journals(self, ids: Sequence[str]) -> Mapping[str, Sequence[Event]]:
+        """Return journals by execution; one that cannot be read keeps no others from it (D14)."""
+        try:
+            return await self._parts.journal.read_many(ids)
+        except Conflict as error:
+            if len(ids) == 1:
+                _LOG.error("a journal cannot be read", execution=ids[0], reason=error.message)
+                return {}
+        alone = [await self.journals([each]) for each in ids]
+        return {each: events for journals in alone for each, events in journals.items()}
 
     async def folded(self, execution_id: str, events: Sequence[Event]) -> Execution:
         """Return the execution that a journal tells of, with outputs that storage keeps."""

@@ -17,8 +17,11 @@ _MICROSECONDS = 1_000_000
 class Loader(Protocol):
     """Brings executions into memory."""
 
-    async def load_all(self, ids: Sequence[str]) -> None:
-        """Bring in what is not in memory yet and drive it; what has ended meanwhile is left."""
+    async def load_all(self, ids: Sequence[str]) -> list[str]:
+        """Bring in what is not in memory yet and drive it; what has ended meanwhile is left.
+
+        Returns those that cannot be driven now: what they need does not answer.
+        """
         ...
 
     def known(self, execution_id: str) -> bool:
@@ -52,6 +55,7 @@ class Recovery:
         self._wake = asyncio.Event()
         self._wake_at: int | None = None
         self._repair_at = 0
+        self._waiting: set[str] = set()
         self.recovered = asyncio.Event()
         self.repairs = 0
 
@@ -94,14 +98,16 @@ class Recovery:
         await self._loader.repair()
         after = ""
         while ids := await self._executions.unfinished(after, _BATCH):
-            await self._loader.load_all(ids)
+            await self._load(ids)
             after = ids[-1]
-        await self._loader.load_all(await self._executions.parents_of_ended())
+        await self._load(await self._executions.parents_of_ended())
         self._repair_later()
         await self._sweep()
 
     async def _sweep(self) -> None:
-        await self._loader.load_all(await self._executions.due(self._clock.now()))
+        due = await self._executions.due(self._clock.now())
+        waiting, self._waiting = self._waiting, set()
+        await self._load([*waiting.union(due)])
         self._wake_at = await self._executions.next_wake()
         if self._clock.now() >= self._repair_at:
             self._repair_later()
@@ -117,4 +123,9 @@ class Recovery:
         lost = [each for each in open_ids if not self._loader.known(each)]
         self.repairs += len(lost)
         METRICS.sweeper_repairs.labels("not in memory").inc(len(lost))
-        await self._loader.load_all(lost)
+        await self._load(lost)
+
+    async def _load(self, ids: Sequence[str]) -> None:
+        """Bring in executions; those that have to wait are tried again with the next sweep."""
+        for start in range(0, len(ids), _BATCH):
+            self._waiting.update(await self._loader.load_all(ids[start : start + _BATCH]))

@@ -131,24 +131,31 @@ class Residence(ABC):
             loading.add_done_callback(lambda _: self._loading.pop(execution_id, None))
         return await asyncio.shield(loading)
 
-    async def load_all(self, ids: Sequence[str]) -> None:
+    async def load_all(self, ids: Sequence[str]) -> list[str]:
         """Bring in executions with one look at the journal (see `Loader`)."""
         missing = [each for each in ids if not self.known(each)]
-        journals = await self._parts.journal.read_many(missing)
-        for each, events in journals.items():
-            if events and not self.known(each):
-                await self._take_up(each, events)
+        journals = await self._entry.journals(missing)
+        return [
+            each
+            for each, events in journals.items()
+            if events and not self.known(each) and not await self._take_up(each, events)
+        ]
 
-    async def _take_up(self, execution_id: str, events: Sequence[Event]) -> None:
-        """Drive what a journal tells of; a poison one never keeps others from it (D14)."""
+    async def _take_up(self, execution_id: str, events: Sequence[Event]) -> bool:
+        """Drive what a journal tells of; False: what that needs does not answer now.
+
+        A poison one never keeps others from it (D14).
+        """
         try:
             await self._start_at(await self._entry.folded(execution_id, events))
         except (NotFound, Conflict):
             pass  # it has ended meanwhile, or just now because it cannot go on
-        except HeadwaterError:
-            raise  # what this needs does not answer: all are tried again
+        except HeadwaterError as error:
+            _LOG.warning("an execution waits", execution=execution_id, reason=error.message)
+            return False
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it is its own fault
             _LOG.exception("a journal cannot be read", execution=execution_id, exc_info=error)
+        return True
 
     @asynccontextmanager
     async def holding(self, execution_id: str) -> AsyncIterator[Live]:

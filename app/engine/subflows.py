@@ -16,7 +16,7 @@ from app.engine.live import Live
 from app.engine.places import Place
 from app.engine.renewal import renewed_id
 from app.engine.replay import Restarts
-from app.errors import Invalid, NotFound
+from app.errors import HeadwaterError, Invalid, NotFound
 from app.executions import Execution, State
 from app.flows.model import Task
 from app.plugins.api import SubflowCall
@@ -68,7 +68,11 @@ class SubflowCalls:
             secrets=frozenset(parent.live.secrets.whole),
             starter=parent.live,
         )
-        await self._creation.create(new)
+        try:
+            await self._creation.create(new)
+        except HeadwaterError:
+            self._count(execution, -1)
+            raise
         return child
 
     async def ask(self, parent: Execution, namespace: str) -> None:
@@ -82,14 +86,14 @@ class SubflowCalls:
         target = (parent.tenant, call.namespace, call.flow_id)
         return await self._policy.subflow_commit(parent.flow_key, parent.commit, target)
 
-    def _count(self, parent: Execution) -> None:
-        """Count one more execution below the root of `parent`."""
+    def _count(self, parent: Execution, more: int = 1) -> None:
+        """Count one more execution below the root of `parent`, or one that came to nothing."""
         root = dict(parent.labels).get(CORRELATION, parent.id)
-        if self._descendants[root] >= self._limits.descendants:
+        if self._descendants[root] + more > self._limits.descendants:
             message = f"{self._limits.descendants} executions were started below {root} already"
             METRICS.limits_reached.labels("descendants").inc()
             raise Invalid(message)
-        self._descendants[root] += 1
+        self._descendants[root] += more
         if len(self._descendants) > _ROOTS:
             del self._descendants[next(iter(self._descendants))]
 

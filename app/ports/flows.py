@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
+from app.errors import Unavailable
 from app.flows.flow import PluginDefault
 from app.flows.model import Flow
 from app.ports.executions import FlowKey
@@ -55,6 +56,20 @@ class LoadedFlow:
     source: str
     plans: dict[int, Any] = field(default_factory=dict)
     """What the engine prepared for the flow's tasks, by their identity; lives as long as they."""
+    lacking: str = ""
+    """Why its plugin defaults cannot be read for now: it can be looked at, not run."""
+
+    def complete(self) -> "LoadedFlow":
+        """Return it; raises `Unavailable` while its plugin defaults cannot be read."""
+        if self.lacking:
+            raise incomplete(self.revision, self.lacking)
+        return self
+
+
+def incomplete(revision: FlowRevision, reason: str) -> Unavailable:
+    """Return what is said of a flow whose plugin defaults cannot be read for now."""
+    name = f"{revision.namespace}.{revision.flow_id}"
+    return Unavailable(f"the plugin defaults of flow {name} cannot be read now: {reason}")
 
 
 class FlowSource(Protocol):
@@ -133,18 +148,17 @@ class Triggers(Protocol):
         ...
 
 
-class DefaultSet(Protocol):
-    """Plugin defaults, the most important first, and what tells them from others."""
+class DefaultSet(NamedTuple):
+    """Plugin defaults, the most important first."""
 
-    @property
-    def entries(self) -> Sequence[PluginDefault]:
-        """The defaults."""
-        ...
+    entries: tuple[PluginDefault, ...] = ()
+    mark: str = ""
+    """Another text for other defaults; "" for none."""
+    lacking: str = ""
+    """Why they cannot be read for now."""
 
-    @property
-    def mark(self) -> str:
-        """Another text for other defaults."""
-        ...
+
+NO_DEFAULTS: Final = DefaultSet()
 
 
 class PluginDefaults(Protocol):

@@ -9,14 +9,15 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
-from typing import Final, NamedTuple
 
 import orjson
 
-from app.errors import HeadwaterError
+from app.errors import HeadwaterError, NotFound, ObjectMissing
 from app.flows.flow import PluginDefault
 from app.flows.parse import DefaultsOf
+from app.ports.flows import NO_DEFAULTS, DefaultSet
 from app.sync.default_files import defaults_in
 from app.sync.inherited import Document, Inheritance
 from app.sync.tenants import Tenants
@@ -29,27 +30,16 @@ _NAMESPACE = re.compile(r"""(?m)^["']?namespace["']?\s*:\s*["']?([a-z0-9][a-z0-9
 """Where a document names its namespace."""
 
 
-class Defaults(NamedTuple):
-    """Plugin defaults, the most important first."""
-
-    entries: tuple[PluginDefault, ...] = ()
-    mark: str = ""
-    """Another text for other defaults; "" for none."""
-
-    @classmethod
-    def of(cls, entries: Sequence[PluginDefault]) -> "Defaults":
-        """Return defaults with their mark."""
-        if not entries:
-            return NONE
-        written = orjson.dumps([each.model_dump() for each in entries], default=str)
-        return cls(tuple(entries), hashlib.sha256(written).hexdigest()[:16])
-
-
-NONE: Final = Defaults()
-
-
 def _named(source: str) -> Iterator[str]:
     return (match[1] for match in _NAMESPACE.finditer(source))
+
+
+def _marked(entries: Sequence[PluginDefault]) -> DefaultSet:
+    """Return defaults with their mark."""
+    if not entries:
+        return NO_DEFAULTS
+    written = orjson.dumps([each.model_dump() for each in entries], default=str)
+    return DefaultSet(tuple(entries), hashlib.sha256(written).hexdigest()[:16])
 
 
 class DefaultsReader:
@@ -59,30 +49,32 @@ class DefaultsReader:
         """Find files by `inheritance`; those of a tenant that another repository has, in memory."""
         self._inheritance = inheritance
         self._tenants = tenants
-        self._known: dict[tuple[str, str, str], Defaults] = {}
+        self._known: dict[tuple[str, str, str], DefaultSet] = {}
         self._read: dict[str, tuple[PluginDefault, ...]] = {}
         self._generation = -1
 
-    def known(self, tenant: str, namespace: str, commit: str) -> Defaults | None:
+    def known(self, tenant: str, namespace: str, commit: str) -> DefaultSet | None:
         """Return the defaults at a commit, None if they are not in memory."""
         if self._generation != self._tenants.generation:
             self._known.clear()
             self._generation = self._tenants.generation
         return self._known.get((tenant, namespace, commit))
 
-    async def of(self, tenant: str, namespace: str, commit: str = "") -> Defaults:
+    async def of(self, tenant: str, namespace: str, commit: str = "") -> DefaultSet:
         """Return the defaults for a namespace at a commit; "": as they are active now.
 
-        What cannot be read counts as not there: flows run without it.
+        What is not kept any more counts as not there: flows run without it. What only cannot be
+        read for now is `lacking`: they wait for it.
         """
         if (known := self.known(tenant, namespace, commit)) is not None:
             return known
         generation = self._generation
         try:
-            found = Defaults.of(await self._found(tenant, namespace, commit))
+            found = _marked(await self._found(tenant, namespace, commit))
         except HeadwaterError as error:
             _LOG.warning("no plugin defaults", namespace=namespace, reason=error.message)
-            return NONE
+            gone = isinstance(error, NotFound | ObjectMissing)
+            return NO_DEFAULTS if gone else DefaultSet(lacking=error.message)
         if generation == self._tenants.generation:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
@@ -100,7 +92,7 @@ class DefaultsReader:
         return lambda name: found.get(name, ())
 
     async def _found(self, tenant: str, namespace: str, commit: str) -> list[PluginDefault]:
-        find = self._inheritance.chain
+        find = partial(self._inheritance.chain, keep=True)
         chain = await find(tenant, namespace, "namespace.yaml", commit or None)
         found = [each for document in chain.documents for each in await self._one(document)]
         source = self._tenants.source_of(tenant)

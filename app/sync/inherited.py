@@ -2,6 +2,7 @@
 
 A document is looked for where its namespace comes from: at the commit that is asked for in the same
 repository, at the active one in others. That of the tenant is the one of the same repository.
+What an execution used of its own commit is kept in internal storage, as namespace files are.
 """
 
 import asyncio
@@ -9,10 +10,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from app.config.tenant_names import TENANT_NAME
-from app.errors import NotFound
+from app.errors import GitError, HeadwaterError, NotFound, ObjectMissing, Unavailable
 from app.flows.keyvalues import lineage
 from app.git.layout import NAMESPACE_NAME
+from app.sync.origin import Origin
 from app.sync.sources import SourceSet
+from app.sync.vault import Inherited, Place
 from app.sync.worker import SourceWorker
 
 LARGEST = 1 << 20
@@ -29,6 +32,8 @@ class Document(NamedTuple):
     worker: SourceWorker
     is_fixed: bool
     """Whether the same question has the same answer for ever."""
+    data: bytes | None = None
+    """What is in it, where that was kept for executions."""
 
     def read(self) -> bytes:
         """Return what is in it (blocking).
@@ -36,6 +41,8 @@ class Document(NamedTuple):
         Raises:
             GitError, TooLarge: when it cannot be read.
         """
+        if self.data is not None:
+            return self.data
         return self.worker.parts.repository.mirror.objects.read(self.blob, limit=LARGEST)
 
 
@@ -61,8 +68,12 @@ class Inheritance:
         """Look into the repositories of `workers`."""
         self._workers = workers
 
-    async def chain(self, tenant: str, namespace: str, name: str, commit: str | None) -> Chain:
+    async def chain(
+        self, tenant: str, namespace: str, name: str, commit: str | None, *, keep: bool = False
+    ) -> Chain:
         """Return the documents called `name`; without `commit` as they are active now.
+
+        `keep`: an execution uses those of its commit; they outlive our copy of the repository.
 
         Raises:
             NotFound: when no source holds the namespace. GitError, Unavailable: by the repository.
@@ -71,10 +82,12 @@ class Inheritance:
             message = f"{namespace!r:.100} of tenant {tenant!r:.100} is no namespace"
             raise NotFound(message)
         spots = await self._spots(tenant, namespace, commit)
+        place = Place(tenant, namespace, commit) if keep and commit else None
         documents: list[Document] = []
         for worker in dict.fromkeys(spot.worker for spot in spots):
             own = [spot for spot in spots if spot.worker is worker]
-            documents += await asyncio.to_thread(_found, tenant, name, own)
+            is_fixed = all(spot.is_fixed for spot in own)
+            documents += await _documents(tenant, name, own, place if is_fixed else None)
         order = {spot.namespace: place for place, spot in enumerate(spots)}
         documents.sort(key=lambda each: order[each.namespace])
         return Chain(documents, all(spot.is_fixed for spot in spots))
@@ -127,10 +140,43 @@ async def _passed(worker: SourceWorker) -> str | None:
     return commit if ref == source.ref and commit else source.last_applied
 
 
+async def _documents(
+    tenant: str, name: str, spots: Sequence[_Spot], place: Place | None
+) -> list[Document]:
+    """Return the documents of one repository; those of a `place` are kept, and found again.
+
+    Of a commit that is nowhere any more they are what is kept: there were others only if nothing
+    ran there.
+    """
+    worker = spots[0].worker
+    vault = worker.parts.vault
+    try:
+        found = await asyncio.to_thread(_found, tenant, name, spots)
+    except (GitError, Unavailable) as error:
+        kept = await vault.documents(place, name) if place is not None else None
+        if kept is None and (place is None or not isinstance(error, ObjectMissing)):
+            raise
+        return [
+            Document(tenant, each.namespace, each.path, each.oid, worker, True, each.data)
+            for each in kept or ()
+        ]
+    if place is not None and found and not vault.has_documents(place, name):
+        await vault.keep_documents(place, name, await asyncio.to_thread(_inherited, found))
+    return found
+
+
+def _inherited(documents: Sequence[Document]) -> list[Inherited]:
+    """Read documents (blocking)."""
+    return [Inherited(each.namespace, each.path, each.blob, each.read()) for each in documents]
+
+
 def _found(tenant: str, name: str, spots: Sequence[_Spot]) -> list[Document]:
     """Look for the documents of one repository (blocking)."""
     worker = spots[0].worker
     origin = worker.parts.repository
+    for commit in {spot.commit for spot in spots}:
+        if not origin.mirror.has(commit):
+            raise _missing(origin, commit)
     asked = {}
     for spot in spots:
         path = origin.layout.inherited_file(tenant, spot.namespace, name)
@@ -148,3 +194,10 @@ def _found(tenant: str, name: str, spots: Sequence[_Spot]) -> list[Document]:
         for text, info in origin.mirror.objects.infos(asked)
         if info is not None and info.kind == "blob"
     ]
+
+
+def _missing(origin: Origin, commit: str) -> HeadwaterError:
+    """Return why a commit is not here: our copy is not fetched yet, or has it no more."""
+    if not origin.mirror.branches():
+        return Unavailable(f"{origin.mirror.location} is fetched anew")
+    return ObjectMissing(f"commit {commit} is not kept any more")

@@ -16,9 +16,9 @@ from app.sync.delegation import declared, findings_of
 from app.sync.documents import document_findings
 from app.sync.drawing import Drawing
 from app.sync.findings import CROSSING, Found, of_layout, of_rival
-from app.sync.lending import lender_of
 from app.sync.loading import load_tip
 from app.sync.mending import mend
+from app.sync.opening import opened
 from app.sync.origin import Origin
 from app.sync.ownership import NamespaceKey
 from app.sync.passes import Parts, Pass, Settled
@@ -37,22 +37,29 @@ async def resolve(parts: Parts, now: Pass) -> None:
     if now.source.suspended_at is not None:
         now.tip = now.source.last_attempted
         raise Settled("NOOP", "the source is suspended; resume it to go on")
-    if parts.origin is None:
-        lend = lender_of(parts.forge)
-        spec, now_of = parts.spec, parts.clock.now
-        parts.origin = await asyncio.to_thread(Origin, spec, parts.home, now_of, lend)
+    origin = await opened(parts)
     if parts.damaged:
         await mend(parts)
-    seen = await asyncio.to_thread(parts.origin.look)
+    seen = await asyncio.to_thread(origin.look)
     if seen is None:
         raise Settled("NOOP", "the repository has no commit yet")
     now.seen = seen
     now.again, parts.again = parts.again, False
     kept_out = not await is_judged_anew(parts, seen)
-    done = kept_out or parts.done == (seen, now.source.last_attempted)
+    done = kept_out or await _is_done(parts, now)
     if done and not await _wanted(parts, now):
         now.tip = parts.held if kept_out else now.source.last_attempted
         raise Settled("NOOP")
+
+
+async def _is_done(parts: Parts, now: Pass) -> bool:
+    """Return whether what the ref has was seen through, and is here: our copy may be a new one."""
+    if parts.done is None or parts.done != (now.seen, now.source.last_attempted):
+        return False
+    if await asyncio.to_thread(parts.repository.mirror.has, parts.done[1]):
+        return True
+    parts.done = parts.base = None
+    return False
 
 
 async def _wanted(parts: Parts, now: Pass) -> bool:

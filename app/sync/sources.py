@@ -8,6 +8,7 @@ import orjson
 from app.config import SourceSettings
 from app.db.records import Source
 from app.errors import HeadwaterError, NotFound
+from app.sync.opening import open_copy
 from app.sync.ownership import Ownership
 from app.sync.specs import read_spec
 from app.sync.worker import Shared, SourceWorker, described
@@ -77,11 +78,15 @@ class SourceSet:
     async def load(self) -> None:
         """Learn which there are and what each one holds, before anything asks for it.
 
-        Whose secrets, variables and grants count is known from here on.
+        Whose secrets, variables and grants count is known from here on; what copies of repositories
+        say can be read.
         """
         await self._load()
         self.shared.tenants.complete = True
         await self.shared.tenants.refresh()
+        async with asyncio.TaskGroup() as group:
+            for worker in self:
+                group.create_task(open_copy(worker.parts))
 
     async def start(self) -> None:
         """Follow all of them, also those that the API or a repository has added."""

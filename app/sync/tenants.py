@@ -12,11 +12,11 @@ from app.config.tenant_names import TENANT_NAME
 from app.db.sql import Write
 from app.db.tenants import TenantFile, TenantStore, tenant_writes
 from app.errors import HeadwaterError
-from app.flows.flow import PluginDefault
 from app.flows.parse import DefaultsOf
 from app.flows.yaml import decode
 from app.git.survey import shown
 from app.git.trees import blob_of, ls_tree, tree_of
+from app.ports.flows import DefaultSet
 from app.sync.findings import NOWHERE, Found
 from app.sync.origin import Origin
 from app.sync.ownership import Ownership
@@ -33,24 +33,10 @@ class _Store(Protocol):
     async def all(self) -> list[TenantFile]: ...
 
 
-class FoundDefaults(Protocol):
-    """Plugin defaults, the most important first."""
-
-    @property
-    def entries(self) -> Sequence[PluginDefault]:
-        """The defaults."""
-        ...
-
-    @property
-    def mark(self) -> str:
-        """Another text for other defaults."""
-        ...
-
-
 class Defaulting(Protocol):
     """Finds plugin defaults (see `DefaultsReader`)."""
 
-    async def of(self, tenant: str, namespace: str, commit: str = "") -> FoundDefaults:
+    async def of(self, tenant: str, namespace: str, commit: str = "") -> DefaultSet:
         """Return those for a namespace at a commit; "": as they are active now."""
         ...
 

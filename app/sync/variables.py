@@ -36,7 +36,9 @@ class VariableReader:
         if (known := self._known.get(key)) is not None:
             return known
         try:
-            chain = await self._inheritance.chain(tenant, namespace, _FILE, commit or None)
+            chain = await self._inheritance.chain(
+                tenant, namespace, _FILE, commit or None, keep=True
+            )
         except NotFound:
             return {}  # a namespace of nobody has no variables
         files = [await self._one(document) for document in reversed(chain.documents)]

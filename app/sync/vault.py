@@ -9,9 +9,10 @@ it is fetched once however many commits point to it.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 
@@ -43,6 +44,19 @@ class Place:
     def uri(self) -> str:
         """Where the list of its files is kept."""
         return f"{_ROOT}/lists/{self.tenant}/{self.namespace}/{self.commit}.json"
+
+    def inherited(self, name: str) -> str:
+        """Return where it is kept which documents called `name` it inherits."""
+        return f"{_ROOT}/inherited/{self.tenant}/{self.namespace}/{self.commit}/{name}.json"
+
+
+class Inherited(NamedTuple):
+    """A document that a namespace inherits."""
+
+    namespace: str
+    path: str
+    oid: str
+    data: bytes
 
 
 def _blob(oid: str) -> str:
@@ -92,13 +106,38 @@ class Vault:
             with suppress(asyncio.QueueFull):  # they are kept when they are read
                 self._waiting.put_nowait((listing, read))
 
+    async def documents(self, place: Place, name: str) -> list[Inherited] | None:
+        """Return the documents that a namespace inherits at a commit, None if they are not kept."""
+        data = await self._read(place.inherited(name))
+        if data is None:
+            return None
+        found = []
+        for namespace, path, oid in orjson.loads(data):
+            if (kept := await self.blob(oid)) is None:
+                return None
+            found.append(Inherited(namespace, path, oid, kept))
+        return found
+
+    def has_documents(self, place: Place, name: str) -> bool:
+        """Whether documents are known to be kept, or cannot be: there is no storage."""
+        return self._storage is None or place.inherited(name) in self._known
+
+    async def keep_documents(self, place: Place, name: str, found: Sequence[Inherited]) -> None:
+        """Keep the documents that a namespace inherits at a commit."""
+        uri = place.inherited(name)
+        for each in found:
+            await self.keep_blob(each.oid, each.data)
+        if not await self._is_there(uri):
+            await self._write(uri, orjson.dumps([each[:3] for each in found]))
+        self._remember(uri)
+
     async def blob(self, oid: str) -> bytes | None:
         """Return a file's bytes, None if they are not kept."""
         return await self._read(_blob(oid))
 
     async def keep_blob(self, oid: str, data: bytes, *, anew: bool = False) -> None:
         """Keep a file, unless it is kept already; `anew`: in place of what is."""
-        if anew or (oid not in self._known and not await self._is_there(oid)):
+        if anew or (oid not in self._known and not await self._is_there(_blob(oid))):
             await self._write(_blob(oid), data)
         self._remember(oid)
 
@@ -133,18 +172,18 @@ class Vault:
     async def _keep_one(self, entry: Entry, read: ReadEntry) -> HeadwaterError | None:
         """Keep a file; return why it is not."""
         try:
-            if entry.oid not in self._known and not await self._is_there(entry.oid):
+            if entry.oid not in self._known and not await self._is_there(_blob(entry.oid)):
                 await self._write(_blob(entry.oid), await read(entry))
         except HeadwaterError as error:
             return error
         self._remember(entry.oid)
         return None
 
-    async def _is_there(self, oid: str) -> bool:
+    async def _is_there(self, uri: str) -> bool:
         if self._storage is None:
             return False
         try:
-            await self._storage.size(_blob(oid))
+            await self._storage.size(uri)
         except NotFound:
             return False
         return True

@@ -55,7 +55,7 @@ class Evaluator:
         return False
 
     async def _evaluate(self, state: TriggerState) -> None:
-        loaded = await self._parts.flows.current(*state.flow)
+        loaded = (await self._parts.flows.current(*state.flow)).complete()
         trigger = trigger_of(loaded, state.trigger_id)
         if trigger is None or fingerprint(loaded, trigger) != state.fingerprint:
             await self._reconciler.reconcile(state.flow)

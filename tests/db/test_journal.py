@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+import app.db.journal
 from app.db.database import Database
 from app.db.executions import ExecutionFilter, SqlExecutions
 from app.db.journal import SqlJournal
 from app.db.nodes import next_epoch
-from app.errors import Fenced
+from app.errors import Conflict, Fenced
 from app.executions import Event, Execution, Kind, State, execution_id
 from app.ports import Claim, LogEntry
 from tests.engine.fakes import MemoryJournal
@@ -53,6 +54,19 @@ def moved(execution: Execution, state: State, at: int = 2_000) -> Event:
     event = Event(Kind.MOVED, at, to=state)
     execution.apply(event)
     return event
+
+
+async def test_what_a_newer_version_wrote_is_named(
+    ports: tuple[Any, Any], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "memory":
+        pytest.skip("it keeps objects, not their names")
+    journal, _ = ports
+    execution, first = created()
+    await journal.append(execution, [first])
+    monkeypatch.delitem(app.db.journal._KINDS, "created")
+    with pytest.raises(Conflict, match=r"'created'.* newer version"):
+        await journal.read(execution.id)
 
 
 async def test_events_come_back_as_they_went_in(ports: tuple[Any, Any]) -> None:

@@ -70,6 +70,35 @@ async def test_everything_that_was_used_is_readable_without_copy_and_history(
         ]
 
 
+INHERITED: dict[str, Content] = {
+    "tenants/main/namespaces/shop/namespace.yaml": (
+        b"pluginDefaults: [{type: io.kestra.plugin.core.log.Log, values: {level: WARN}}]\n"
+    ),
+    "tenants/main/variables.yaml": b"who: [a, b]\n",
+}
+
+
+async def test_what_it_inherited_is_there_without_copy_and_history(
+    rig: Rig, scratch: Scratch
+) -> None:
+    base = scratch.commit({"README.md": b"hello"})
+    commit = scratch.commit({**change(1), **INHERITED})
+    await polled(rig)
+    await rig.flows.at("main", "shop", "a", snapshot=commit)
+    await rig.sync.variables.of("main", "shop", commit)
+    await rig.stop()
+    await asyncio.to_thread(shutil.rmtree, rig.folder / "git")
+    scratch.commit({path("a"): flow("a", "new")}, parents=[base])
+    scratch.git("reflog", "expire", "--expire=now", "--all")
+    scratch.git("gc", "--prune=now", "--quiet")
+    await rig.start()
+    await polled(rig)
+    assert not rig.sync.main.parts.repository.mirror.has(commit)
+    loaded = await rig.flows.at("main", "shop", "a", revision=1, snapshot=commit)
+    assert [task.level for task in loaded.complete().flow.tasks] == ["WARN"]
+    assert await rig.sync.variables.of("main", "shop", commit) == {"who": ["a", "b"]}
+
+
 async def test_what_was_used_needs_no_repository_at_all(rig: Rig, scratch: Scratch) -> None:
     commit = scratch.commit(change(1))
     await polled(rig)

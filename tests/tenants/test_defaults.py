@@ -1,10 +1,12 @@
 """Plugin defaults of namespaces and tenants: part of the commit, least important at the top."""
 
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import pytest
 
+from app.errors import Unavailable
 from app.git.layout import Layout
 from app.sync.planning.files import FolderFiles
 from app.sync.planning.memory import Memory
@@ -120,3 +122,49 @@ async def test_none_where_nobody_says_any(rig: Rig, scratch: Scratch, name: str)
     scratch.commit({path("a", name): flow()})
     await rig.outcome()
     assert (await task(rig, name)).level == "INFO"
+
+
+# -- restarts -------------------------------------------------------------------------------------
+
+
+async def stopped(rig: Rig, scratch: Scratch, task_says: str = "message: hi") -> None:
+    """Follow a flow with a default from above, then stop."""
+    defaults = {namespace("company"): said("WARN", message="from above")}
+    scratch.commit({path("a", "company.team"): flow(task=task_says), **defaults})
+    await rig.outcome()
+    await rig.stop()
+
+
+async def test_they_are_there_before_the_first_look_after_a_restart(
+    rig: Rig, scratch: Scratch
+) -> None:
+    await stopped(rig, scratch)
+    await rig.open()
+    await rig.sync.workers.load()
+    loaded = await rig.flows.current("main", "company.team", "a")
+    said_now: Any = loaded.complete().flow.tasks[0]
+    assert said_now.level == "WARN"
+
+
+async def test_a_flow_is_not_run_while_they_cannot_be_read(rig: Rig, scratch: Scratch) -> None:
+    await stopped(rig, scratch)
+    rmtree(rig.folder / "git")
+    await rig.open()
+    await rig.sync.workers.load()
+    loaded = await rig.flows.current("main", "company.team", "a")
+    with pytest.raises(Unavailable, match=r"plugin defaults of flow company\.team\.a"):
+        loaded.complete()
+    await rig.sync.start()
+    again: Any = (await rig.flows.current("main", "company.team", "a")).complete()
+    assert again.flow.tasks[0].level == "WARN"
+
+
+async def test_a_flow_that_needs_them_is_not_called_invalid_meanwhile(
+    rig: Rig, scratch: Scratch
+) -> None:
+    await stopped(rig, scratch, "level: INFO")
+    rmtree(rig.folder / "git")
+    await rig.open()
+    await rig.sync.workers.load()
+    with pytest.raises(Unavailable, match="plugin defaults"):
+        await rig.flows.current("main", "company.team", "a")

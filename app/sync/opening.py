@@ -1,0 +1,39 @@
+"""Opening a source's repository: our copy on disk, made where it is new."""
+
+import asyncio
+
+from app.errors import HeadwaterError
+from app.sync.lending import lender_of
+from app.sync.origin import Origin, locate
+from app.sync.passes import Parts
+from app.telemetry import get_logger
+
+_LOG = get_logger(__name__)
+_SECONDS = 5.0
+"""How long the start waits for a copy."""
+
+
+async def opened(parts: Parts) -> Origin:
+    """Return the repository; raises `GitError` when a remote that is new here does not answer."""
+    if parts.origin is None:
+        lend = lender_of(parts.forge)
+        spec, now_of = parts.spec, parts.clock.now
+        parts.origin = await asyncio.to_thread(Origin, spec, parts.home, now_of, lend)
+    return parts.origin
+
+
+async def open_copy(parts: Parts) -> None:
+    """Open what is on this disk already, without a word to the remote.
+
+    What was active goes on from it; the first run tells what is wrong where it cannot be opened.
+    """
+    try:
+        if await asyncio.to_thread(_is_here, parts):
+            async with asyncio.timeout(_SECONDS):  # a damaged one is made anew from the remote
+                await opened(parts)
+    except (HeadwaterError, TimeoutError) as error:
+        _LOG.warning("a repository is not open yet", reason=str(error) or "it takes long")
+
+
+def _is_here(parts: Parts) -> bool:
+    return locate(parts.spec, parts.home).mirror.exists()

@@ -1,0 +1,118 @@
+"""What an execution needs does not answer for a while: it waits, and holds up no other."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app.errors import Conflict, Unavailable
+from app.executions import Event, State
+from app.ports import LoadedFlow
+from tests.engine.harness import Engine, flow
+
+HANGS = "id: hangs\ntasks: [{id: t, type: test.Effect, name: hangs, hang: true}]\n"
+OTHER = HANGS.replace("id: hangs", "id: other")
+WAITS = """
+id: waits
+tasks: [{id: wait, type: core.flow.Pause, delay: PT0.1S}, {id: log, type: core.log.Log, message: a}]
+"""
+CALLER = """
+id: caller
+tasks: [{id: call, type: core.flow.Subflow, namespace: tests, flowId: called}]
+"""
+CALLED = "id: called\ntasks: [{id: log, type: core.log.Log, message: hi}]\n"
+
+
+def lacking(loaded: LoadedFlow) -> LoadedFlow:
+    return replace(loaded, lacking="the repository is not open yet")
+
+
+async def test_what_lacks_its_plugin_defaults_begins_once_they_are_there() -> None:
+    async with Engine(flow(WAITS), repair=0.05) as engine:
+        made = await engine.create("waits")
+    async with Engine(lacking(flow(WAITS)), journal=engine.journal, repair=0.05) as engine:
+        with pytest.raises(Unavailable, match="plugin defaults"):
+            await engine.create("waits")
+        with pytest.raises(TimeoutError):
+            await engine.end(made, 0.3)
+        engine.flows.flows["tests", "waits"] = flow(WAITS)
+        assert (await engine.end(made, 2)).state is State.SUCCESS
+
+
+async def test_it_can_be_killed_meanwhile() -> None:
+    async with Engine(flow(WAITS)) as engine:
+        made = await engine.create("waits")
+    async with Engine(lacking(flow(WAITS)), journal=engine.journal) as engine:
+        await engine.commands.kill("main", made)
+        assert (await engine.executor.get(made)).state is State.KILLED
+
+
+async def test_a_flow_that_cannot_be_read_now_holds_up_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with Engine(flow(HANGS), flow(OTHER)) as engine:
+        made = [await engine.create(name) for name in ("hangs", "other", "hangs", "other")]
+    life = Engine(flow(HANGS), flow(OTHER), journal=engine.journal, sweep=0.05)
+    at, dark = life.flows.at, {"hangs"}
+
+    async def look(tenant: str, namespace: str, flow_id: str, **which: Any) -> LoadedFlow:
+        if flow_id in dark:
+            raise Unavailable
+        return await at(tenant, namespace, flow_id, **which)
+
+    monkeypatch.setattr(life.flows, "at", look)
+    async with life as engine:
+        await asyncio.wait_for(engine.executor.recovery.recovered.wait(), 1)
+        found = [engine.executor.find(each) is not None for each in made]
+        assert found == [False, True, False, True]
+        dark.clear()
+        async with asyncio.timeout(1):
+            while not all(engine.executor.find(each) for each in made):
+                await asyncio.sleep(0.01)
+
+
+async def test_a_start_waits_for_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Engine(flow(CALLER), flow(CALLED)) as engine:
+        current, asked = engine.flows.current, list[str]()
+
+        async def dark(tenant: str, namespace: str, flow_id: str) -> LoadedFlow:
+            asked.append(flow_id)
+            if asked.count("called") == 1:
+                raise Unavailable
+            return await current(tenant, namespace, flow_id)
+
+        monkeypatch.setattr(engine.flows, "current", dark)
+        made = await engine.create("caller")
+        assert (await engine.end(made, 3)).state is State.SUCCESS
+        assert asked.count("called") > 1
+
+
+async def test_of_two_with_one_id_one_begins() -> None:
+    async with Engine(flow(HANGS)) as engine:
+        both = [engine.create("hangs", id="one") for _ in range(2)]
+        _, refused = await asyncio.gather(*both, return_exceptions=True)
+        assert isinstance(refused, Conflict)
+        live = engine.executor.find("one")
+        assert live is not None
+        assert not live.left
+
+
+async def test_what_a_newer_version_wrote_holds_up_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with Engine(flow(HANGS)) as engine:
+        newer, other = sorted([await engine.create(), await engine.create()])
+    read_many = engine.journal.read_many
+
+    async def read(ids: Sequence[str]) -> Mapping[str, Sequence[Event]]:
+        if newer in ids:
+            raise Conflict
+        return await read_many(ids)
+
+    monkeypatch.setattr(engine.journal, "read_many", read)
+    async with Engine(flow(HANGS), journal=engine.journal) as engine:
+        await asyncio.wait_for(engine.executor.recovery.recovered.wait(), 1)
+        assert engine.executor.find(other) is not None
+        assert engine.executor.find(newer) is None
