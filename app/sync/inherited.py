@@ -13,6 +13,7 @@ from app.config.tenant_names import TENANT_NAME
 from app.errors import GitError, HeadwaterError, NotFound, ObjectMissing, Unavailable
 from app.flows.keyvalues import lineage
 from app.git.layout import NAMESPACE_NAME
+from app.git.names import is_oid
 from app.sync.origin import Origin
 from app.sync.sources import SourceSet
 from app.sync.vault import Inherited, Place
@@ -82,14 +83,15 @@ class Inheritance:
             message = f"{namespace!r:.100} of tenant {tenant!r:.100} is no namespace"
             raise NotFound(message)
         spots = await self._spots(tenant, namespace, commit)
-        place = Place(tenant, namespace, commit) if keep and commit else None
+        place = Place(tenant, namespace, commit) if keep and commit and is_oid(commit) else None
         documents: list[Document] = []
         for worker in dict.fromkeys(spot.worker for spot in spots):
             own = [spot for spot in spots if spot.worker is worker]
             is_fixed = all(spot.is_fixed for spot in own)
             documents += await _documents(tenant, name, own, place if is_fixed else None)
-        order = {spot.namespace: place for place, spot in enumerate(spots)}
-        documents.sort(key=lambda each: order[each.namespace])
+        order = {spot.namespace: number for number, spot in enumerate(spots)}
+        # What was kept may be of a namespace that is another source's by now.
+        documents.sort(key=lambda each: order.get(each.namespace, len(order)))
         return Chain(documents, all(spot.is_fixed for spot in spots))
 
     async def everywhere(self, tenant: str, name: str) -> list[Document]:
