@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 
 from app.config.tenant_names import TENANT_NAME
@@ -38,7 +39,7 @@ class FileReads:
         """Return path -> entry of a namespace at a commit; `keep`: an execution uses it.
 
         Raises:
-            NotFound: when there is no such commit.
+            NotFound: when there is no such commit. Unavailable: while it cannot be fetched.
         """
         key = (place.commit, place.tenant, place.namespace)
         known = self._listings.get(key)
@@ -106,7 +107,9 @@ class FileReads:
         return known
 
     async def _listed(self, place: Place) -> Listing:
-        await self._opened()
+        origin = await self._opened()
+        if not (origin.is_current or await asyncio.to_thread(origin.mirror.has, place.commit)):
+            await self._sync("poll")  # our copy may be a new one, or an old one
         return await mended(self._parts, self._sync, lambda: _list(self._parts.repository, place))
 
     def _read(self, oid: str) -> bytes:
@@ -130,6 +133,8 @@ def _list(origin: Origin, place: Place) -> Listing:
     except RefNotFound as error:
         if not (origin.mirror.folder / "HEAD").is_file():
             raise  # the copy is gone, not the commit
+        with suppress(ObjectMissing):
+            origin.check(place.commit)
         message = f"no commit {place.commit} is known here"
         raise NotFound(message) from error
     if tree is None:

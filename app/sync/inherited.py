@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from app.config.tenant_names import TENANT_NAME
-from app.errors import GitError, HeadwaterError, NotFound, ObjectMissing, Unavailable
+from app.errors import GitError, NotFound, ObjectMissing, Unavailable
 from app.flows.keyvalues import lineage
 from app.git.layout import NAMESPACE_NAME
 from app.git.names import is_oid
-from app.sync.origin import Origin
 from app.sync.sources import SourceSet
 from app.sync.vault import Inherited, Place
 from app.sync.worker import SourceWorker
@@ -177,8 +176,7 @@ def _found(tenant: str, name: str, spots: Sequence[_Spot]) -> list[Document]:
     worker = spots[0].worker
     origin = worker.parts.repository
     for commit in {spot.commit for spot in spots}:
-        if not origin.mirror.has(commit):
-            raise _missing(origin, commit)
+        origin.check(commit)
     asked = {}
     for spot in spots:
         path = origin.layout.inherited_file(tenant, spot.namespace, name)
@@ -196,10 +194,3 @@ def _found(tenant: str, name: str, spots: Sequence[_Spot]) -> list[Document]:
         for text, info in origin.mirror.objects.infos(asked)
         if info is not None and info.kind == "blob"
     ]
-
-
-def _missing(origin: Origin, commit: str) -> HeadwaterError:
-    """Return why a commit is not here: our copy is not fetched yet, or has it no more."""
-    if not origin.mirror.branches():
-        return Unavailable(f"{origin.mirror.location} is fetched anew")
-    return ObjectMissing(f"commit {commit} is not kept any more")

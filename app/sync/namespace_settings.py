@@ -86,6 +86,7 @@ def _read(
 ) -> NamespaceSettings | None:
     """Read one file out of a commit (blocking); None when there is none."""
     origin = worker.parts.repository
+    origin.check(commit)
     path = f"{origin.layout.namespace_folder(tenant, namespace)}/namespace.yaml"
     blob = blob_of(origin.mirror.objects, commit, path)
     if blob is None:

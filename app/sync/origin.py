@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from app.config import SourceSettings
-from app.errors import BadRequest, Conflict, RefNotFound
+from app.errors import BadRequest, Conflict, ObjectMissing, RefNotFound, Unavailable
 from app.git.draft import Draft, Person
 from app.git.ignore import Ignored
 from app.git.layout import Layout, Place
@@ -152,6 +152,8 @@ class Origin:
         self.kind, self.ref = spec.ref_kind
         self._followed: str | None = None
         """The full name of the ref that the last look found."""
+        self.is_current = self.site.location.is_own
+        """Whether our copy was compared with the remote: a kept one may be older than what runs."""
         self.layout = layout_of(spec)
         self.standing: Callable[[str, str], Refusal | None] = lambda *_: None
         """Why a namespace is not the source's; set by each run that has several to choose from."""
@@ -253,15 +255,32 @@ class Origin:
 
     def fetch(self, seen: str) -> tuple[str, TipChange | None]:
         """Bring our copy up to what was seen; return the tip and, if it moved here, its change."""
-        change = None
-        if not self.site.location.is_own and not self._is_here(seen):
-            changes = self.mirror.fetch()
-            change = next((each for each in changes if each.ref == self._followed), None)
+        change = self._change(seen)
+        self.is_current = True
         if self.kind != "commit":
             return self.mirror.tip(self._followed or self.ref), change
         if not self.mirror.has(seen):
             raise RefNotFound(f"{self.site.location} has {missing(self.kind, self.ref)}")
         return seen, None
+
+    def _change(self, seen: str) -> TipChange | None:
+        if not self.site.location.is_own and not self._is_here(seen):
+            changes = self.mirror.fetch()
+            return next((each for each in changes if each.ref == self._followed), None)
+        return None
+
+    def check(self, commit: str) -> None:
+        """Refuse to read a commit that is not here: that is not one which says nothing.
+
+        Raises:
+            Unavailable: while our copy may only not have fetched it yet.
+            ObjectMissing: when it is not kept any more.
+        """
+        if self.mirror.has(commit):
+            return
+        if self.is_current and self.mirror.branches():
+            raise ObjectMissing(f"commit {commit} is not kept any more")
+        raise Unavailable(f"commit {commit} of {self.site.location} is not fetched yet")
 
     def _is_here(self, seen: str) -> bool:
         """Return whether our copy of the followed ref is what the remote has."""

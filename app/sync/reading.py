@@ -57,6 +57,7 @@ async def _is_done(parts: Parts, now: Pass) -> bool:
     if parts.done is None or parts.done != (now.seen, now.source.last_attempted):
         return False
     if await asyncio.to_thread(parts.repository.mirror.has, parts.done[1]):
+        parts.repository.is_current = True
         return True
     parts.done = parts.base = None
     return False
