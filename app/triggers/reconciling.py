@@ -12,7 +12,7 @@ from typing import Any
 
 from app.db.trigger_records import FlowKey, TriggerState
 from app.engine.preview import Preview
-from app.errors import Conflict, Gone, HeadwaterError, NotFound
+from app.errors import Conflict, Gone, HeadwaterError, NotFound, Unavailable
 from app.flows.dump import dump
 from app.flows.model import Trigger
 from app.flows.trigger_types import FlowTrigger
@@ -79,7 +79,11 @@ class Reconciler:
         return set(none)
 
     async def reconcile(self, flow: FlowKey) -> list[TriggerState]:
-        """Store the triggers of one flow as it is now, and return them."""
+        """Store the triggers of one flow as it is now, and return them.
+
+        Raises:
+            Unavailable: when it cannot be read now.
+        """
         try:
             return await self._follow(flow, self._parts.flows.effective(*flow))
         except (NotFound, Gone):
@@ -96,7 +100,7 @@ class Reconciler:
             await self._parts.store.replace(flow, self._print(flow), [], known)
             return []
         seen = self._print(flow)
-        loaded = await self._parts.flows.current(*flow)
+        loaded = (await self._parts.flows.current(*flow)).complete()
         before = {state.trigger_id: state for state in known}
         states = [
             await self._state(loaded, trigger, before.pop(trigger.id, None))
@@ -159,9 +163,15 @@ class Reconciler:
             return None
 
     async def found(self, state: TriggerState) -> tuple[Trigger, Preview] | None:
-        """Return the trigger of a state as its flow has it now; None if it is another one."""
+        """Return the trigger of a state as its flow has it now; None if it is another one.
+
+        Raises:
+            Unavailable: when that cannot be read now.
+        """
         try:
-            loaded = await self._parts.flows.current(*state.flow)
+            loaded = (await self._parts.flows.current(*state.flow)).complete()
+        except Unavailable:
+            raise
         except HeadwaterError:
             return None
         trigger = trigger_of(loaded, state.trigger_id)

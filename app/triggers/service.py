@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 from app.db.outbox import waiting
 from app.db.trigger_records import FlowKey, TriggerKey, TriggerState
-from app.errors import HeadwaterError
+from app.errors import HeadwaterError, Unavailable
 from app.executions import Execution, State
 from app.telemetry import get_logger
 from app.triggers.evaluating import Evaluator
@@ -46,7 +46,7 @@ class Triggers:
         self._evaluator = Evaluator(parts, self.reconciler, self._waiting)
         self._pending: set[FlowKey] = set()
         self._all = True
-        self._caught_up = False
+        self._behind: set[TriggerKey] | None = None
         self._settling = asyncio.Lock()
         self._woken = asyncio.Event()
         self._heard = asyncio.Event()
@@ -120,28 +120,23 @@ class Triggers:
     async def step(self) -> None:
         """Do all that is to be done now, and set the alarm for the next time."""
         await self.settled()
-        if not self._caught_up:
-            await self._catch_up()
-            self._caught_up = True
-        later = False
-        while not later:
+        later = await self._catch_up()
+        await self._waiting.release()
+        while due := await self._due(later):
+            later |= await self._evaluate_all(due)
             await self._waiting.release()
-            due = await self._due()
-            if not due:
-                break
-            later = await self._evaluate_all(due)
         now = self._parts.clock.now()
         upcoming = await self._parts.store.next_due(now)
-        limit = now + (_SECOND if later else _SWEEP)
+        limit = now + (_SECOND if later or self._pending else _SWEEP)
         self._alarm.set(limit if upcoming is None else min(upcoming, limit))
 
-    async def _due(self) -> list[TriggerState]:
-        limit = _CHUNK + len(self._polled)
-        due = await self._parts.store.due(self._parts.clock.now(), limit)
-        return [state for state in due if state.key not in self._polled]
+    async def _due(self, later: set[TriggerKey]) -> list[TriggerState]:
+        busy = self._polled | later
+        due = await self._parts.store.due(self._parts.clock.now(), _CHUNK + len(busy))
+        return [state for state in due if state.key not in busy]
 
-    async def _evaluate_all(self, due: list[TriggerState]) -> bool:
-        """Evaluate triggers; return whether some have to be tried again later."""
+    async def _evaluate_all(self, due: list[TriggerState]) -> set[TriggerKey]:
+        """Evaluate triggers; return those that have to be tried again later."""
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def one(state: TriggerState) -> bool:
@@ -149,8 +144,8 @@ class Triggers:
                 return await self._evaluator.evaluate(state)
 
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(each)) for each in due if not self._poll(each)]
-        return any(task.result() for task in tasks)
+            tasks = {e.key: group.create_task(one(e)) for e in due if not self._poll(e)}
+        return {key for key, task in tasks.items() if task.result()}
 
     def _poll(self, state: TriggerState) -> bool:
         """Begin a poll, which may take long and holds up nobody; False for any other trigger."""
@@ -173,32 +168,52 @@ class Triggers:
             self._polled.discard(state.key)
             self.wake()
 
-    async def _catch_up(self) -> None:
-        """Decide about the dates that were missed while the service was down."""
+    async def _catch_up(self) -> set[TriggerKey]:
+        """Decide about the dates that were missed while the service was down.
+
+        Returns the triggers for which that has to wait until their flows can be read.
+        """
+        if self._behind == set():
+            return set()
         now = self._parts.clock.now()
-        for state in await self._parts.store.due(now, 100_000):
+        due = await self._parts.store.due(now, 100_000)
+        behind = {each.key for each in due} if self._behind is None else self._behind
+        left = {e.key for e in due if e.key in behind and not await self._is_caught_up(e, now)}
+        if self._behind is None:
+            await self._waiting.open()
+        self._behind = left
+        return set(left)
+
+    async def _is_caught_up(self, state: TriggerState, now: int) -> bool:
+        try:
             found = await self.reconciler.found(state)
-            if found is not None:
-                new = await caught_up(self._parts, state, *found)
-                if new != state:
-                    await self._parts.store.move(state, new, now)
-        await self._waiting.open()
+        except Unavailable as error:
+            _LOG.warning("missed dates have to wait", trigger=state.name, reason=error.message)
+            return False
+        if found is not None:
+            new = await caught_up(self._parts, state, *found)
+            if new != state:
+                await self._parts.store.move(state, new, now)
+        return True
 
     # -- flows and executions ----------------------------------------------------------------------
 
     async def settled(self) -> None:
-        """Wait until the triggers are what the active flows say."""
+        """Wait until the triggers are what the active flows say, of those that can be read."""
         async with self._settling:
             if self._all:
                 await self._look_at_all()
             if len(self._pending) > _MANY:
                 await self._dismiss()
-            while self._pending:
-                chunk = [self._pending.pop() for _ in range(min(_AT_ONCE, len(self._pending)))]
+            later: set[FlowKey] = set()
+            while some := list(self._pending - later)[:_AT_ONCE]:
+                self._pending.difference_update(some)
                 async with asyncio.TaskGroup() as group:
-                    tasks = [group.create_task(self._reconcile(flow)) for flow in chunk]
-                if failed := [error for task in tasks if (error := task.result()) is not None]:
-                    raise failed[0]
+                    tasks = [group.create_task(self._reconcile(flow)) for flow in some]
+                for error in (task.result() for task in tasks):
+                    if error is not None and not isinstance(error, Unavailable):
+                        raise error
+                later |= self._pending.intersection(some)
 
     async def _dismiss(self) -> None:
         """Leave out the flows that have no triggers; what changes meanwhile is looked at again."""
@@ -239,5 +254,7 @@ class Triggers:
         """Deal with what is in the outbox."""
         while events := await waiting(self._parts.database):
             await self.settled()  # also while somebody else is at it: the index may be empty still
+            if self._pending:
+                raise Unavailable("a flow that may listen cannot be read now")
             for event in events:
                 await self._upstreams.tell(event, self.listeners)

@@ -86,7 +86,7 @@ class Upstreams:
         self, key: TriggerKey, event: UpstreamEvent, execution: Execution
     ) -> list[Write]:
         try:
-            loaded = await self._parts.flows.current(*key[:3])
+            loaded = (await self._parts.flows.current(*key[:3])).complete()
             trigger = trigger_of(loaded, key[3])
             if not isinstance(trigger, FlowTrigger) or idle(loaded, trigger):
                 return []

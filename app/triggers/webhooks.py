@@ -105,6 +105,7 @@ class Webhooks:
             Conflict: when the flow or its webhook is disabled.
             TooMany: when the address has sent too many wrong keys, or there is too much to do.
             Invalid: when the inputs that the trigger gives are wrong.
+            Unavailable: when something around the flow cannot be read now.
         """
         self.check(call.address)
         loaded, trigger, preview = await self._found(call)
@@ -126,7 +127,8 @@ class Webhooks:
 
     async def _found(self, call: WebhookCall) -> tuple[LoadedFlow, Webhook, Preview]:
         try:
-            loaded = await self._parts.flows.current(call.tenant, call.namespace, call.flow_id)
+            found = await self._parts.flows.current(call.tenant, call.namespace, call.flow_id)
+            loaded = found.complete()
         except (NotFound, Gone):
             hmac.compare_digest(call.key.encode(), call.key.encode())
             raise self._wrong(call) from None
