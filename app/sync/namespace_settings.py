@@ -6,6 +6,7 @@ has it.
 
 import asyncio
 from collections import OrderedDict
+from contextlib import suppress
 
 from app.errors import HeadwaterError, NotFound, TooLarge
 from app.git.trees import blob_of
@@ -41,15 +42,14 @@ class NamespaceReader:
         Raises:
             GitError, Unavailable: when that cannot be read now: who asks for rights has none.
         """
-        try:
+        with suppress(NotFound):
             worker = await self._workers.owner(tenant, namespace)
-        except NotFound:
-            return NamespaceSettings.model_construct()
-        activation = worker.parts.sources.activation
-        snapshot = await activation.snapshot(worker.id, tenant, namespace)
-        if snapshot is None or not snapshot.commit:
-            return NamespaceSettings.model_construct()
-        return await self._nearest(worker, snapshot.commit, tenant, namespace)
+            activation = worker.parts.sources.activation
+            snapshot = await activation.snapshot(worker.id, tenant, namespace)
+            if snapshot is not None and snapshot.commit:
+                return await self._nearest(worker, snapshot.commit, tenant, namespace)
+        await self._workers.refuse_orphaned(tenant, namespace)
+        return NamespaceSettings.model_construct()
 
     async def _nearest(
         self, worker: SourceWorker, commit: str, tenant: str, namespace: str

@@ -127,14 +127,14 @@ class SourceVerbs:
     async def forget(self, worker: SourceWorker, actor: Actor, reason: str) -> int:
         """Remove a source and its flows; return how many these were."""
         await worker.stop()
-        count = await self._remove(worker.source, actor, reason)
-        self._sources.drop(worker.id)
-        return count
+        return await self._remove(worker.source, actor, reason)
 
     async def _remove(self, source: Source, actor: Actor, reason: str) -> int:
         count = await retire(self._shared, source)
         entry = self._entry(source, "source.delete", actor, reason, {"flows": count})
         await self._shared.sources.remove(source.id, self._shared.clock.now(), entry)
+        self._sources.drop(source.id)
+        await self._shared.tenants.refresh()
         return count
 
     def _own(self, source_id: str) -> SourceWorker:

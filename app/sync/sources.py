@@ -7,7 +7,7 @@ import orjson
 
 from app.config import SourceSettings
 from app.db.records import Source
-from app.errors import HeadwaterError, NotFound
+from app.errors import HeadwaterError, NotFound, Unavailable
 from app.sync.opening import open_copy
 from app.sync.ownership import Ownership
 from app.sync.specs import read_spec
@@ -28,8 +28,10 @@ class SourceSet:
         self.shared = shared
         self.configured = dict(specs)
         self._workers: dict[str, SourceWorker] = {}
+        self._orphaned: set[str] = set()
+        """Those that are not followed any more, while flows of theirs run on."""
         shared.claims.released = self._wake_others
-        shared.tenants.order = lambda: list(self._workers)
+        shared.tenants.order = lambda: [*self._workers, *sorted(self._orphaned)]
         for source_id, spec in specs.items():
             self.put(described(source_id, spec), spec)
 
@@ -60,6 +62,7 @@ class SourceSet:
 
     def drop(self, source_id: str) -> None:
         """Forget a source, which is stopped; what it held is free."""
+        self._orphaned.discard(source_id)
         self._workers.pop(source_id, None)
         self.shared.claims.remove(source_id)
 
@@ -74,6 +77,17 @@ class SourceSet:
             return self._workers[owner]
         message = f"no source holds namespace {namespace} of tenant {tenant}"
         raise NotFound(message)
+
+    async def refuse_orphaned(self, tenant: str, namespace: str) -> None:
+        """Refuse to take for unsaid what a source says of a namespace that nobody follows now.
+
+        Raises:
+            Unavailable: when that is where the namespace comes from.
+        """
+        holder = await self.shared.sources.activation.holder(tenant, namespace)
+        if holder in self._orphaned:
+            message = f"namespace {namespace} comes from source {holder}, which is not followed now"
+            raise Unavailable(message)
 
     async def load(self) -> None:
         """Learn which there are and what each one holds, before anything asks for it.
@@ -113,6 +127,8 @@ class SourceSet:
                 self.put(source, read_spec(orjson.loads(source.spec)))
             except HeadwaterError as error:
                 _LOG.error("source not followed", source=source.id, reason=error.message)
+        holding = {each.source_id for each in self.shared.flows.active()}
+        self._orphaned = {each.id for each in stored if each.id in holding - self._workers.keys()}
         for worker in self:
             held = await store.activation.snapshots(worker.id)
             self.shared.claims.hold(worker.id, [key for key, each in held.items() if each.tree])

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from app.config import SourceSettings
-from app.errors import ConfirmationNeeded, Conflict, Gone, NotFound
+from app.errors import ConfirmationNeeded, Conflict, Gone, NotFound, Unavailable
+from app.sync.tenant_file import UNSAID
+from app.sync.tenant_rules import NodeRules
 from tests.git.scratch import Scratch
 from tests.sync.conftest import Start
 from tests.sync.rig import ANN, Rig, flow, path
@@ -110,3 +112,26 @@ async def test_what_a_newcomer_does_not_have_stays_until_it_is_removed(
     await rig.sync.sync("crew")
     assert (await rig.active())["main/team/b"] == flow("b", "newer")
     assert [number for number, *_ in await rig.states("b", "team")] == [1, 2, 3]
+
+
+async def test_what_it_says_goes_on_to_protect(
+    start: Start, scratch: Scratch, other: Scratch
+) -> None:
+    scratch.commit({path("a"): flow("a")})
+    said = b"crossNamespace: granted\negress: {policy: deny-all}\n"
+    other.commit({path("d", "apart", "acme"): flow("d"), "tenants/acme/tenant.yaml": said})
+    spec = source(other).model_copy(update={"namespaces": ("team", "acme/*")})
+    rig = await start(repo=str(scratch.path), sources={"team": spec})
+    await rig.sync.sync("team")
+    before = rig.sync.tenants.of("acme")
+    assert before.cross_namespace == "granted"
+    rig.sources = {}
+    await rig.restart()
+    assert rig.sync.tenants.of("acme") == before
+    assert rig.sync.tenants.names() == ["acme", "main"]
+    rules = NodeRules(rig.sync.tenants, rig.sync.namespaces, rig.settings)
+    with pytest.raises(Unavailable, match="comes from source team, which is not followed now"):
+        await rules.refusal("main", "other", "team", "execute")
+    await rig.sync.source_verbs.remove("team", ANN, confirm=True)
+    assert rig.sync.tenants.of("acme") == UNSAID
+    assert await rules.refusal("main", "other", "team", "execute") is None
