@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from app.db.records import FlowKey
-from app.errors import ObjectMissing
+from app.errors import ObjectMissing, Unavailable
 from app.flows.flow import PluginDefault
 from app.git.layout import Kind
 from app.git.survey import Located, shown
@@ -189,7 +189,11 @@ async def _judge_documents(parts: Parts, now: Pass, changed: set[NamespaceKey]) 
 
 
 async def _defaults(parts: Parts, now: Pass) -> tuple[PlacedDefaults, set[NamespaceKey]]:
-    """Return the plugin defaults of changed namespaces, and of which these are others now."""
+    """Return the plugin defaults of changed namespaces, and of which these are others now.
+
+    Raises:
+        Unavailable: when those that another source gives cannot be read now.
+    """
     find = parts.tenants.defaults
     if find is None:
         return {}, set()
@@ -199,6 +203,9 @@ async def _defaults(parts: Parts, now: Pass) -> tuple[PlacedDefaults, set[Namesp
         if not tree.oid:
             continue
         here = await find.of(*tree.key, now.tip or "")
+        if here.lacking:
+            message = f"the plugin defaults of {tree.key[1]} cannot be read now: {here.lacking}"
+            raise Unavailable(message)
         found[tree.key] = here.entries
         snapshot = now.snapshots.get(tree.key)
         if snapshot is None or not snapshot.commit:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.config import SourceSettings
 from app.errors import Unavailable
 from app.git.layout import Layout
 from app.sync.planning.files import FolderFiles
@@ -168,3 +169,29 @@ async def test_a_flow_that_needs_them_is_not_called_invalid_meanwhile(
     await rig.sync.workers.load()
     with pytest.raises(Unavailable, match="plugin defaults"):
         await rig.flows.current("main", "company.team", "a")
+
+
+async def test_a_commit_is_not_judged_while_they_cannot_be_read(
+    start: Start, scratch: Scratch, tmp_path: Path
+) -> None:
+    team = Scratch(tmp_path / "served" / "team.git")
+    own = SourceSettings(
+        repo=str(team.path), allow_file_protocol=True, poll_seconds=3600.0, namespaces=("*.team",)
+    )
+    scratch.commit({namespace("company"): said("WARN", message="from above")})
+    team.commit({path("a", "company.team"): flow(task="level: INFO")})
+    rig = await start(repo=str(scratch.path), sources={"team": own})
+    await rig.sync.sync("team")
+    assert (await task(rig)).message == "from above"
+    await rig.stop()
+    rmtree(rig.folder / "git")
+    away = scratch.path.rename(tmp_path / "away.git")
+    await rig.start()
+    team.commit({path("a", "company.team"): flow(task="level: ERROR")})
+    run = await rig.sync.sync("team")
+    assert run is not None
+    assert (run.outcome, await rig.sync.findings("team")) == ("FAILED", [])
+    away.rename(scratch.path)
+    await rig.sync.sync()
+    await rig.sync.sync("team")
+    assert (await task(rig)).level == "ERROR"
