@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from app.config import SourceSettings
 
@@ -50,6 +50,10 @@ class Ownership:
     def owns(self, tenant: str, namespace: str) -> bool:
         """Return whether the namespace may come from this source, as far as it alone can say."""
         return (self.is_open and self.tenant in (None, tenant)) or self.names(tenant, namespace)
+
+
+NOTHING: Final = Ownership([""])
+"""What nobody owns: no namespace has an empty name."""
 
 
 class Refusal(NamedTuple):

@@ -9,7 +9,7 @@ from app.config import SourceSettings
 from app.db.records import Source
 from app.errors import HeadwaterError, NotFound, Unavailable
 from app.sync.opening import open_copy
-from app.sync.ownership import Ownership
+from app.sync.ownership import NOTHING, Ownership
 from app.sync.specs import read_spec
 from app.sync.worker import Shared, SourceWorker, described
 from app.telemetry import get_logger
@@ -28,6 +28,8 @@ class SourceSet:
         self.shared = shared
         self.configured = dict(specs)
         self._workers: dict[str, SourceWorker] = {}
+        self._owned: dict[str, Ownership] = {}
+        """What sources owned that are not followed now."""
         self._orphaned: set[str] = set()
         """Those that are not followed any more, while flows of theirs run on."""
         shared.claims.released = self._wake_others
@@ -52,13 +54,16 @@ class SourceSet:
 
     def put(self, source: Source, spec: SourceSettings) -> SourceWorker:
         """Make a source, in place of one with the same id; it is not started yet."""
-        parent = self._workers.get(source.parent) if source.parent else None
-        within = parent.ownership if parent else None
-        ownership = Ownership.of(spec, within)
+        ownership = Ownership.of(spec, self._within(source.parent) if source.parent else None)
         worker = SourceWorker(source, spec, self.shared, ownership)
         self._workers[source.id] = worker
         self.shared.claims.add(source.id, ownership, source.parent)
         return worker
+
+    def _within(self, parent: str) -> Ownership:
+        """Return what a parent owns; of one that is not followed now, what it owned."""
+        worker = self._workers.get(parent)
+        return worker.ownership if worker else self._owned.get(parent, NOTHING)
 
     def drop(self, source_id: str) -> None:
         """Forget a source, which is stopped; what it held is free."""
@@ -120,6 +125,7 @@ class SourceSet:
         """Add the stored sources, and learn what each one holds."""
         store = self.shared.sources
         stored = await store.all()
+        self._owned = {each.id: _owned_by(each) for each in stored if each.id not in self._workers}
         for source in sorted(stored, key=lambda each: each.parent is not None):
             if source.origin == "config" or source.id in self._workers:
                 continue
@@ -139,3 +145,8 @@ class SourceSet:
             if worker.id != source_id and worker.parts.refused:
                 worker.parts.done = worker.parts.base = None
                 worker.follower.wake("poll")
+
+
+def _owned_by(source: Source) -> Ownership:
+    """Return what a source owned when it was followed last."""
+    return Ownership.of(SourceSettings.model_construct(**orjson.loads(source.spec)))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from app.config import SourceSettings
 from tests.git.scratch import Scratch
 from tests.git.server import GitServer, serving
 from tests.sync.conftest import Start
@@ -158,3 +159,25 @@ async def test_a_crash_before_it_is_heard_of_loses_no_source(
     await synced(rig)
     await synced(rig)
     assert await ids(rig) == ["main", "main--web"]
+
+
+async def test_it_owns_no_more_without_its_parent(
+    start: Start, server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_user", lambda _: "ann")  # everybody may read
+    parent = Scratch(tmp_path / "served" / "parent.git")
+    text = f"repo: {server.url('team.git')}\nnamespaces: ['*']\n"
+    parent.commit({path("p", "team.all"): flow("p"), "sources/web.yaml": text.encode()})
+    known = {"username": "ann", "token": "s3cret-token", "poll_seconds": 3600.0}
+    spec = SourceSettings(
+        repo=server.url("parent.git"), namespaces=("team.*",), delegates=True, **known
+    )
+    rig = await start(
+        repo=server.url("acme.git"), namespaces=("team.core",), **known, sources={"up": spec}
+    )
+    await synced(rig)
+    await synced(rig)
+    rig.sources = {}
+    await rig.restart()
+    await rig.sync.sync("up--web")
+    assert sorted(await rig.active()) == ["main/team.all/p", "main/team.core/a", "main/team.web/b"]
