@@ -1,5 +1,6 @@
 """What operators and probes ask: health, metrics, version, configuration. Never secrets."""
 
+import asyncio
 import platform
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -17,8 +18,9 @@ from app.api.documents import problems_of, text_answer
 from app.api.paths import PREFIX
 from app.api.routing import Router
 from app.api.services import Node, Services
-from app.errors import HeadwaterError, Unavailable
+from app.errors import HeadwaterError, ObjectMissing, Unavailable
 from app.sync.model import Source
+from app.sync.worker import SourceWorker
 from app.telemetry import METRICS
 
 router = Router(tags=["Operations"])
@@ -101,21 +103,37 @@ async def _storage(node: Services) -> str:
 
 async def _git(node: Services) -> str:
     """Ask every source that the configuration names; others come and go while the node runs."""
-    found = [worker.source for worker in node.sync.workers]
-    wanted = [each for each in found if each.origin == "config" and each.suspended_at is None]
-    waiting = ((each.id, _waits_for(each)) for each in wanted)
+    wanted = [
+        worker
+        for worker in node.sync.workers
+        if worker.source.origin == "config" and worker.source.suspended_at is None
+    ]
+    waiting = [(worker.id, await _waits_for(worker)) for worker in wanted]
     return "; ".join(f"source {name}: {reason}" for name, reason in waiting if reason)
 
 
-def _waits_for(source: Source) -> str:
+async def _waits_for(worker: SourceWorker) -> str:
     """Return why nothing of a source can run yet; empty when something can.
 
-    What was applied once goes on, also while the remote does not answer.
+    What was applied once goes on, also while the remote does not answer: from our copy.
     """
-    condition = source.condition("Ready")
-    if source.last_applied is not None or (condition is not None and condition.status):
+    source, condition = worker.source, worker.source.condition("Ready")
+    if source.last_applied is not None:
+        return await asyncio.to_thread(_lacks, worker, source.last_applied)
+    if condition is not None and condition.status:
         return ""
     return condition.message if condition is not None else "the repository was not read yet"
+
+
+def _lacks(worker: SourceWorker, commit: str) -> str:
+    """Return why what was applied cannot be read for now (blocking)."""
+    try:
+        worker.parts.repository.check(commit)
+    except ObjectMissing:
+        return ""  # of what is not kept any more goes on what is kept of it for executions
+    except HeadwaterError as error:
+        return error.message
+    return ""
 
 
 _CHECKS: dict[str, _Check] = {
