@@ -77,7 +77,7 @@ class Composition:
         self._clock = clock
         self.flows = flows
         self.reporter = Reporter()
-        self._opener = SecretOpener(settings.secrets, lambda: len(self.shared.claims.tenants()))
+        self._opener = SecretOpener(settings.secrets, lambda: len(self.workers.tenants()))
         self.shared = self._shared(audit, types, forge_of, Vault(storage))
         self.workers = SourceSet(self._described(), self.shared)
         self._stack = AsyncExitStack()

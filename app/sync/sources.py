@@ -30,8 +30,8 @@ class SourceSet:
         self._workers: dict[str, SourceWorker] = {}
         self._owned: dict[str, Ownership] = {}
         """What sources owned that are not followed now."""
-        self._orphaned: set[str] = set()
-        """Those that are not followed any more, while flows of theirs run on."""
+        self._orphaned: dict[str, set[str]] = {}
+        """Those that are not followed any more, while flows of theirs run on: of which tenants."""
         shared.claims.released = self._wake_others
         shared.tenants.order = lambda: [*self._workers, *sorted(self._orphaned)]
         for source_id, spec in specs.items():
@@ -67,7 +67,7 @@ class SourceSet:
 
     def drop(self, source_id: str) -> None:
         """Forget a source, which is stopped; what it held is free."""
-        self._orphaned.discard(source_id)
+        self._orphaned.pop(source_id, None)
         self._workers.pop(source_id, None)
         self.shared.claims.remove(source_id)
 
@@ -82,6 +82,10 @@ class SourceSet:
             return self._workers[owner]
         message = f"no source holds namespace {namespace} of tenant {tenant}"
         raise NotFound(message)
+
+    def tenants(self) -> set[str]:
+        """Return the tenants of which something runs."""
+        return self.shared.claims.tenants().union(*self._orphaned.values())
 
     async def refuse_orphaned(self, tenant: str, namespace: str) -> None:
         """Refuse to take for unsaid what a source says of a namespace that nobody follows now.
@@ -133,8 +137,10 @@ class SourceSet:
                 self.put(source, read_spec(orjson.loads(source.spec)))
             except HeadwaterError as error:
                 _LOG.error("source not followed", source=source.id, reason=error.message)
-        holding = {each.source_id for each in self.shared.flows.active()}
-        self._orphaned = {each.id for each in stored if each.id in holding - self._workers.keys()}
+        left = {each.id for each in stored} - self._workers.keys()
+        for flow in self.shared.flows.active():
+            if flow.source_id in left:
+                self._orphaned.setdefault(flow.source_id, set()).add(flow.tenant)
         for worker in self:
             held = await store.activation.snapshots(worker.id)
             self.shared.claims.hold(worker.id, [key for key, each in held.items() if each.tree])

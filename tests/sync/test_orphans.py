@@ -124,10 +124,12 @@ async def test_what_it_says_goes_on_to_protect(
     rig = await start(repo=str(scratch.path), sources={"team": spec})
     await rig.sync.sync("team")
     before = rig.sync.tenants.of("acme")
+    assert not rig.sync.secrets.reads_environment("acme"), "there are several tenants"
     assert before.cross_namespace == "granted"
     rig.sources = {}
     await rig.restart()
     assert rig.sync.tenants.of("acme") == before
+    assert not rig.sync.secrets.reads_environment("acme")
     assert rig.sync.tenants.names() == ["acme", "main"]
     rules = NodeRules(rig.sync.tenants, rig.sync.namespaces, rig.settings)
     with pytest.raises(Unavailable, match="comes from source team, which is not followed now"):
