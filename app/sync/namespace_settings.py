@@ -39,6 +39,8 @@ class NamespaceReader:
     async def read(self, tenant: str, namespace: str) -> NamespaceSettings:
         """Return what holds for a namespace; of one that nobody has, nothing is said.
 
+        One whose source is not followed any more lets nobody in: what it says cannot be read.
+
         Raises:
             GitError, Unavailable: when that cannot be read now: who asks for rights has none.
         """
@@ -48,8 +50,8 @@ class NamespaceReader:
             snapshot = await activation.snapshot(worker.id, tenant, namespace)
             if snapshot is not None and snapshot.commit:
                 return await self._nearest(worker, snapshot.commit, tenant, namespace)
-        await self._workers.refuse_orphaned(tenant, namespace)
-        return NamespaceSettings.model_construct()
+        is_orphaned = await self._workers.is_orphaned(tenant, namespace)
+        return CLOSED if is_orphaned else NamespaceSettings.model_construct()
 
     async def _nearest(
         self, worker: SourceWorker, commit: str, tenant: str, namespace: str

@@ -7,7 +7,7 @@ import orjson
 
 from app.config import SourceSettings
 from app.db.records import Source
-from app.errors import HeadwaterError, NotFound, Unavailable
+from app.errors import HeadwaterError, NotFound
 from app.sync.opening import open_copy
 from app.sync.ownership import NOTHING, Ownership
 from app.sync.specs import read_spec
@@ -87,16 +87,9 @@ class SourceSet:
         """Return the tenants of which something runs."""
         return self.shared.claims.tenants().union(*self._orphaned.values())
 
-    async def refuse_orphaned(self, tenant: str, namespace: str) -> None:
-        """Refuse to take for unsaid what a source says of a namespace that nobody follows now.
-
-        Raises:
-            Unavailable: when that is where the namespace comes from.
-        """
-        holder = await self.shared.sources.activation.holder(tenant, namespace)
-        if holder in self._orphaned:
-            message = f"namespace {namespace} comes from source {holder}, which is not followed now"
-            raise Unavailable(message)
+    async def is_orphaned(self, tenant: str, namespace: str) -> bool:
+        """Whether a namespace comes from a source that is not followed any more."""
+        return await self.shared.sources.activation.holder(tenant, namespace) in self._orphaned
 
     async def load(self) -> None:
         """Learn which there are and what each one holds, before anything asks for it.
