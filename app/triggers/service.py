@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 from app.db.outbox import waiting
 from app.db.trigger_records import FlowKey, TriggerKey, TriggerState
-from app.errors import HeadwaterError, Unavailable
+from app.errors import HeadwaterError, TooMany, Unavailable
 from app.executions import Execution, State
 from app.telemetry import get_logger
 from app.triggers.evaluating import Evaluator
@@ -256,5 +256,11 @@ class Triggers:
             await self.settled()  # also while somebody else is at it: the index may be empty still
             if self._pending:
                 raise Unavailable("a flow that may listen cannot be read now")
+            failed: HeadwaterError | None = None
             for event in events:
-                await self._upstreams.tell(event, self.listeners)
+                try:
+                    await self._upstreams.tell(event, self.listeners)
+                except (TooMany, Unavailable) as error:
+                    failed = error  # it stays in the outbox, and holds up no other
+            if failed is not None:
+                raise failed

@@ -14,6 +14,8 @@ from tests.triggers.test_schedules import hourly
 from tests.triggers.test_upstream import AFTER_A, down, run, up
 from tests.triggers.test_webhooks import call, hook
 
+AFTER_B = AFTER_A.replace("flowId: a", "flowId: b")
+
 
 @contextmanager
 def dark(flows: RigFlows, *names: str) -> Iterator[None]:
@@ -86,6 +88,19 @@ async def test_a_flow_trigger_misses_nothing_meanwhile(database: Database) -> No
         await rig.step()
         (execution,) = await rig.ended("down")
         assert execution.state is State.SUCCESS
+
+
+async def test_an_event_that_waits_holds_up_no_other(database: Database) -> None:
+    async with Rig(database) as rig:
+        for source in (up("a"), up("b"), down(AFTER_A), down(AFTER_B, "other")):
+            rig.flows.put(source)
+        await rig.step()
+        with dark(rig.flows, "down"):
+            for name in ("a", "b"):
+                with pytest.raises(Unavailable):
+                    await run(rig, name)
+            assert len(await rig.executions("other")) == 1
+        assert len(await rig.ended("down")) == 1
 
 
 async def test_a_webhook_is_not_called_unknown(database: Database) -> None:
