@@ -1,11 +1,14 @@
 """What a request begins with: the address of a service, and the token that is sent to it."""
 
 import re
-from urllib.parse import urlsplit
+from typing import Final
+from urllib.parse import quote, urlsplit
 
 from app.cli.outcome import USAGE, CommandError
 
 _TOKEN = re.compile(r"[!-~]*")
+_ELSEWHERE: Final = ("", ".", "..")
+"""Parts that lead to another place than the one that is meant: lists, and what is above."""
 
 
 def service_address(text: str) -> str:
@@ -24,6 +27,19 @@ def service_address(text: str) -> str:
         message = f"{text.strip()!r} is no address of a service: it begins with http:// or https://"
         raise CommandError(message, USAGE)
     return address
+
+
+def path_of(*parts: str) -> str:
+    """Return the path of the API that the parts lead to.
+
+    Raises:
+        CommandError: when one names nothing: then the path would be that of something else.
+    """
+    for part in parts:
+        if part in _ELSEWHERE:
+            place = "/".join(each or "''" for each in parts)
+            raise CommandError(f"{part!r} names nothing, in {place}: give a name or an id", USAGE)
+    return "/".join(("/api/v1", *(quote(each, safe="") for each in parts)))
 
 
 def token_of(text: str, origin: str) -> str:

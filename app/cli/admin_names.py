@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from cyclopts import Parameter
 
+from app.cli.addresses import path_of
 from app.cli.client import Client
-from app.cli.outcome import NOT_FOUND, CommandError
+from app.cli.outcome import NOT_FOUND, USAGE, CommandError
 
 USERS = "/api/v1/users"
 GROUPS = "/api/v1/instance/groups"
@@ -72,15 +72,10 @@ def account(client: Client, name: str) -> dict[str, Any]:
     return _only(found, name, "service account", ("id", "name"))
 
 
-def part(text: str) -> str:
-    """Return a text as one part of a path."""
-    return quote(text, safe="")
-
-
 def _by_id(client: Client, name: str) -> list[dict[str, Any]]:
     """Return the user with an id: a search does not look there."""
     try:
-        return [client.get(f"{USERS}/{part(name)}")]
+        return [client.get(path_of("users", name))]
     except CommandError as error:
         if error.code != NOT_FOUND:
             raise
@@ -94,6 +89,8 @@ def _only(
     keys: tuple[str, ...],
     otherwise: Callable[[], list[dict[str, Any]]] = list,
 ) -> dict[str, Any]:
+    if not name:
+        raise CommandError(f"'' names no {what}: give its {' or '.join(keys)}", USAGE)
     lowered = name.lower()
     for key in keys:
         same = [each for each in found if str(each.get(key) or "").lower() == lowered]

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from app.cli.addresses import path_of
 from app.cli.admin_names import BINDINGS, MANY, OfInstance, account, group, person, role, user
 from app.cli.client import Client
 from app.cli.options import DEFAULTS, Options
@@ -152,7 +153,11 @@ def delete_binding(
 ) -> None:
     """Take a role away."""
     with Client(options) as client:
-        path = f"{BINDINGS}/{binding}" if instance else client.path("bindings", binding)
+        path = (
+            path_of("instance", "bindings", binding)
+            if instance
+            else client.path("bindings", binding)
+        )
         client.ask("DELETE", path)
     progress(f"binding {binding} is deleted")
 

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from app.cli.admin_names import MANY, USERS, account, user
+from app.cli.addresses import path_of
+from app.cli.admin_names import MANY, account, user
 from app.cli.client import Client
 from app.cli.options import DEFAULTS, Options
 from app.cli.outcome import USAGE, CommandError
@@ -109,16 +110,16 @@ def revoke_token(
 ) -> None:
     """Refuse a token from now on."""
     with Client(options) as client:
-        client.ask("DELETE", f"{_path(client, of_user, of_account)}/{token}")
+        client.ask("DELETE", _path(client, of_user, of_account, token))
     progress(f"token {token} is revoked")
 
 
-def _path(client: Client, of_user: str | None, of_account: str | None) -> str:
+def _path(client: Client, of_user: str | None, of_account: str | None, *more: str) -> str:
     if of_user is not None and of_account is not None:
         raise CommandError("name one: --user or --service-account", USAGE)
     if of_user is not None:
-        return f"{USERS}/{user(client, of_user)['id']}/api-tokens"
+        return path_of("users", user(client, of_user)["id"], "api-tokens", *more)
     if of_account is not None:
         found = account(client, of_account)
-        return client.path("service-accounts", found["id"], "api-tokens")
-    return "/api/v1/me/api-tokens"
+        return client.path("service-accounts", found["id"], "api-tokens", *more)
+    return path_of("me", "api-tokens", *more)

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from app.cli.addresses import path_of
 from app.cli.client import Client
 from app.cli.options import DEFAULTS, Options, Reason
 from app.cli.outcome import USAGE, CommandError
@@ -31,7 +32,7 @@ def revert(
         raise CommandError(message, USAGE)
     body = {"commits": list(commits), "mode": mode, "reason": reason, "dryRun": dry_run}
     with Client(options) as client:
-        _told(client.post(f"/api/v1/sources/{source}/revert", body), options)
+        _told(client.post(path_of("sources", source, "revert"), body), options)
 
 
 def restore(

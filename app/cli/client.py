@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import quote
 
 import httpx2
 
+from app.cli.addresses import path_of
 from app.cli.options import Options
 from app.cli.outcome import FAILED, NOT_FOUND, USAGE, CommandError, code_of
 from app.cli.printing import clean
@@ -43,9 +43,7 @@ class Client:
 
     def path(self, *parts: str) -> str:
         """Return a path of the tenant."""
-        return "/".join(
-            ["/api/v1", quote(self.tenant, safe=""), *(quote(p, safe="") for p in parts)]
-        )
+        return path_of(self.tenant, *parts)
 
     def get(self, path: str, query: Query | None = None) -> Any:
         """Return the JSON of a GET."""
@@ -128,6 +126,8 @@ class Client:
         Raises:
             CommandError: when there is none, or more than one.
         """
+        if not start:
+            raise CommandError("'' names no execution: give its id, or how it begins", USAGE)
         found = self.get(self.path("executions", "search"), {"q": start, "size": 100})["results"]
         ids = [each["id"] for each in found if each["id"].startswith(start)]
         if start in ids:
@@ -165,7 +165,7 @@ class Client:
                 return each["namespace"], each["id"]
         namespace, dot, flow_id = text.rpartition(".")
         if not dot:
-            message = f"{text} names no namespace; write NAMESPACE ID, or NAMESPACE.ID"
+            message = f"{text!r} names no namespace; write NAMESPACE ID, or NAMESPACE.ID"
             raise CommandError(message, USAGE)
         return namespace, flow_id
 

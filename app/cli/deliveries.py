@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from app.cli.addresses import path_of
 from app.cli.client import Client
 from app.cli.options import DEFAULTS, Options
 from app.cli.outcome import FAILED, OK
@@ -52,7 +53,7 @@ def replay(
 ) -> int:
     """Act on a delivery once more, as if the forge had just sent it."""
     with Client(options) as client:
-        again = client.post(f"{_PATH}/{delivery}/replay", {"reason": reason})
+        again = client.post(path_of("hooks", "deliveries", delivery, "replay"), {"reason": reason})
     facts = {"delivery": again["deliveryId"], "event": again["event"], "state": again["state"]}
     show(again, options.output, names=[again["deliveryId"]], table=Table.of(facts))
     return FAILED if again["state"] == "failed" else OK

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from app.cli.addresses import path_of
 from app.cli.changesets import changesets, revert
 from app.cli.client import Client
 from app.cli.deliveries import deliveries
@@ -32,7 +33,6 @@ for _name, _target, _help in (
     app.command(f"app.cli.pins:{_target}", name=_name, help=_help)
 
 SOURCE = "main"
-_SOURCES = "/api/v1/sources"
 
 Source = Annotated[str, Parameter(help="The id of the source.")]
 
@@ -41,9 +41,9 @@ Source = Annotated[str, Parameter(help="The id of the source.")]
 def status(*, source: Source = SOURCE, options: Options = DEFAULTS) -> int:
     """Show how the source stands and what is wrong in it; exit 1 unless it is ready."""
     with Client(options) as client:
-        found = client.get(f"{_SOURCES}/{source}")
-        standing = client.get(f"{_SOURCES}/{source}/status")
-        findings = client.get(f"{_SOURCES}/{source}/findings")
+        found = client.get(path_of("sources", source))
+        standing = client.get(path_of("sources", source, "status"))
+        findings = client.get(path_of("sources", source, "findings"))
     if options.output != "table":
         told = {**found, "standing": standing, "findings": findings}
         show(told, options.output, names=[source], table=Table((), ()))
@@ -101,7 +101,7 @@ def sync(
 ) -> int:
     """Look for new commits now and activate them; exit 1 when that fails."""
     with Client(options) as client:
-        run = client.post(f"{_SOURCES}/{source}/sync", {"wait": wait, "dryRun": dry_run})
+        run = client.post(path_of("sources", source, "sync"), {"wait": wait, "dryRun": dry_run})
     if run.get("accepted"):
         progress(run.get("message") or f"source {source} is synced now")
         return FAILED if wait else OK
@@ -131,7 +131,7 @@ def commits(
     """List commits, newest first."""
     query = {"flow": flow, "path": path, "limit": limit, "tenant": options.tenant}
     with Client(options) as client:
-        found = client.get(f"{_SOURCES}/{source}/commits", query)
+        found = client.get(path_of("sources", source, "commits"), query)
     rows = [
         (each["sha"][:8], each["authorName"], moment(each["authoredAt"]), each["subject"])
         for each in found

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from app.cli.addresses import path_of
 from app.cli.client import Client
 from app.cli.options import DEFAULTS, Options, Reason
 from app.cli.printing import Table, moment, progress, show
@@ -160,7 +161,7 @@ def pin_source(
     """Hold all flows of a source at what a commit says."""
     body = {"commit": commit, "reason": reason, "until": until, "confirm": confirm}
     with Client(options) as client:
-        answer = client.post(f"/api/v1/sources/{source}/pin", {**body, "dryRun": dry_run})
+        answer = client.post(path_of("sources", source, "pin"), {**body, "dryRun": dry_run})
     _several(answer, options)
 
 
@@ -169,7 +170,7 @@ def unpin_source(
 ) -> None:
     """Let the flows of a source run again what Git says."""
     with Client(options) as client:
-        path = f"/api/v1/sources/{source}/pin"
+        path = path_of("sources", source, "pin")
         client.ask("DELETE", path, query={"reason": reason or None})
     progress(f"source {source} runs what Git says")
 

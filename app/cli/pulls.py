@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from app.cli.addresses import path_of
 from app.cli.client import Client
 from app.cli.options import DEFAULTS, Options
 from app.cli.outcome import FAILED, OK
@@ -25,7 +26,7 @@ def pulls(
     """List pull requests, or show one; exit 1 when its last review failed."""
     with Client(options) as client:
         if number is not None:
-            found = client.get(f"{_PULLS}/{source}/{number}")
+            found = client.get(path_of("pulls", source, str(number)))
             return _show(found, options)
         query = {"source": source, "state": None if closed else "open"}
         listed = client.get(_PULLS, query)

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 from cyclopts import Parameter
 
+from app.cli.addresses import path_of
 from app.cli.client import Client
 from app.cli.options import DEFAULTS, Options, Reason, pairs
 from app.cli.outcome import USAGE, CommandError
@@ -88,7 +88,7 @@ def remove(
         raise CommandError(message, USAGE)
     with Client(options) as client:
         query = {"confirm": "true", "reason": reason}
-        done = client.answered("DELETE", _path(source_id), query=query)
+        done = client.answered("DELETE", path_of("sources", source_id), query=query)
     progress(f"source {source_id} is removed, {done['flows']} flows with it")
 
 
@@ -106,11 +106,7 @@ def resume(source_id: SourceId, *, reason: Reason = "", options: Options = DEFAU
 
 def _turn(source_id: str, verb: str, reason: str, options: Options) -> None:
     with Client(options) as client:
-        client.ask("POST", f"{_path(source_id)}/{verb}", query={"reason": reason})
-
-
-def _path(source_id: str) -> str:
-    return f"{SOURCES}/{quote(source_id, safe='')}"
+        client.ask("POST", path_of("sources", source_id, verb), query={"reason": reason})
 
 
 def _standing(source: Mapping[str, Any]) -> str:

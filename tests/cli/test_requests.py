@@ -4,12 +4,17 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
+from app.cli.addresses import path_of
+from app.cli.admin_names import user
+from app.cli.client import Client, Query
 from app.cli.contexts import chosen
 from app.cli.doctor_service import look
+from app.cli.options import Options
+from app.cli.outcome import CommandError
 from app.cli.tree import run
 
 NOBODY = "http://127.0.0.1:9"
@@ -146,3 +151,52 @@ def test_the_way_to_log_in(call: Call, page: str) -> None:
 def test_doctor_knows_something_else(page: str) -> None:
     found = [(each.level, each.check, each.message) for each in look(page)]
     assert found == [("broken", "service", f"{page} does not answer as Headwater does")]
+
+
+@pytest.mark.parametrize(
+    ("command", "place"),
+    [
+        (["kv", "delete", "a", ".."], "main/namespaces/a/kv/.."),
+        (["kv", "set", "a", "", "1"], "main/namespaces/a/kv/''"),
+        (["flow", "get", "a", "."], "main/flows/a/."),
+        (["flow", "run", "a/"], "main/executions/a/''"),
+        (["ns", "status", ".."], "main/namespaces/../status"),
+        (["git", "sync", "--source", ""], "sources/''/sync"),
+        (["git", "remove", "..", "-y"], "sources/.."),
+        (["git", "approve", ""], "sync-runs/''/approve"),
+        (["git", "deliveries", "replay", ".."], "hooks/deliveries/../replay"),
+        (["admin", "token", "revoke", ".."], "me/api-tokens/.."),
+        (["admin", "binding", "delete", "", "--instance"], "instance/bindings/''"),
+    ],
+)
+def test_a_name_that_leads_elsewhere(call: Call, command: list[str], place: str) -> None:
+    done = call(*command, "--server", NOBODY)
+    assert (done.code, done.out) == (2, "")
+    assert f"names nothing, in {place}: give a name or an id" in done.err
+
+
+@pytest.mark.parametrize("command", ["view", "kill", "delete", "restart", "watch"])
+def test_an_execution_of_no_id(call: Call, command: str) -> None:
+    done = call("exec", command, "", "--server", NOBODY)
+    assert (done.code, done.out) == (2, "")
+    assert "'' names no execution: give its id, or how it begins" in done.err
+
+
+def test_names_are_one_part_of_an_address() -> None:
+    assert path_of("sources", "../me?x#y") == "/api/v1/sources/..%2Fme%3Fx%23y"
+
+
+class OneUser(Client):
+    """A service with one user, who has no e-mail address."""
+
+    def get(self, path: str, query: Query | None = None) -> Any:
+        """Return the user, whatever is asked."""
+        del path, query
+        return {"results": [{"id": "1", "username": "ann", "email": None}]}
+
+
+def test_a_user_of_no_name() -> None:
+    with OneUser(Options(address=NOBODY)) as client:
+        assert user(client, "ann")["id"] == "1"
+        with pytest.raises(CommandError, match="'' names no user: give its id or"):
+            user(client, "")
