@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from app.cli.client import Client
+from app.cli.numbers import Limit
 from app.cli.options import DEFAULTS, Namespace, Options
 from app.cli.outcome import FAILED, OK, USAGE, CommandError
 from app.cli.printing import Table, moment, progress, show
@@ -33,7 +34,7 @@ def audit(  # noqa: PLR0913 - the filters of a list
     namespace: Namespace = None,
     since: Since = None,
     until: Until = None,
-    limit: Annotated[int, Parameter(help="At most so many.")] = 50,
+    limit: Limit = 50,
     instance: OfInstance = False,
     options: Options = DEFAULTS,
 ) -> None:

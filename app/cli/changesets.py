@@ -6,6 +6,7 @@ from cyclopts import Parameter
 
 from app.cli.addresses import path_of
 from app.cli.client import Client
+from app.cli.numbers import Limit, Revision
 from app.cli.options import DEFAULTS, Options, Reason
 from app.cli.outcome import USAGE, CommandError
 from app.cli.printing import Table, clean, moment, show
@@ -37,7 +38,7 @@ def revert(
 
 def restore(
     *name: Annotated[str, Parameter(help="The flow: NAMESPACE ID, or NAMESPACE.ID.")],
-    revision: Annotated[int | None, Parameter(help="The number of a revision.")] = None,
+    revision: Revision = None,
     commit: Annotated[str | None, Parameter(help="A commit, or how its id begins.")] = None,
     mode: Annotated[
         Literal["push", "pr"] | None, Parameter(help="Push it, or open a pull request.")
@@ -67,7 +68,7 @@ def changesets(
     submit: Annotated[bool, Parameter(help="Make its commit.", negative=())] = False,
     abandon: Annotated[bool, Parameter(help="Give it up.", negative=())] = False,
     reason: Reason = "",
-    limit: Annotated[int, Parameter(help="At most so many.")] = 20,
+    limit: Limit = 20,
     options: Options = DEFAULTS,
 ) -> None:
     """List edits and reverts on their way to Git; show, submit or give up one of them."""

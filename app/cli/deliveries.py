@@ -6,6 +6,7 @@ from cyclopts import App, Parameter
 
 from app.cli.addresses import path_of
 from app.cli.client import Client
+from app.cli.numbers import Limit
 from app.cli.options import DEFAULTS, Options
 from app.cli.outcome import FAILED, OK
 from app.cli.printing import Table, moment, show
@@ -21,7 +22,7 @@ def listed(
     *,
     source: Annotated[str | None, Parameter(help="Of this source.")] = None,
     state: Annotated[State | None, Parameter(help="That stand so.")] = None,
-    limit: Annotated[int, Parameter(help="At most so many.")] = 20,
+    limit: Limit = 20,
     options: Options = DEFAULTS,
 ) -> None:
     """List deliveries, newest first."""

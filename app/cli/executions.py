@@ -7,6 +7,7 @@ from cyclopts import App, Parameter
 from app.cli.client import Client
 from app.cli.execution_changes import COMMANDS
 from app.cli.following import follow
+from app.cli.numbers import Limit
 from app.cli.options import DEFAULTS, Inputs, Namespace, Options, pairs
 from app.cli.outcome import FAILED, OK
 from app.cli.printing import Table, clean, moment, progress, seconds, show
@@ -32,7 +33,7 @@ def list_(
     namespace: Namespace = None,
     flow: Annotated[str | None, Parameter(help="The id of a flow.")] = None,
     state: Annotated[list[str] | None, Parameter(help="In this state.", negative=())] = None,
-    limit: Annotated[int, Parameter(help="At most so many.")] = 20,
+    limit: Limit = 20,
     options: Options = DEFAULTS,
 ) -> None:
     """List executions, newest first."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from app.cli.client import Client
+from app.cli.numbers import Revision
 from app.cli.options import DEFAULTS, Options
 from app.cli.outcome import FAILED, OK, USAGE, CommandError
 from app.cli.printing import Table, clean, show
@@ -63,7 +64,7 @@ def _read(file: Path) -> bytes:
 
 def graph(
     *name: Name,
-    revision: Annotated[int | None, Parameter(help="The number of a revision.")] = None,
+    revision: Revision = None,
     options: Options = DEFAULTS,
 ) -> None:
     """Print the graph of a flow for Graphviz (`… | dot -Tsvg`); with `-o json` as it is."""

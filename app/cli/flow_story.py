@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from app.cli.client import Client
+from app.cli.numbers import MOST, whole
 from app.cli.options import DEFAULTS, Options, Reason
 from app.cli.printing import Table, moment, progress, show
 
@@ -113,7 +114,10 @@ def enable(
 
 def limit(
     *name: Name,
-    to: Annotated[int, Parameter(help="How many executions may run at once.")],
+    to: Annotated[
+        int,
+        Parameter(help="How many executions may run at once.", converter=whole(1, MOST)),
+    ],
     reason: Reason = "",
     until: Until = None,
     options: Options = DEFAULTS,

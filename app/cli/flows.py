@@ -8,6 +8,7 @@ from app.cli.changesets import restore
 from app.cli.client import Client
 from app.cli.flow_files import COMMANDS
 from app.cli.following import follow
+from app.cli.numbers import Limit, Revision
 from app.cli.options import DEFAULTS, Inputs, Namespace, Options, pairs
 from app.cli.outcome import FAILED, OK
 from app.cli.printing import Table, data, moment, progress, show
@@ -41,7 +42,6 @@ for _name, _help in (
     app.command(f"app.cli.pins:{_name}", name=_name, help=_help)
 
 Name = Annotated[str, Parameter(help="The flow: NAMESPACE ID, or NAMESPACE.ID.")]
-Revision = Annotated[int | None, Parameter(help="The number of a revision.")]
 Commit = Annotated[str | None, Parameter(help="A commit, or how its id begins.")]
 
 
@@ -50,7 +50,7 @@ def list_(
     *,
     namespace: Namespace = None,
     q: Annotated[str | None, Parameter(help="Part of an id or a namespace.")] = None,
-    limit: Annotated[int, Parameter(help="At most so many.")] = 1000,
+    limit: Limit = 1000,
     options: Options = DEFAULTS,
 ) -> None:
     """List flows, with the commit that each runs."""

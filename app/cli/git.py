@@ -9,6 +9,7 @@ from app.cli.changesets import changesets, revert
 from app.cli.client import Client
 from app.cli.deliveries import deliveries
 from app.cli.gates import approve, reject
+from app.cli.numbers import Limit
 from app.cli.options import DEFAULTS, Options
 from app.cli.outcome import FAILED, OK
 from app.cli.printing import Table, moment, progress, show
@@ -125,7 +126,7 @@ def commits(
     source: Source = SOURCE,
     flow: Annotated[str | None, Parameter(help="That changed this flow: NAMESPACE/ID.")] = None,
     path: Annotated[str | None, Parameter(help="That changed this path.")] = None,
-    limit: Annotated[int, Parameter(help="At most so many.")] = 20,
+    limit: Limit = 20,
     options: Options = DEFAULTS,
 ) -> None:
     """List commits, newest first."""

@@ -14,12 +14,15 @@ from cyclopts import Parameter
 from app.cli.addresses import token_of
 from app.cli.client import Client
 from app.cli.contexts import NAME, Context, chosen, read_contexts, same_service, write_contexts
+from app.cli.numbers import whole
 from app.cli.options import DEFAULTS, Options
 from app.cli.outcome import USAGE, CommandError
 from app.cli.printing import Table, progress, show
 
 _ME = "/api/v1/me"
 _SETUP = "HEADWATER_SETUP_TOKEN"
+_LONGEST = 365
+"""Days that a token works at most, whatever a service allows."""
 
 
 def login(
@@ -39,7 +42,10 @@ def login(
     setup: Annotated[
         bool, Parameter(name="--setup", negative=(), help="Make the first user of the instance.")
     ] = False,
-    days: Annotated[int, Parameter(name="--days", help="How long the token works.")] = 30,
+    days: Annotated[
+        int,
+        Parameter(name="--days", help="How long the token works.", converter=whole(1, _LONGEST)),
+    ] = 30,
     options: Options = DEFAULTS,
 ) -> None:
     """Log in to a service: a token is made and kept, and used by all other commands.

@@ -6,11 +6,11 @@ from cyclopts import Parameter
 
 from app.cli.addresses import path_of
 from app.cli.client import Client
+from app.cli.numbers import Revision
 from app.cli.options import DEFAULTS, Options, Reason
 from app.cli.printing import Table, moment, progress, show
 
 Name = Annotated[str, Parameter(help="The flow: NAMESPACE ID, or NAMESPACE.ID.")]
-Revision = Annotated[int | None, Parameter(help="The number of a revision.")]
 Commit = Annotated[str | None, Parameter(help="A commit, or how its id begins.")]
 Back = Annotated[str, Parameter(help="The commit to go back to, or how its id begins.")]
 Until = Annotated[str, Parameter(help="changed, manual, or a time.")]

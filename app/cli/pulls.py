@@ -6,6 +6,7 @@ from cyclopts import Parameter
 
 from app.cli.addresses import path_of
 from app.cli.client import Client
+from app.cli.numbers import MOST, whole
 from app.cli.options import DEFAULTS, Options
 from app.cli.outcome import FAILED, OK
 from app.cli.printing import Table, moment, show
@@ -16,7 +17,12 @@ _SHOWN = 8
 
 def pulls(
     number: Annotated[
-        int | None, Parameter(name="N", help="Show this one: its last review and findings.")
+        int | None,
+        Parameter(
+            name="N",
+            help="Show this one: its last review and findings.",
+            converter=whole(1, MOST),
+        ),
     ] = None,
     *,
     source: Annotated[str, Parameter(help="The id of the source.")] = "main",

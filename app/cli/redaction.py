@@ -5,6 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from app.cli.client import Client
+from app.cli.numbers import MOST, whole
 from app.cli.options import DEFAULTS, Options
 from app.cli.outcome import USAGE, CommandError
 from app.cli.printing import Table, progress, show
@@ -12,7 +13,9 @@ from app.cli.printing import Table, progress, show
 
 def redact(
     *name: Annotated[str, Parameter(help="The flow: NAMESPACE ID, or NAMESPACE.ID.")],
-    revision: Annotated[int, Parameter(help="The number of the revision.")],
+    revision: Annotated[
+        int, Parameter(help="The number of the revision.", converter=whole(1, MOST))
+    ],
     reason: Annotated[str, Parameter(help="Why, for those who come after.")] = "",
     yes: Annotated[bool, Parameter(alias="-y", help="It cannot be undone.")] = False,
     options: Options = DEFAULTS,

@@ -17,6 +17,7 @@ import uvicorn
 from cyclopts import Parameter
 
 from app import __version__
+from app.cli.numbers import whole
 from app.cli.outcome import FAILED, USAGE, CommandError
 from app.cli.printing import progress
 from app.config import Settings, SettingsError, load_settings
@@ -32,12 +33,18 @@ _LAST_ANSWERS = 5
 """Seconds that requests may take to end after the service was told to stop."""
 
 
+Port = Annotated[
+    int | None,
+    Parameter(help="Port to listen on; 0 takes a free one.", converter=whole(0, 65_535)),
+]
+
+
 def dev(
     *,
     repo: Annotated[
         str | None, Parameter(help="Address or path of the repository; its own without it.")
     ] = None,
-    port: Annotated[int | None, Parameter(help="Port to listen on; 0 takes a free one.")] = None,
+    port: Port = None,
     data: Annotated[Path | None, Parameter(help="Folder for everything it keeps.")] = None,
 ) -> int:
     """Run the service for yourself: on loopback only, without a login.
@@ -59,7 +66,7 @@ def dev(
 def server(
     *,
     host: Annotated[str | None, Parameter(help="Address to listen on.")] = None,
-    port: Annotated[int | None, Parameter(help="Port to listen on.")] = None,
+    port: Port = None,
     data: Annotated[Path | None, Parameter(help="Folder for everything it keeps.")] = None,
 ) -> int:
     """Run the service as the environment and the configuration file say."""

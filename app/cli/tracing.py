@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from app.cli.client import Client
+from app.cli.numbers import Revision
 from app.cli.options import DEFAULTS, Options
 from app.cli.outcome import FAILED, OK, USAGE, CommandError
 from app.cli.printing import Table, moment, progress, show
@@ -17,7 +18,7 @@ State = Annotated[str, Parameter(help="The number of a revision, or a commit.")]
 
 def blame(
     *name: Name,
-    revision: Annotated[int | None, Parameter(help="The number of a revision.")] = None,
+    revision: Revision = None,
     commit: Annotated[str | None, Parameter(help="A commit, or how its id begins.")] = None,
     everything: Annotated[
         bool, Parameter(name="--all", negative=(), help="Also description, labels and the like.")
