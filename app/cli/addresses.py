@@ -1,4 +1,4 @@
-"""What a request begins with: the address of a service, and the token that is sent to it."""
+"""What requests are made of: the address of a service, paths, a tenant, and a token."""
 
 import re
 from typing import Final
@@ -53,3 +53,16 @@ def token_of(text: str, origin: str) -> str:
         message = f"the token {origin} holds characters that no token has; copy it once more"
         raise CommandError(message, USAGE)
     return token
+
+
+def tenant_of(text: str) -> str:
+    """Return a tenant.
+
+    Raises:
+        CommandError: when none can be called so.
+    """
+    from app.config.tenant_names import TENANT_NAME, tenant_name_problem
+
+    if not TENANT_NAME.match(text):
+        raise CommandError(tenant_name_problem(text), USAGE)
+    return text

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from app.cli.addresses import service_address
+from app.cli.addresses import service_address, tenant_of
 from app.cli.contexts import NAME, Context, read_contexts, write_contexts
 from app.cli.options import Format
 from app.cli.outcome import USAGE, CommandError
@@ -50,10 +50,11 @@ def add(
     if not NAME.fullmatch(name):
         raise CommandError(f"{name!r} cannot be the name of a context", USAGE)
     address = service_address(server)
+    named = tenant_of(tenant) if tenant else ""
     contexts = read_contexts()
     before = contexts.contexts.get(name)
     token = before.token if before and before.server == address else ""
-    write_contexts(contexts.having(name, Context(address, tenant, token)))
+    write_contexts(contexts.having(name, Context(address, named, token)))
     progress(f"Context {name!r}: {address}. `headwater context use {name}` chooses it.")
 
 

@@ -54,6 +54,7 @@ def login(
     also stand in HEADWATER_SETUP_TOKEN.
     """
     context = _context_name(name, options)
+    tenant = options.tenant if options.named_tenant else ""
     if token_stdin:
         token = token_of(_line("token"), "on stdin")
     else:
@@ -63,7 +64,7 @@ def login(
         token = _token(options, user, password, setup_token, days)
     with Client(replace(options, given_token=token)) as client:
         me = client.get(_ME)
-    kept = Context(options.server, options.named_tenant or "", token)
+    kept = Context(options.server, tenant, token)
     write_contexts(read_contexts().having(context, kept).using(context))
     progress(f"Logged in to {kept.server} as {_name(me)}; context {context!r}.")
 

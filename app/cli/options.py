@@ -1,17 +1,26 @@
 """Options that many commands share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
-from app.cli.addresses import service_address, token_of
+from app.cli.addresses import service_address, tenant_of, token_of
 from app.cli.contexts import Context, chosen, contexts_file, same_service
 from app.cli.outcome import USAGE, CommandError
 
 SERVER = "http://127.0.0.1:8080"
 
 Format = Literal["table", "json", "yaml", "name"]
+
+
+def _given(_: Any, tokens: Sequence[Token]) -> str | None:
+    """Return a value; an empty variable is as good as none, an empty option is a mistake."""
+    value = tokens[0].value
+    if not value and tokens[0].source != "env":
+        raise ValueError("it is empty; leave it out for what it is by default")
+    return value or None
 
 
 @Parameter(name="*")
@@ -24,6 +33,7 @@ class Options:
         Parameter(
             name="--server",
             env_var="HEADWATER_SERVER",
+            converter=_given,
             help=f"Address of the service; without it the context's, or {SERVER}.",
         ),
     ] = None
@@ -32,6 +42,7 @@ class Options:
         Parameter(
             name=["--tenant", "-t"],
             env_var="HEADWATER_TENANT",
+            converter=_given,
             help="The tenant; without it the context's, or main.",
         ),
     ] = None
@@ -41,6 +52,7 @@ class Options:
         Parameter(
             name="--token",
             env_var="HEADWATER_TOKEN",
+            converter=_given,
             show=False,
             help="API token; better in the environment: others can see the command line.",
         ),
@@ -50,6 +62,7 @@ class Options:
         Parameter(
             name="--context",
             env_var="HEADWATER_CONTEXT",
+            converter=_given,
             show=False,
             help="Context to work in; see `headwater context`.",
         ),
@@ -67,9 +80,9 @@ class Options:
     def tenant(self) -> str:
         """The tenant; a context's only together with its service."""
         if self.named_tenant:
-            return _possible(self.named_tenant)
+            return tenant_of(self.named_tenant)
         found = self._own()
-        return (found.tenant if found else "") or "main"
+        return tenant_of(found.tenant) if found and found.tenant else "main"
 
     @property
     def token(self) -> str:
@@ -82,15 +95,6 @@ class Options:
     def _own(self) -> Context | None:
         found = chosen(self.context)
         return found if found and same_service(found.server, self.server) else None
-
-
-def _possible(tenant: str) -> str:
-    """Return a tenant, unless its addresses would be those of something else."""
-    from app.config.tenant_names import RESERVED_TENANTS, tenant_name_problem
-
-    if tenant in RESERVED_TENANTS:
-        raise CommandError(tenant_name_problem(tenant), USAGE)
-    return tenant
 
 
 DEFAULTS = Options()

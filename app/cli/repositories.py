@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from app.cli.addresses import tenant_of
 from app.cli.outcome import NOT_FOUND, USAGE, CommandError
 from app.errors import GitError, HeadwaterError
 from app.git.clone import Clone, open_clone
@@ -35,7 +36,7 @@ class Shape:
     @property
     def rules(self) -> Layout:
         """The rules of the layout."""
-        return Layout(self.layout, self.root.strip("/"), self.tenant)
+        return Layout(self.layout, self.root.strip("/"), tenant_of(self.tenant))
 
 
 NATIVE = Shape()

@@ -11,9 +11,9 @@ from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
 
+from app.cli.addresses import tenant_of
 from app.cli.options import pairs
 from app.cli.outcome import CONFLICT, NOT_FOUND, USAGE, CommandError
-from app.config.tenant_names import TENANT_NAME, tenant_name_problem
 from app.errors import HeadwaterError
 from app.git.layout import NAMESPACE_NAME, Layout
 from app.secrets.creation import FILE as CREATION_FILE
@@ -93,7 +93,7 @@ class Where:
     def rules(self) -> Layout:
         """How the repository is laid out."""
         tenants = dict(pairs(self.map_tenant, "--map-tenant"))
-        return Layout(self.layout, self.root.strip("/"), self.tenant, tenants)
+        return Layout(self.layout, self.root.strip("/"), tenant_of(self.tenant), tenants)
 
     @property
     def scope(self) -> str | None:
@@ -121,8 +121,7 @@ def shown(path: Path) -> Path:
 
 
 def _check_names(tenant: str, namespace: str) -> None:
-    if not TENANT_NAME.match(tenant):
-        raise CommandError(tenant_name_problem(tenant), USAGE)
+    tenant_of(tenant)
     if namespace and not NAMESPACE_NAME.match(namespace):
         raise CommandError(f"{namespace!r} is no namespace: small letters, digits, - _ .", USAGE)
 

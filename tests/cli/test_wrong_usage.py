@@ -1,6 +1,7 @@
 """Values that cannot be: named, with the way out, before anything is asked or started."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +11,12 @@ Usage = Callable[..., str]
 
 
 @pytest.fixture
-def usage(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Usage:
+def usage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Usage:
     """A function that runs a command, which ends as wrong usage, and returns what it says."""
     monkeypatch.setenv("HEADWATER_SERVER", "http://127.0.0.1:9")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "200")
 
     def called(*arguments: str) -> str:
@@ -60,3 +64,34 @@ def test_counts(usage: Usage, command: list[str], value: str) -> None:
 )
 def test_numbers_out_of_range(usage: Usage, command: list[str], range_: str) -> None:
     assert f"'{command[-1]}' is no whole number from {range_}" in usage(*command)
+
+
+@pytest.mark.parametrize("option", ["--tenant", "-t", "--server", "--context", "--token"])
+def test_what_is_given_empty(usage: Usage, option: str) -> None:
+    told = usage("flow", "list", option, "")
+    assert f"{option}: it is empty; leave it out for what it is by default" in told
+
+
+def test_variables_that_are_empty(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("TENANT", "CONTEXT", "TOKEN"):
+        monkeypatch.setenv(f"HEADWATER_{name}", "")
+    assert run(["flow", "list", "--server", "http://127.0.0.1:9"]) == 1
+    assert "is it running?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("tenant", ["..", "a/b", "Ä", "A", "flows", "x" * 64])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["flow", "list"],
+        ["login", "-u", "ann", "--password-stdin"],
+        ["context", "add", "here", "http://127.0.0.1:9"],
+        ["check", "--layout", "kestra"],
+        ["secret", "check"],
+        ["secret", "list"],
+    ],
+)
+def test_tenants(usage: Usage, command: list[str], tenant: str) -> None:
+    assert f"{tenant!r} is no tenant name" in usage(*command, "-t", tenant)
