@@ -78,7 +78,12 @@ def refuse_missing_root(clone: Clone, layout: Layout, *commits: str) -> None:
     if not layout.root or here:
         return
     if not any(clone.objects.info(f"{each}:{layout.root}") for each in commits):
-        raise CommandError(f"--root: there is no folder {layout.root} in the repository", USAGE)
+        raise missing_root(layout)
+
+
+def missing_root(layout: Layout) -> CommandError:
+    """Return that the repository has no such root."""
+    return CommandError(f"--root: there is no folder {layout.root} in the repository", USAGE)
 
 
 def folder_view(clone: Clone, layout: Layout, memory: Memory) -> TreeView:

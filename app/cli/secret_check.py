@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from app.cli.check_formats import FORMATS, Finding
 from app.cli.outcome import FAILED, OK
 from app.cli.printing import progress
+from app.cli.repositories import missing_root
 from app.cli.secret_files import Where, read_bytes, shown
 from app.errors import HeadwaterError
 from app.git.layout import Kind, Place
@@ -49,6 +50,8 @@ def check(
 def _files(where: Where) -> Iterator[tuple[Path, Place]]:
     """Yield the files of secrets below the folder of the flows, and where they belong."""
     layout, top = where.rules, where.top
+    if not (top / layout.root).is_dir():
+        raise missing_root(layout)
     for folder, folders, names in os.walk(top / layout.root):
         folders[:] = sorted(name for name in folders if name != ".git")
         for name in sorted(names):

@@ -95,3 +95,9 @@ def test_variables_that_are_empty(
 )
 def test_tenants(usage: Usage, command: list[str], tenant: str) -> None:
     assert f"{tenant!r} is no tenant name" in usage(*command, "-t", tenant)
+
+
+def test_secrets_below_a_root_that_is_nowhere(usage: Usage, tmp_path: Path) -> None:
+    (tmp_path / "tenants").mkdir()
+    told = usage("secret", "check", "--repo", str(tmp_path), "--root", "nope")
+    assert "--root: there is no folder nope in the repository" in told
