@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from app.cli.client import Client
 from app.cli.following import follow
+from app.cli.inputs import warn_of_untaken
 from app.cli.options import DEFAULTS, Inputs, Options, pairs
 from app.cli.outcome import FAILED, NOT_FOUND, OK, USAGE, CommandError
 from app.cli.printing import Table, clean, progress, show
@@ -54,14 +55,16 @@ def replay(
     options: Options = DEFAULTS,
 ) -> int:
     """Run it again as a new execution: from the beginning, or from a task, with other inputs."""
+    given = pairs(inputs, "--input")
     with Client(options) as client:
         wanted = client.execution_id(execution_id)
-        run = _task_run(client, wanted, task) if task else None
+        run = None if task is None else _task_run(client, wanted, task)
         path = client.path("executions", wanted, "replay")
         query = {"taskRunId": run, "revision": _choice(revision)}
         query["allowDeleted"] = _flag(allow_deleted)
-        execution = client.send_form(path, pairs(inputs, "--input"), query)
+        execution = client.send_form(path, given, query)
         progress(f"execution {execution['id']} repeats {wanted}")
+        warn_of_untaken(client, execution, given)
         return _ended(client, execution, options, wait=wait)
 
 
@@ -84,7 +87,7 @@ def _task_run(client: Client, execution_id: str, name: str) -> str:
         if name in (run["id"], run["taskId"]):
             return str(run["id"])
     known = ", ".join(dict.fromkeys(run["taskId"] for run in runs)) or "nothing"
-    message = f"execution {execution_id} has no run of {name}; it ran {known}"
+    message = f"execution {execution_id} has no run of {name!r}; it ran {known}"
     raise CommandError(message, NOT_FOUND)
 
 
@@ -140,7 +143,7 @@ def evaluate(
     """Print what an expression becomes in an execution, or where a task of it ran."""
     with Client(options) as client:
         wanted = client.execution_id(execution_id)
-        parts = [_task_run(client, wanted, task)] if task else []
+        parts = [] if task is None else [_task_run(client, wanted, task)]
         path = client.path("executions", wanted, "eval", *parts)
         found = client.answered("POST", path, content=expression.encode())
     if options.output == "table":

@@ -8,6 +8,7 @@ from app.cli.changesets import restore
 from app.cli.client import Client
 from app.cli.flow_files import COMMANDS
 from app.cli.following import follow
+from app.cli.inputs import warn_of_untaken
 from app.cli.numbers import Limit, Revision
 from app.cli.options import DEFAULTS, Inputs, Namespace, Options, pairs
 from app.cli.outcome import FAILED, OK
@@ -127,11 +128,13 @@ def run(
     """Run a flow; exit 1 unless it ends in SUCCESS or WARNING."""
     labels = [f"{key}:{value}" for key, value in pairs(label, "--label")]
     query = {"labels": labels or None, "revision": revision, "commit": commit}
+    given = pairs(inputs, "--input")
     with Client(options) as client:
         namespace, flow_id = client.flow(name)
         path = client.path("executions", namespace, flow_id)
-        execution = client.send_form(path, pairs(inputs, "--input"), query)
+        execution = client.send_form(path, given, query)
         progress(f"execution {execution['id']} of {namespace}.{flow_id}, {_made_by(execution)}")
+        warn_of_untaken(client, execution, given)
         if wait:
             execution = follow(client, execution["id"])
     state = execution["state"]["current"]

@@ -14,6 +14,7 @@ from app.api.creation import inputs_folder
 from app.api.execution_json import Origin, execution_json
 from app.api.forms import safe_name
 from app.cli.following import ENDED, step
+from app.cli.inputs import warn_of_unknown
 from app.cli.options import Format, Inputs, pairs
 from app.cli.outcome import FAILED, OK, USAGE, CommandError
 from app.cli.printing import Table, progress, show
@@ -22,6 +23,7 @@ from app.engine.commands import NewExecution
 from app.engine.logs import LEVELS
 from app.errors import HeadwaterError, Invalid
 from app.executions import Event, Execution, execution_id
+from app.flows.yaml import load
 from app.node import Node, running
 from app.ports import LogEntry
 from app.sync.model import Actor
@@ -81,6 +83,7 @@ async def _execution(
     node: Node, source: str, inputs: Sequence[tuple[str, str]], *, log: bool
 ) -> dict[str, Any]:
     flow = await node.sync.put_flow(_TENANT, None, None, source, actor=_ACTOR)
+    warn_of_unknown(inputs, load(source).value.get("inputs") or ())
     new_id = execution_id()
     folder = inputs_folder(_TENANT, flow.namespace, flow.flow_id, new_id)
     values = {name: await _value(node, folder, name, value) for name, value in inputs}

@@ -164,6 +164,14 @@ def test_run(tmp_path: Path) -> None:
     assert "SUCCESS  say" in ended.stderr
 
 
+def test_run_with_an_input_that_there_is_not(tmp_path: Path) -> None:
+    file = write(tmp_path, "good.yaml", GOOD)
+    ended = headwater("run", str(file), "-i", "nmae=Ann", "-i", "name=Bob")
+    assert ended.returncode == 0
+    assert "warning: input nmae is ignored: the flow has name, data\n" in ended.stderr
+    assert "input name" not in ended.stderr
+
+
 def test_run_that_fails(tmp_path: Path) -> None:
     fail = GOOD.replace("log.Log, message", "execution.Fail, errorMessage")
     ended = headwater("run", str(write(tmp_path, "fail.yaml", fail)))

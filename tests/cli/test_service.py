@@ -84,6 +84,20 @@ def test_list_get_and_run(server: str) -> None:
     assert "namespace: shop\n" in as_yaml.stdout
 
 
+def test_inputs_that_there_are_not(server: str) -> None:
+    put(server, FLOW.format(id="inputs", text="Hello"))
+    wrong = ("-i", "nmae=Ann", "-i", "name=Bob")
+    ran = headwater("flow", "run", "shop.inputs", *wrong, "-o", "name", server=server)
+    again = headwater("exec", "replay", ran.stdout.strip(), *wrong, server=server)
+    for each in (ran, again):
+        assert each.returncode == 0, each.stderr
+        assert "warning: input nmae is ignored: the flow has name\n" in each.stderr
+        assert "input name" not in each.stderr
+    nowhere = headwater("exec", "replay", ran.stdout.strip(), "--task", "", server=server)
+    assert nowhere.returncode == 3
+    assert "has no run of ''; it ran say, log" in nowhere.stderr
+
+
 def test_history_diff_and_rollback(server: str) -> None:
     first = put(server, FLOW.format(id="changes", text="Hello"))
     second = put(server, FLOW.format(id="changes", text="Bye"))
