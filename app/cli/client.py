@@ -7,7 +7,7 @@ from typing import Any, Self
 import httpx2
 
 from app.cli.addresses import path_of
-from app.cli.options import Options
+from app.cli.options import Options, input_file
 from app.cli.outcome import FAILED, NOT_FOUND, USAGE, CommandError, code_of
 from app.cli.printing import clean
 
@@ -177,12 +177,7 @@ def _given(query: Query | None) -> dict[str, Any]:
 def _part(name: str, value: str) -> tuple[str | None, Any]:
     if not value.startswith("@"):
         return None, value
-    file = Path(value[1:]).expanduser()
-    try:
-        return file.name, file.read_bytes()
-    except OSError as error:
-        message = f"input {name}: cannot read {file}: {error.strerror}"
-        raise CommandError(message, USAGE) from None
+    return Path(value[1:]).name, input_file(name, value[1:])
 
 
 def _is_of_another(answer: Any) -> bool:

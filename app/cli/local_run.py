@@ -15,8 +15,8 @@ from app.api.execution_json import Origin, execution_json
 from app.api.forms import safe_name
 from app.cli.following import ENDED, step
 from app.cli.inputs import warn_of_unknown
-from app.cli.options import Format, Inputs, pairs
-from app.cli.outcome import FAILED, OK, USAGE, CommandError
+from app.cli.options import Format, Inputs, input_file, pairs
+from app.cli.outcome import FAILED, OK, USAGE, CommandError, code_of
 from app.cli.printing import Table, progress, show
 from app.cli.serve import settings_of
 from app.engine.commands import NewExecution
@@ -44,9 +44,10 @@ def run(
     """Run a flow file once, without a service; exit 1 unless it ends in SUCCESS or WARNING."""
     try:
         source = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"cannot read {file}: {error}"
-        raise CommandError(message, USAGE) from None
+    except OSError as error:
+        raise CommandError(f"cannot read {file}: {error.strerror}", USAGE) from None
+    except UnicodeDecodeError:
+        raise CommandError(f"{file} is no flow: it is not UTF-8", USAGE) from None
     configure_logging("WARNING")
     given = pairs(inputs, "--input")
     with tempfile.TemporaryDirectory(prefix="headwater-run-") as folder:
@@ -71,12 +72,16 @@ async def _run(
         try:
             return await _execution(node, source, inputs, log=log)
         except HeadwaterError as error:
-            raise CommandError(_explained(error), FAILED) from None
+            raise _refusal(error) from None
 
 
-def _explained(error: HeadwaterError) -> str:
+def _refusal(error: HeadwaterError) -> CommandError:
+    """Return that the flow is not valid, which is what was to be found out, or an input."""
     problems = error.details.get("problems") if isinstance(error, Invalid) else None
-    return "\n".join(["the flow is not valid:", *map(str, problems)]) if problems else error.message
+    if problems:
+        message = "\n".join(["the flow is not valid:", *map(str, problems)])
+        return CommandError(message, FAILED)
+    return CommandError(error.message, code_of(error.status))
 
 
 async def _execution(
@@ -103,7 +108,7 @@ async def _value(node: Node, folder: str, name: str, value: str) -> str:
     """Return the value of an input; a file goes into storage, and its URI is the value."""
     if not value.startswith("@"):
         return value
-    content = await asyncio.to_thread(_content, name, value[1:])
+    content = await asyncio.to_thread(input_file, name, value[1:])
     uri = f"{folder}/{safe_name(name)}/{safe_name(value)}"
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -111,15 +116,6 @@ async def _value(node: Node, folder: str, name: str, value: str) -> str:
 
     await node.storage.put(uri, chunks())
     return uri
-
-
-def _content(name: str, path: str) -> bytes:
-    file = Path(path).expanduser()
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        message = f"input {name}: cannot read {file}: {error.strerror}"
-        raise CommandError(message, USAGE) from None
 
 
 class Reporter:

@@ -70,7 +70,10 @@ def get_file(
     if to is None:
         sys.stdout.buffer.write(data)
     else:
-        to.write_bytes(data)
+        try:
+            to.write_bytes(data)
+        except OSError as error:
+            raise CommandError(f"cannot write {to}: {error.strerror}", USAGE) from None
         progress(f"{to} has {len(data)} bytes")
 
 
@@ -149,6 +152,13 @@ def set_pair(
     options: Options = DEFAULTS,
 ) -> None:
     """Store a value under a key."""
+    from app.flows.keyvalues import LONGEST_KEY, is_key
+
+    if not is_key(key):
+        rule = f"it begins with a letter or digit and holds those and . _ -, {LONGEST_KEY} at most"
+        raise CommandError(f"{key!r:.100} is no key: {rule}", USAGE)
+    if ttl is not None and not (ttl.isascii() and ttl.isprintable() and ttl):
+        raise CommandError(f"--ttl {ttl!r} is no duration, such as PT30S or P1DT2H", USAGE)
     headers = {"content-type": "text/plain", **({"ttl": ttl} if ttl else {})}
     with Client(options) as client:
         path = client.path("namespaces", namespace, "kv", key)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter, Token
@@ -127,3 +128,16 @@ def pairs(given: list[str] | None, option: str) -> list[tuple[str, str]]:
             raise CommandError(message, USAGE)
         found.append((name, value))
     return found
+
+
+def input_file(name: str, path: str) -> bytes:
+    """Return the content of the file that an input names.
+
+    Raises:
+        CommandError: when it cannot be read.
+    """
+    try:
+        return Path(path).expanduser().read_bytes()
+    except (OSError, RuntimeError) as error:  # RuntimeError: no such user
+        reason = getattr(error, "strerror", None) or error
+        raise CommandError(f"input {name}: cannot read {path or '@'}: {reason}", USAGE) from None

@@ -79,8 +79,11 @@ def server(
 
 def local_path(repo: str) -> str:
     """Return an address as it is, and a path in full, for it outlives this working directory."""
-    path = Path(repo).expanduser()
-    return str(path.resolve()) if path.exists() else repo
+    try:
+        path = Path(repo).expanduser()
+        return str(path.resolve()) if path.exists() else repo
+    except (OSError, RuntimeError):  # too long for a path, or of a user that there is not
+        return repo
 
 
 def settings_of(**flags: Any) -> Settings:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from cyclopts import App, CycloptsError, Group
 
 from app import __version__
-from app.cli.outcome import INTERRUPTED, USAGE, CommandError
+from app.cli.outcome import FAILED, INTERRUPTED, USAGE, CommandError
 from app.cli.printing import clean
 
 _ALIASES = {"exec": "execution", "ns": "namespace"}
@@ -68,18 +68,29 @@ def run(argv: Sequence[str]) -> int:
         result = tree()(tokens, exit_on_error=False, print_error=True)
     except CycloptsError:
         return USAGE
-    except CommandError as error:
-        print(f"headwater: {clean(str(error))}", file=sys.stderr)
-        return error.code
-    except UnicodeEncodeError:  # Python passes such bytes of the command line on as halves
-        print("headwater: an argument is not UTF-8", file=sys.stderr)
-        return USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # who read our output has seen enough
         return 0
+    except (CommandError, UnicodeError, OSError) as error:
+        message, code = _told(error)
+        print(f"headwater: {clean(message)}", file=sys.stderr)
+        return code
     return result if isinstance(result, int) else 0
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    """Return what to tell of an error, and the exit code that it means."""
+    if isinstance(error, CommandError):
+        return str(error), error.code
+    if isinstance(error, UnicodeEncodeError):  # Python passes bytes of arguments on as halves
+        return "an argument is not UTF-8", USAGE
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error)
+        named = error.filename is not None
+        return (f"{error.filename}: {reason}", USAGE) if named else (reason, FAILED)
+    return "what was read is not UTF-8", USAGE
 
 
 def _known(name: str) -> str:

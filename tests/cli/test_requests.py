@@ -157,7 +157,7 @@ def test_doctor_knows_something_else(page: str) -> None:
     ("command", "place"),
     [
         (["kv", "delete", "a", ".."], "main/namespaces/a/kv/.."),
-        (["kv", "set", "a", "", "1"], "main/namespaces/a/kv/''"),
+        (["kv", "get", "a", ""], "main/namespaces/a/kv/''"),
         (["flow", "get", "a", "."], "main/flows/a/."),
         (["flow", "run", "a/"], "main/executions/a/''"),
         (["ns", "status", ".."], "main/namespaces/../status"),

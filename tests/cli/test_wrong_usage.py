@@ -1,13 +1,25 @@
 """Values that cannot be: named, with the way out, before anything is asked or started."""
 
+import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from app.cli.tree import run
+from tests.serving import COMMAND, environment
 
 Usage = Callable[..., str]
+FLOW = """
+id: flow
+namespace: demo
+inputs:
+  - {id: n, type: INT, required: false}
+  - {id: f, type: FILE, required: false}
+tasks:
+  - {id: say, type: io.kestra.plugin.core.log.Log, message: Hello}
+"""
 
 
 @pytest.fixture
@@ -101,3 +113,78 @@ def test_secrets_below_a_root_that_is_nowhere(usage: Usage, tmp_path: Path) -> N
     (tmp_path / "tenants").mkdir()
     told = usage("secret", "check", "--repo", str(tmp_path), "--root", "nope")
     assert "--root: there is no folder nope in the repository" in told
+
+
+@pytest.mark.parametrize("key", ["", "..", "a b", "a/b", "ü", "k" * 256])
+def test_keys(usage: Usage, key: str) -> None:
+    assert f"{key!r:.100} is no key: it begins with a letter" in usage("kv", "set", "a", key, "1")
+
+
+@pytest.mark.parametrize("ttl", ["", "ü", "PT1S\r\nx: y"])
+def test_durations_of_keys(usage: Usage, ttl: str) -> None:
+    assert f"--ttl {ttl!r} is no duration" in usage("kv", "set", "a", "key", "1", "--ttl", ttl)
+
+
+@pytest.mark.parametrize("command", [["flow", "run", "a", "b"], ["run", "FLOW"]])
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("f=@~nobody-of-this-name/x", "cannot read ~nobody-of-this-name/x: Could not determine"),
+        ("f=@", "cannot read @: Is a directory"),
+        ("f=@/nope", "cannot read /nope: No such file or directory"),
+    ],
+)
+def test_files_of_inputs(
+    usage: Usage, tmp_path: Path, command: list[str], given: str, told: str
+) -> None:
+    flow = tmp_path / "flow.yaml"
+    flow.write_text(FLOW)
+    words = [str(flow) if each == "FLOW" else each for each in command]
+    assert f"input f: {told}" in usage(*words, "-i", given)
+
+
+def test_a_value_of_an_input_here(usage: Usage, tmp_path: Path) -> None:
+    flow = tmp_path / "flow.yaml"
+    flow.write_text(FLOW)
+    assert "Expected `INT` but received `x`" in usage("run", str(flow), "-i", "n=x")
+
+
+@pytest.mark.parametrize("command", ["check", "test"])
+def test_paths_that_are_too_long(usage: Usage, command: str) -> None:
+    path = "a" * 300
+    assert f"headwater: {path}: File name too long" in usage(command, path)
+
+
+def test_output_to_a_full_disk() -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [*COMMAND, "openapi"],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment(),
+        )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (1, "headwater: No space left on device\n")
+
+
+@pytest.mark.parametrize("command", ["login --password-stdin -u ann", "secret set X --file a"])
+def test_input_that_is_closed(tmp_path: Path, command: str) -> None:
+    ended = shell(f"headwater {command} <&-", tmp_path)
+    assert "Traceback" not in ended.stderr
+    assert ended.returncode == 2
+
+
+def test_errors_are_no_data_when_their_stream_is_closed(tmp_path: Path) -> None:
+    ended = shell("headwater flow list -t ü 2>&-", tmp_path)
+    assert (ended.returncode, ended.stdout) == (2, "")
+
+
+def test_a_reader_that_has_seen_enough(tmp_path: Path) -> None:
+    ended = shell("headwater openapi | head -c 1; echo ${PIPESTATUS[0]}", tmp_path)
+    assert (ended.stdout, ended.stderr) == ("{0\n", "")
+
+
+def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a line of bash in which `headwater` is this one."""
+    line = line.replace("headwater", shlex.join(COMMAND), 1)
+    return subprocess.run(
+        ["bash", "-c", line],
+        capture_output=True, text=True, check=False, cwd=folder, env=environment(),
+    )  # fmt: skip
