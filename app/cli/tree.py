@@ -1,8 +1,10 @@
 """The tree of commands: what `headwater --help` shows. Each is imported when it is run."""
 
+import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import Path
 
 from cyclopts import App, CycloptsError, Group
 
@@ -66,18 +68,29 @@ def run(argv: Sequence[str]) -> int:
     try:
         tokens = [_known(argv[0]), *argv[1:]] if argv else []
         result = tree()(tokens, exit_on_error=False, print_error=True)
+        sys.stdout.flush()  # what cannot be written is an error of the command
     except CycloptsError:
         return USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()  # who read our output has seen enough
+        _drop_output()  # who read it has seen enough
         return 0
     except (CommandError, UnicodeError, OSError) as error:
+        _drop_output()
         message, code = _told(error)
         print(f"headwater: {clean(message)}", file=sys.stderr)
         return code
     return result if isinstance(result, int) else 0
+
+
+def _drop_output() -> None:
+    """Write what is left of the output, else let Python write it nowhere: it tries at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _told(error: Exception) -> tuple[str, int]:

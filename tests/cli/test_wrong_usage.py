@@ -1,5 +1,6 @@
 """Values that cannot be: named, with the way out, before anything is asked or started."""
 
+import os
 import shlex
 import subprocess
 from collections.abc import Callable
@@ -155,11 +156,13 @@ def test_paths_that_are_too_long(usage: Usage, command: str) -> None:
     assert f"headwater: {path}: File name too long" in usage(command, path)
 
 
-def test_output_to_a_full_disk() -> None:
+@pytest.mark.parametrize("command", ["openapi", "version"])
+def test_output_to_a_full_disk(command: str) -> None:
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
-            [*COMMAND, "openapi"],
-            stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment(),
+            [*COMMAND, command],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+            env=environment(PYTHONUNBUFFERED=""),
         )  # fmt: skip
     assert (ended.returncode, ended.stderr) == (1, "headwater: No space left on device\n")
 
@@ -179,6 +182,19 @@ def test_errors_are_no_data_when_their_stream_is_closed(tmp_path: Path) -> None:
 def test_a_reader_that_has_seen_enough(tmp_path: Path) -> None:
     ended = shell("headwater openapi | head -c 1; echo ${PIPESTATUS[0]}", tmp_path)
     assert (ended.stdout, ended.stderr) == ("{0\n", "")
+
+
+@pytest.mark.parametrize("command", ["openapi", "version"])
+def test_a_reader_that_is_gone(command: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w", encoding="utf-8") as gone:  # noqa: PTH123 - no path has it
+        ended = subprocess.run(
+            [*COMMAND, command],
+            stdout=gone, stderr=subprocess.PIPE, text=True, check=False,
+            env=environment(PYTHONUNBUFFERED=""),
+        )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
