@@ -73,6 +73,8 @@ def logout(*, options: Options = DEFAULTS) -> None:
     """Revoke the token of the context, and forget it."""
     contexts = read_contexts()
     name = options.context or contexts.current
+    if not name:
+        raise CommandError("you are not logged in: no context is in use", USAGE)
     context = contexts.get(name)
     if not context.token:
         raise CommandError(f"context {name!r} has no token: you are not logged in", USAGE)

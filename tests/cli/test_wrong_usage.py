@@ -197,6 +197,10 @@ def test_a_reader_that_is_gone(command: str) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+def test_logging_out_of_nothing(usage: Usage) -> None:
+    assert "you are not logged in: no context is in use" in usage("logout")
+
+
 def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a line of bash in which `headwater` is this one."""
     line = line.replace("headwater", shlex.join(COMMAND), 1)
