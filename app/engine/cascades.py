@@ -7,7 +7,7 @@ from contextlib import suppress
 from app.engine.executor import Executor
 from app.engine.live import Live
 from app.engine.renewal import renewed_id
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, Fenced, NotFound
 from app.executions import ROOT, Execution, Kind, State
 from app.ports import Executions
 
@@ -44,12 +44,24 @@ class Cascades:
                 await self._reach(parent.tenant, child)
 
     async def _reach(self, tenant: str, child: str) -> None:
+        while True:
+            with suppress(Fenced):  # it goes on, as after an outage
+                if await self._killed(tenant, child):
+                    return
+            await asyncio.sleep(_PATIENCE)
+
+    async def _killed(self, tenant: str, child: str) -> bool:
+        """Kill an execution; return whether it has ended, durably."""
         try:
             await self._kill(tenant, child)
         except Conflict:  # it has ended meanwhile, or is about to
             await self._ended(child)
-            await self._stop_renewal(await self._executor.get(child))
+            ended = await self._executor.get(child)
+            if not ended.state.terminal:
+                return False
+            await self._stop_renewal(ended)
             await self.settled(child)
+        return True
 
     async def _stop_renewal(self, execution: Execution) -> None:
         """Let nothing take the place of an execution that is to be retried; kill what has."""

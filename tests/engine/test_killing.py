@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.engine.turns import Turns
-from app.executions import State
+from app.executions import Execution, State
 from tests.engine.fakes import MemoryJournal
 from tests.engine.harness import Engine, flow
 
@@ -70,6 +70,26 @@ async def test_a_kill_looks_for_children_once_they_are_durable(
         await engine.commands.kill("main", made)
         await engine.end(made)
         assert set(seen) == {State.KILLED}
+
+
+async def test_a_kill_goes_on_when_that_of_a_child_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with Engine(flow(CALLER), flow(CALLED), repair=0.05) as engine:
+        made = await engine.create("caller")
+        child = await _child(engine, made)
+        append, refused = engine.journal.append, list[str]()
+
+        def refuse(execution: Execution, *events: Any, **more: Any) -> asyncio.Future[Any]:
+            if execution.id == child and execution.state is State.KILLED and len(refused) < 2:
+                refused.append(child)
+                execution.refused = True  # as after an outage, by what was queued before
+            return append(execution, *events, **more)
+
+        monkeypatch.setattr(engine.journal, "append", refuse)
+        await engine.commands.kill("main", made)
+        assert engine.journal.execution(child).state is State.KILLED
+        assert refused
 
 
 async def test_what_was_killed_can_be_deleted_at_once() -> None:
