@@ -98,7 +98,8 @@ class Executor(Residence):
                 raise
         except Unavailable as error:  # no fault of its own: the sweep brings it back (D17)
             _LOG.warning("an execution is read again", execution=live.id, reason=error.message)
-            self._leave(live)
+            if live.id not in self._wanted:  # else whoever holds it lets it go
+                self._leave(live)
         except Exception as error:  # noqa: BLE001 - a poison execution never stops the loop (D14)
             self._fail(live, error)
         finally:

@@ -176,7 +176,14 @@ class Residence(ABC):
             if not self._wanted[execution_id]:
                 del self._wanted[execution_id]
             if (held := self._live.get(execution_id)) is not None:
-                held.check_idle()
+                self._let_go(held)
+
+    def _let_go(self, live: Live) -> None:
+        """Let an execution leave that could not be driven, or has waited, while it was held."""
+        if live.root is not None and live.root.done() and live.id not in self._wanted:
+            self._leave(live)
+        else:
+            live.check_idle()
 
     async def _bring_in(self, execution_id: str) -> Live:
         if leaving := self._leaving.get(execution_id):

@@ -45,8 +45,18 @@ async def test_it_can_be_killed_meanwhile() -> None:
     async with Engine(flow(WAITS)) as engine:
         made = await engine.create("waits")
     async with Engine(lacking(flow(WAITS)), journal=engine.journal) as engine:
-        await engine.commands.kill("main", made)
+        await asyncio.wait_for(engine.commands.kill("main", made), 2)
         assert (await engine.executor.get(made)).state is State.KILLED
+
+
+async def test_it_leaves_again_once_nobody_holds_it() -> None:
+    async with Engine(flow(WAITS)) as engine:
+        made = await engine.create("waits")
+    life = Engine(lacking(flow(WAITS)), journal=engine.journal)
+    async with asyncio.timeout(2), life.executor.holding(made) as live:
+        await asyncio.sleep(0.01)
+        assert not live.left
+    assert life.executor.find(made) is None
 
 
 async def test_a_flow_that_cannot_be_read_now_holds_up_no_other(
