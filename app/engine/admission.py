@@ -10,7 +10,7 @@ from contextlib import suppress
 from app.engine.live import Live
 from app.engine.owner import Owner
 from app.engine.parts import Parts
-from app.errors import Conflict, Gone, NotFound
+from app.errors import Conflict, Gone, HeadwaterError, NotFound, Unavailable
 from app.executions import ROOT, Event, Kind, State
 from app.flows.policies import Concurrency
 from app.ports import FlowKey
@@ -113,7 +113,7 @@ class Admission:
     async def wake(self, flow: FlowKey | None = None) -> None:
         """Move on the executions that waited for a slot and have one now."""
         for each in await self._slots.released(flow):
-            with suppress(NotFound, Conflict):
+            with suppress(HeadwaterError):  # it has ended, or the next repair tries again
                 async with self._owner.holding(each) as live:
                     live.signal(ADMISSION)
 
@@ -125,5 +125,6 @@ class Admission:
         """
         METRICS.sweeper_repairs.labels("slot").inc(await self._slots.sweep())
         for flow in await self._slots.waiting():
-            await self._slots.release(flow, await self.limit(flow))
+            with suppress(Unavailable):  # what cannot be read now holds up no other
+                await self._slots.release(flow, await self.limit(flow))
         await self.wake()

@@ -14,6 +14,11 @@ from tests.engine.harness import Engine, flow
 
 HANGS = "id: hangs\ntasks: [{id: t, type: test.Effect, name: hangs, hang: true}]\n"
 OTHER = HANGS.replace("id: hangs", "id: other")
+QUEUES = """
+id: queues
+concurrency: {limit: 1, behavior: QUEUE}
+tasks: [{id: wait, type: core.flow.Pause}]
+"""
 WAITS = """
 id: waits
 tasks: [{id: wait, type: core.flow.Pause, delay: PT0.1S}, {id: log, type: core.log.Log, message: a}]
@@ -81,6 +86,31 @@ async def test_a_flow_that_cannot_be_read_now_holds_up_no_other(
         async with asyncio.timeout(1):
             while not all(engine.executor.find(each) for each in made):
                 await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("dark", ["current", "at"])
+async def test_a_queue_that_cannot_be_read_now_holds_up_no_other(
+    monkeypatch: pytest.MonkeyPatch, dark: str
+) -> None:
+    async with Engine(flow(QUEUES), flow(HANGS)) as engine:
+        await engine.create("queues")
+        second, other = await engine.create("queues"), await engine.create("hangs")
+        await engine.until(second, lambda each: each.state is State.QUEUED)
+        await engine.until(other, lambda each: bool(each.task_runs))
+    life = Engine(flow(QUEUES), flow(HANGS), journal=engine.journal, sweep=0.05)
+    engine.journal.slots.slots[second].running = dark == "at"
+    read = getattr(life.flows, dark)
+
+    async def look(tenant: str, namespace: str, flow_id: str, **which: Any) -> LoadedFlow:
+        if flow_id == "queues":
+            raise Unavailable
+        found: LoadedFlow = await read(tenant, namespace, flow_id, **which)
+        return found
+
+    monkeypatch.setattr(life.flows, dark, look)
+    async with life as engine:
+        await asyncio.wait_for(engine.executor.recovery.recovered.wait(), 1)
+        assert engine.executor.find(other) is not None
 
 
 async def test_a_start_waits_for_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
