@@ -69,6 +69,7 @@ class SubflowCalls:
             starter=parent.live,
         )
         try:
+            await parent.live.durable()  # a parent that is refused, as by its claim, starts nothing
             await self._creation.create(new)
         except HeadwaterError:
             self._count(execution, -1)

@@ -11,7 +11,7 @@ import pytest
 from app.engine.turns import Turns
 from app.errors import Unavailable
 from app.executions import Event, Execution, State
-from app.ports import FlowKey, LoadedFlow
+from app.ports import Claim, FlowKey, LoadedFlow
 from tests.engine.fakes import MemoryJournal
 from tests.engine.harness import SERVICE, Engine, flow
 
@@ -135,6 +135,23 @@ async def test_a_kill_is_told_although_who_asked_for_it_gave_up() -> None:
                 await engine.commands.kill("main", child)
         assert (await engine.end(child, 2)).state is State.KILLED
         assert (await engine.end(made, 2)).state is State.SUCCESS
+
+
+class LateJournal(MemoryJournal):
+    """What is written is durable a while later."""
+
+    def _commit(self, *arguments: Any) -> None:
+        commit = super()._commit
+        asyncio.get_running_loop().call_later(0.01, lambda: commit(*arguments))
+
+
+async def test_of_two_with_one_key_one_starts_a_subflow() -> None:
+    async with Engine(flow(CALLER), flow(CALLED), journal=LateJournal()) as engine:
+        claim = Claim("main", "request", "key", "body")
+        both = await asyncio.gather(*(engine.create("caller", claim=claim) for _ in range(2)))
+        child = await _paused_child(engine, both[0])
+        await asyncio.sleep(0.05)
+        assert sorted(engine.journal.events) == sorted({*both, child})
 
 
 # -- kills and exits ------------------------------------------------------------------------------
