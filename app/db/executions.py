@@ -121,10 +121,11 @@ class SqlExecutions:
         )
         return [row.id for row in rows]
 
-    async def next_wake(self) -> int | None:
-        """Return the earliest time (µs) at which a parked execution is due."""
+    async def next_wake(self, after: int = 0) -> int | None:
+        """Return the earliest time (µs), later than `after`, at which a parked execution is due."""
         rows = await self._database.fetch_sql(
-            f"SELECT wake_at FROM execution WHERE {TIMED} ORDER BY wake_at LIMIT 1"
+            f"SELECT wake_at FROM execution WHERE {TIMED} AND wake_at > ? ORDER BY wake_at LIMIT 1",
+            after,
         )
         return int(rows[0].wake_at) if rows else None
 

@@ -35,6 +35,8 @@ class Loader(Protocol):
 
 _BATCH = 500
 """Executions taken up at once."""
+_DUE = 1000
+"""Executions that are due and asked for at once."""
 
 
 class Recovery:
@@ -105,10 +107,13 @@ class Recovery:
         await self._sweep()
 
     async def _sweep(self) -> None:
-        due = await self._executions.due(self._clock.now())
+        now = self._clock.now()
+        due = await self._executions.due(now, _DUE)
         waiting, self._waiting = self._waiting, set()
         await self._load([*waiting.union(due)])
-        self._wake_at = await self._executions.next_wake()
+        # What is due and cannot be driven is tried with the next sweep, not over and over.
+        more = len(due) == _DUE and not self._waiting
+        self._wake_at = now if more else await self._executions.next_wake(now)
         if self._clock.now() >= self._repair_at:
             self._repair_later()
             await self._repair()

@@ -23,8 +23,8 @@ class Executions(Protocol):
         """Return ids of parked executions that have a child execution which ended."""
         ...
 
-    async def next_wake(self) -> int | None:
-        """Return the earliest time (µs) at which a parked execution is due."""
+    async def next_wake(self, after: int = 0) -> int | None:
+        """Return the earliest time (µs), later than `after`, at which a parked execution is due."""
         ...
 
     async def children(self, execution_id: str) -> Sequence[str]:

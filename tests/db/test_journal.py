@@ -176,7 +176,8 @@ async def test_sweeps_find_what_should_move(ports: tuple[Any, Any]) -> None:
     assert await executions.unfinished(after=running.id) == []
     assert await executions.due(4_999) == []
     assert await executions.due(5_000) == [parked.id]
-    assert await executions.next_wake() == 5_000
+    assert await executions.next_wake() == await executions.next_wake(4_999) == 5_000
+    assert await executions.next_wake(5_000) is None
     await journal.append(parked, [moved(parked, State.RUNNING)])
     assert await executions.next_wake() is None
     assert await executions.unfinished() == sorted([running.id, parked.id])

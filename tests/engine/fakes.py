@@ -154,10 +154,10 @@ class MemoryJournal:
         ended = {row["parent"] for row in self.rows.values() if not row["open"]}
         return [each for each in self._ids(lambda row: row["parked"]) if each in ended]
 
-    async def next_wake(self) -> int | None:
+    async def next_wake(self, after: int = 0) -> int | None:
         await asyncio.sleep(0)
         times = [row["wake_at"] for row in self.rows.values() if row["parked"] and row["wake_at"]]
-        return min(times, default=None)
+        return min((each for each in times if each > after), default=None)
 
     async def children(self, execution_id: str) -> list[str]:
         await asyncio.sleep(0)

@@ -46,6 +46,31 @@ async def test_what_lacks_its_plugin_defaults_begins_once_they_are_there() -> No
         assert (await engine.end(made, 2)).state is State.SUCCESS
 
 
+async def test_what_is_due_and_lacks_them_is_tried_once_a_sweep(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with Engine(flow(WAITS), park_after=0.0) as engine:
+        made = await engine.create("waits")
+        async with asyncio.timeout(2):
+            while not engine.journal.rows[made]["parked"]:
+                await asyncio.sleep(0.001)
+    engine.clock.advance(10)
+    life = Engine(
+        lacking(flow(WAITS)), journal=engine.journal, clock=engine.clock, sweep=3600, repair=3600
+    )
+    due, looks = engine.journal.due, list[int]()
+
+    async def look(now: int, limit: int = 1000) -> list[str]:
+        looks.append(now)
+        return await due(now, limit)
+
+    monkeypatch.setattr(engine.journal, "due", look)
+    async with life as engine:
+        await engine.executor.recovery.recovered.wait()
+        await asyncio.sleep(0.05)
+        assert len(looks) <= 2
+
+
 async def test_it_can_be_killed_meanwhile() -> None:
     async with Engine(flow(WAITS)) as engine:
         made = await engine.create("waits")

@@ -93,10 +93,10 @@ class MemoryJournal:
         ended = {row.parent for row in self._rows.values() if not row.open}
         return [each for each in self._ids(lambda row: row.parked) if each in ended]
 
-    async def next_wake(self) -> int | None:
-        """Return the earliest time at which a parked execution is due."""
-        rows = [row for row in self._rows.values() if row.parked]
-        return min((row.wake_at for row in rows if row.wake_at is not None), default=None)
+    async def next_wake(self, after: int = 0) -> int | None:
+        """Return the earliest time, later than `after`, at which a parked execution is due."""
+        times = [row.wake_at for row in self._rows.values() if row.parked and row.wake_at]
+        return min((each for each in times if each > after), default=None)
 
     async def children(self, execution_id: str) -> list[str]:
         """Return ids of those that this one started and that are not over."""
