@@ -92,8 +92,8 @@ class Evaluator:
             self._waiting.add(execution.id, old.key)
         waits = execution.id if not trigger.allow_concurrent else old.execution_id
         await self._move(old, replace(new, execution_id=waits))
-        if locked and execution.state.terminal:
-            self._waiting.ended(execution)
+        if locked:  # its end may have been dealt with before this was stored
+            await self._waiting.watch(execution.id, old.key)
 
     async def _move(self, old: TriggerState, new: TriggerState) -> None:
         if new != old:

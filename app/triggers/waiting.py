@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from app.db.trigger_records import TriggerKey, TriggerState
-from app.errors import NotFound
+from app.errors import HeadwaterError, NotFound
 from app.executions import Execution
 from app.triggers.parts import TriggerParts
 
@@ -22,15 +22,18 @@ class Waiting:
     async def open(self) -> None:
         """Find out what is waited for, and what has ended while nobody listened."""
         for state in await self._parts.store.waiting():
-            execution_id = state.execution_id or ""
-            self.add(execution_id, state.key)
-            try:
-                execution = await self._parts.executor.get(execution_id)
-            except NotFound:
-                self._ended[execution_id] = ""
-            else:
-                if execution.state.terminal:
-                    self.ended(execution)
+            await self.watch(state.execution_id or "", state.key)
+
+    async def watch(self, execution_id: str, key: TriggerKey) -> None:
+        """Wait for an execution on behalf of a trigger; it may have ended before."""
+        self.add(execution_id, key)
+        try:
+            execution = await self._parts.executor.get(execution_id)
+        except NotFound:
+            self._ended[execution_id] = ""
+        else:
+            if execution.state.terminal:
+                self.ended(execution)
 
     def add(self, execution_id: str, key: TriggerKey) -> None:
         """Wait for an execution on behalf of a trigger."""
@@ -44,11 +47,16 @@ class Waiting:
 
     async def release(self) -> None:
         """Let the triggers go on whose executions have ended."""
-        ended, self._ended = self._ended, {}
-        for execution_id, end in ended.items():
+        for execution_id, end in list(self._ended.items()):
+            del self._ended[execution_id]
             key = self._keys.pop(execution_id, None)
-            if key is not None:
+            if key is None:
+                continue
+            try:
                 await self._release(key, execution_id, end)
+            except HeadwaterError:  # it is tried again
+                self._keys[execution_id], self._ended[execution_id] = key, end
+                raise
 
     async def _release(self, key: TriggerKey, execution_id: str, end: str) -> None:
         while (state := await self._parts.store.get(key)) is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app.db.database import Database
+from app.db.trigger_records import TriggerState
 from app.executions import State
 from app.plugins.http import HttpFailure
 from app.ports import HttpCall
@@ -157,3 +158,25 @@ async def test_no_call_while_the_execution_runs(database: Database) -> None:
         await rig.step()
         assert len(http.calls) == 1
         assert (await rig.state("poll")).execution_id is not None
+
+
+async def test_an_end_before_the_poll_is_stored_locks_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http = FakeHttp(FakeAnswer(200, b"ok"))
+    async with Rig(database, clock_at("2024-05-01T10:30:00Z"), http=http) as rig:
+        rig.flows.put(POLL.format(more="description: x"))
+        move = rig.store.move
+
+        async def late(old: TriggerState, new: TriggerState, now: int) -> TriggerState | None:
+            if new.execution_id is not None:
+                await rig.engine.end(new.execution_id)
+                await rig.triggers._waiting.release()  # as the loop does beside a poll
+            return await move(old, new, now)
+
+        monkeypatch.setattr(rig.store, "move", late)
+        await rig.step()
+        (execution,) = await rig.ended("poll")
+        await rig.step()
+        assert execution.state is State.SUCCESS
+        assert (await rig.state("poll")).execution_id is None

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from app.db.database import Database
-from app.db.trigger_records import Backfill
+from app.db.trigger_records import Backfill, TriggerKey, TriggerState
+from app.errors import Unavailable
 from app.executions import State
 from tests.triggers.rig import Rig, RigFlows, clock_at
 
@@ -85,6 +86,28 @@ async def test_a_running_execution_locks_the_trigger(database: Database) -> None
         await rig.verbs.unlock(rig.key("hourly"))
         await rig.step()
         assert len(await rig.executions("hourly")) == 3
+
+
+async def test_an_outage_leaves_no_trigger_locked(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Rig(database, clock_at("2024-05-01T10:30:00Z")) as rig:
+        rig.flows.put(hourly(hang=True))
+        await rig.step()
+        rig.go_to("2024-05-01T11:00:00Z")
+        await rig.step()
+        (execution,) = await rig.executions("hourly")
+        await rig.engine.commands.kill("main", execution.id)
+        with monkeypatch.context() as outage:
+            outage.setattr(rig.store, "get", _dark)
+            with pytest.raises(Unavailable):
+                await rig.triggers.step()
+        await rig.triggers.step()
+        assert (await rig.state("hourly")).execution_id is None
+
+
+async def _dark(_: TriggerKey) -> TriggerState | None:
+    raise Unavailable
 
 
 async def test_allow_concurrent_fires_on(database: Database) -> None:
