@@ -1,10 +1,10 @@
 """The triggers of a node: the loop that follows flows, fires what is due, hears of executions."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AsyncExitStack
 
-from app.db.outbox import waiting
+from app.db.outbox import UpstreamEvent, waiting
 from app.db.trigger_records import FlowKey, TriggerKey, TriggerState
 from app.errors import HeadwaterError, TooMany, Unavailable
 from app.executions import Execution, State
@@ -26,6 +26,8 @@ _MANY = 16
 _AT_ONCE = 32
 """Triggers that are evaluated side by side; their executions share commits."""
 _CHUNK = 200
+_LATER = 1_000
+"""States in the outbox that have to wait; beyond them, so do all others."""
 
 
 class Triggers:
@@ -251,8 +253,13 @@ class Triggers:
             self.listeners.put(state)
 
     async def listen(self) -> None:
-        """Deal with what is in the outbox."""
-        while events := await waiting(self._parts.database):
+        """Deal with what is in the outbox; what has to wait holds up no other.
+
+        Raises:
+            TooMany, Unavailable: when something has to be tried again later.
+        """
+        later: dict[UpstreamEvent, TooMany | Unavailable] = {}
+        while events := await self._untold(later):
             await self.settled()  # also while somebody else is at it: the index may be empty still
             if self._pending:
                 raise Unavailable("a flow that may listen cannot be read now")
@@ -261,6 +268,12 @@ class Triggers:
                 try:
                     await self._upstreams.tell(event, self.listeners)
                 except (TooMany, Unavailable) as error:
-                    failed = error  # it stays in the outbox, and holds up no other
-            if failed is not None:
-                raise failed
+                    later[event] = error
+        if later:
+            raise next(iter(later.values()))
+
+    async def _untold(self, later: Collection[UpstreamEvent]) -> list[UpstreamEvent]:
+        if len(later) >= _LATER:
+            return []
+        stored = await waiting(self._parts.database, _CHUNK + len(later))
+        return [event for event in stored if event not in later]
