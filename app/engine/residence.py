@@ -134,20 +134,23 @@ class Residence(ABC):
     async def load_all(self, ids: Sequence[str]) -> list[str]:
         """Bring in executions with one look at the journal (see `Loader`)."""
         missing = [each for each in ids if not self.known(each)]
-        journals = await self._entry.journals(missing)
-        return [
-            each
-            for each, events in journals.items()
-            if events and not self.known(each) and not await self._take_up(each, events)
-        ]
+        with self._live.watching() as came:
+            journals = await self._entry.journals(missing)
+            return [
+                each
+                for each, events in journals.items()
+                if events and not self.known(each) and not await self._take_up(each, events, came)
+            ]
 
-    async def _take_up(self, execution_id: str, events: Sequence[Event]) -> bool:
+    async def _take_up(
+        self, execution_id: str, events: Sequence[Event], came: Container[str]
+    ) -> bool:
         """Drive what a journal tells of; False: what that needs does not answer now.
 
         A poison one never keeps others from it (D14).
         """
         try:
-            await self._start_at(await self._entry.folded(execution_id, events))
+            await self._start_at(await self._entry.folded(execution_id, events), came)
         except (NotFound, Conflict):
             pass  # it has ended meanwhile, or just now because it cannot go on
         except HeadwaterError as error:
@@ -186,14 +189,21 @@ class Residence(ABC):
             live.check_idle()
 
     async def _bring_in(self, execution_id: str) -> Live:
-        if leaving := self._leaving.get(execution_id):
-            await leaving
-        return await self._start_at(await self._entry.read(execution_id))
+        live = None
+        while live is None:
+            if leaving := self._leaving.get(execution_id):
+                await leaving
+            with self._live.watching() as came:
+                live = await self._start_at(await self._entry.read(execution_id), came)
+        return live
 
-    async def _start_at(self, execution: Execution) -> Live:
+    async def _start_at(self, execution: Execution, came: Container[str]) -> Live | None:
+        """Drive an execution as it was read; None if it `came` and went again since then."""
         loaded = await self._entry.admitted(execution)
         if (other := self._live.get(execution.id)) is not None:
             return other  # somebody else was faster while the flow was read
+        if execution.id in came:
+            return None
         if self._stopping:
             message = "the service stops: it takes nothing up any more"
             raise Unavailable(message)

@@ -154,6 +154,36 @@ async def test_of_two_with_one_key_one_starts_a_subflow() -> None:
         assert sorted(engine.journal.events) == sorted({*both, child})
 
 
+async def test_what_was_read_before_a_kill_starts_no_subflow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flows = flow(CALLER), flow(CALLED)
+    async with Engine(*flows) as engine:
+        made = await engine.create("caller")
+        child = await _paused_child(engine, made)
+    journal, held, asked = engine.journal, asyncio.Event(), list[str]()
+    del journal.events[child], journal.rows[child], journal.events[made][3:]
+    life = Engine(*flows, journal=journal)
+    at = life.flows.at
+
+    async def slow(tenant: str, namespace: str, flow_id: str, **which: Any) -> LoadedFlow:
+        asked.append(flow_id)
+        if len(asked) == 1:
+            await held.wait()
+        return await at(tenant, namespace, flow_id, **which)
+
+    monkeypatch.setattr(life.flows, "at", slow)
+    loading = asyncio.create_task(life.executor.load_all([made]))
+    while not asked:
+        await asyncio.sleep(0)
+    await life.commands.kill("main", made)
+    held.set()
+    await loading
+    await asyncio.sleep(0.01)
+    assert list(journal.events) == [made]
+    await life.executor.stop(drain=0)
+
+
 # -- kills and exits ------------------------------------------------------------------------------
 
 
