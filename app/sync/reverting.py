@@ -75,13 +75,13 @@ class Reverting:
         if forge is None:
             await self._stores.pins.note_revert(pin, "none")
             return
-        await _tell(forge, worker, pin, bad[-1])
+        refused = await _told(forge, worker, pin, bad[-1])
         wanted = pin.revert == "wanted" and pin.ended_at is None
         if wanted and pin.changeset_id is None:
             made = await self._revert(worker, pin, target, bad[-1])
             await self._stores.pins.note_revert(pin, "asked", made)
         else:
-            await self._stores.pins.note_revert(pin, "none")
+            await self._stores.pins.note_revert(pin, f"error: {refused}" if refused else "none")
 
     async def _revert(
         self, worker: SourceWorker, pin: Pin, target: FlowRevision, bad: FlowRevision
@@ -115,6 +115,22 @@ def _notes(pin: Pin, bad: FlowRevision, failed: Sequence[str]) -> list[str]:
         notes.append(f"Failed executions of revision {bad.revision}:")
         notes.append("\n".join(f"- {code(each)}" for each in failed))
     return notes
+
+
+async def _told(forge: Forge, worker: SourceWorker, pin: Pin, bad: FlowRevision) -> str:
+    """Tell of the bad commit; return why the forge does not take that, "" when it does.
+
+    A token may open pull requests and yet set no status; nor does a commit that was forced away
+    take one. What is reverted does not depend on it.
+    """
+    try:
+        await _tell(forge, worker, pin, bad)
+    except _LATER:
+        raise
+    except HeadwaterError as error:
+        _LOG.warning("a rollback is not told", flow=pin.flow_id, reason=error.message)
+        return error.message
+    return ""
 
 
 async def _tell(forge: Forge, worker: SourceWorker, pin: Pin, bad: FlowRevision) -> None:

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from app.db.records import Pin
-from app.errors import Invalid, Unavailable
+from app.errors import Forbidden, Invalid, Unavailable
 from app.sync.rollback import Order
 from tests.changesets.conftest import Begin, merge_pull
 from tests.forges.memory import MemoryForge
@@ -80,9 +80,20 @@ async def test_the_forge_may_be_down(rig: Rig, scratch: Scratch, forge: MemoryFo
 
 async def test_what_the_forge_refuses_is_told(rig: Rig, forge: MemoryForge) -> None:
     forge.failures += [Invalid("no statuses here")]
-    pin = await told(rig, await rig.sync.rollback(*A, reason="", actor=ANN))
+    pin = await told(rig, await rig.sync.pin(*A, revision=1, reason="", actor=ANN))
     assert pin.revert == "error: no statuses here"
     assert rig.runs("a").revision == 1
+
+
+@pytest.mark.parametrize("refused", ["publish", "pulls"])
+async def test_a_status_that_is_refused_keeps_no_pull_request_back(
+    rig: Rig, forge: MemoryForge, refused: str
+) -> None:
+    forge.broken[refused] = Forbidden("not with this token")
+    pin = await told(rig, await rig.sync.rollback(*A, reason="", actor=ANN))
+    assert pin.revert == "asked"
+    (pull,) = forge.pull_requests.values()
+    assert pull.title == "Roll shop.a back to revision 1"
 
 
 async def test_without_a_pull_request(rig: Rig, forge: MemoryForge) -> None:
