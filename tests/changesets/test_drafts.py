@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from app.errors import Conflict, Gone, Invalid, NotFound, PreconditionFailed
-from app.sync.changesets.model import Change
+from app.errors import Conflict, Gone, Invalid, NotFound, PreconditionFailed, Unavailable
+from app.sync.changesets.model import Build, Change
 from app.sync.model import Actor
-from tests.changesets.conftest import Begin, merge_pull, protect
+from tests.changesets.conftest import Begin, PickyForge, merge_pull, protect
 from tests.forges.memory import MemoryForge
 from tests.git.scratch import Scratch
 from tests.sync.rig import ANN, BROKEN, Rig, flow, path
@@ -207,6 +207,73 @@ async def test_a_changeset_is_submitted_once(rig: Rig, scratch: Scratch) -> None
     )
     assert sum(isinstance(each, Conflict) for each in answers) == 2
     assert scratch.git("rev-list", "--count", f"{base}..main") == "1"
+
+
+def paused(rig: Rig) -> tuple[asyncio.Event, asyncio.Event]:
+    """Let the next push wait; return what tells that it does, and what lets it go on."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    publisher = rig.sync.main.publisher
+    land = publisher.land
+
+    async def waiting(build: Build) -> str | None:
+        begun.set()
+        await go_on.wait()
+        return await land(build)
+
+    publisher.land = waiting  # type: ignore[method-assign]
+    return begun, go_on
+
+
+async def test_what_is_saved_while_it_is_submitted_is_not_lost(rig: Rig) -> None:
+    changesets = rig.sync.changesets
+    saved = await changesets.drafts.save("main", edit(LONG + b"# x\n"), ANN)
+    made = await changesets.submissions.create("main", "x", ANN, draft_ids=[saved.draft.id])
+    known = (await changesets.drafts.get("main", saved.draft.id, ANN)).draft
+    begun, go_on = paused(rig)
+    submitting = asyncio.create_task(changesets.submissions.submit("main", made.id, ANN))
+    await begun.wait()
+    again = changesets.drafts.save("main", edit(LONG + b"# y\n"), ANN, known=known)
+    saving = asyncio.create_task(again)
+    go_on.set()
+    assert (await submitting).state == "ACTIVE"
+    with pytest.raises(Conflict, match="is submitted"):
+        await saving
+    assert (await rig.active())["main/shop/a"].endswith(b"# x\n")
+
+
+async def test_what_is_being_submitted_is_not_given_up(rig: Rig) -> None:
+    changesets = rig.sync.changesets
+    made = await changesets.submissions.create("main", "x", ANN, edits=[edit(LONG + b"# x\n")])
+    begun, go_on = paused(rig)
+    submitting = asyncio.create_task(changesets.submissions.submit("main", made.id, ANN))
+    await begun.wait()
+    abandon = changesets.abandon("main", made.id, actor=ANN, reason="no")
+    giving_up = asyncio.create_task(abandon)
+    go_on.set()
+    assert (await submitting).state == "ACTIVE"
+    with pytest.raises(Conflict, match="ACTIVE"):
+        await giving_up
+    told = await rig.audit.find(target=f"changeset/{made.id}")
+    assert [each.action for each in told] == ["changeset.submit"]
+
+
+async def test_a_pull_request_that_is_opened_meanwhile_is_closed(
+    begin: Begin, scratch: Scratch, forge: PickyForge
+) -> None:
+    scratch.commit({path("a"): LONG})
+    rig = await begin(edit_mode="pr")
+    changesets = rig.sync.changesets
+    made = await changesets.submissions.create("main", "x", ANN, edits=[edit(LONG + b"# x\n")])
+    forge.refused += [Unavailable("down"), Unavailable("still down")]
+    assert (await changesets.submissions.submit("main", made.id, ANN)).state == "PUSHED"
+    gone, _ = await asyncio.gather(
+        changesets.abandon("main", made.id, actor=ANN, reason="no"),
+        changesets.get("main", made.id),
+    )
+    assert gone.state == "ABANDONED"
+    assert {each.state for each in forge.pull_requests.values()} <= {"closed"}
+    assert scratch.git("for-each-ref", "refs/heads/headwater/") == ""
+    assert (await changesets.get("main", made.id)).state == "ABANDONED"
 
 
 async def test_a_namespace_that_is_kept_back(rig: Rig, scratch: Scratch) -> None:

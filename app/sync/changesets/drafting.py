@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 from app.db.drafts import DraftStore, StoredDraft
 from app.errors import Conflict, NotFound
@@ -34,6 +36,14 @@ class Drafts:
     def __init__(self, sources: SourceSet) -> None:
         """Keep drafts of what `sources` hold."""
         self._sources = sources
+        self._turns = WeakValueDictionary[str, asyncio.Lock]()
+
+    def turn(self, changeset_id: str | None) -> asyncio.Lock:
+        """Return what is held while a changeset is submitted or given up, or its drafts are saved.
+
+        What is saved while the commit is made would be in none, and go with its changeset.
+        """
+        return self._turns.setdefault(changeset_id or "", asyncio.Lock())
 
     @property
     def store(self) -> DraftStore:
@@ -82,10 +92,11 @@ class Drafts:
             updated_at=at,
         )
         before = known or await self.store.about(draft)
-        await self._refuse_submitted(before)
-        if before is not None:
-            draft = _over(before, draft, keeps_base=base_blob is None)
-        await self.store.save([draft])
+        async with self.turn(before.changeset_id) if before else nullcontext():
+            await self._refuse_submitted(before)
+            if before is not None:
+                draft = _over(before, draft, keeps_base=base_blob is None)
+            await self.store.save([draft])
         return Saved(draft, await self._problems(worker, draft), now.blob)
 
     async def get(self, tenant: str, draft_id: str, actor: Actor) -> Saved:

@@ -120,19 +120,12 @@ class Changesets:
         Raises:
             NotFound: when there is none. Conflict: when it is merged, or ended already.
         """
-        changeset = await self.get(tenant, changeset_id)
-        if changeset.state != "DRAFT" and (not changeset.is_open or changeset.state == "MERGED"):
-            message = f"changeset {changeset_id} is {changeset.state}; it cannot be given up"
-            raise Conflict(message)
-        await self._withdraw(changeset)
-        now = self._shared.clock.now()
-        made = replace(changeset, state="ABANDONED", error="", updated_at=now)
-        await self.store.save(made)
-        await self._shared.sources.drafts.release(made.id)
+        async with self.drafts.turn(changeset_id):
+            made = await self._given_up(await self.get(tenant, changeset_id))
         await self._shared.audit.add(
             AuditEntry(
                 tenant=tenant,
-                at=now,
+                at=made.updated_at,
                 actor=actor.name,
                 action="changeset.abandon",
                 target=f"changeset/{made.id}",
@@ -141,9 +134,25 @@ class Changesets:
         )
         return made
 
-    async def _withdraw(self, changeset: Changeset) -> None:
+    async def _given_up(self, found: Changeset) -> Changeset:
+        """Take a changeset back as it stands once nobody moves it on, and free its drafts."""
+        worker = self._sources.get(found.source_id)
+        async with worker.proposer.turn:
+            changeset = await self.store.get(found.id)
+            if changeset.state != "DRAFT" and (
+                not changeset.is_open or changeset.state == "MERGED"
+            ):
+                message = f"changeset {changeset.id} is {changeset.state}; it cannot be given up"
+                raise Conflict(message)
+            await self._withdraw(worker, changeset)
+            now = self._shared.clock.now()
+            made = replace(changeset, state="ABANDONED", error="", updated_at=now)
+            await self.store.save(made)
+        await self._shared.sources.drafts.release(made.id)
+        return made
+
+    async def _withdraw(self, worker: SourceWorker, changeset: Changeset) -> None:
         """Take a changeset back from the forge and the remote."""
-        worker = self._sources.get(changeset.source_id)
         if changeset.pull_number is not None and worker.parts.forge is not None:
             await worker.parts.forge.close_pull(changeset.pull_number)
         if changeset.branch and changeset.commit_sha and changeset.state != "COMMITTED":

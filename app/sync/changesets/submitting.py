@@ -1,6 +1,5 @@
 """From drafts to a commit: changesets are put together, held against the branch, submitted."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -32,7 +31,6 @@ class Submissions:
         self._sources = sources
         self._shared = sources.shared
         self._drafts = drafts
-        self._turn = asyncio.Lock()
 
     async def create(
         self,
@@ -103,7 +101,7 @@ class Submissions:
             PreconditionFailed: with `stale`, when somebody else changed a file in the meantime.
             Invalid: with `problems`, when a flow of it is not valid.
         """
-        async with self._turn:
+        async with self._drafts.turn(changeset_id):
             store = self._shared.sources.changesets
             changeset = await store.get(changeset_id)
             if changeset.tenant != tenant:
