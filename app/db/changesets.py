@@ -68,8 +68,11 @@ class Changeset:
     def may_change(self) -> bool:
         """Whether a look at it can find another state: a closed pull request may be opened again.
 
-        So may one whose branch is to be deleted still.
+        So may one whose branch is to be deleted still, and a draft whose commit was made: it may
+        have been pushed before a crash.
         """
+        if self.state == "DRAFT":
+            return self.commit_sha is not None
         if self.state == "CLOSED":
             return self.pull_number is not None
         return self.is_open or (self.state == "ACTIVE" and self.branch is not None)
@@ -137,9 +140,13 @@ class ChangesetStore:
         return [_changeset(row) for row in await self._database.fetch(query)]
 
     async def unfinished(self, source_id: str | None = None, limit: int = 200) -> list[Changeset]:
-        """Return changesets that are on their way, or whose branch is still there; newest first."""
+        """Return changesets that are on their way, or whose branch is still there; newest first.
+
+        A draft whose commit was made may be on its way, too.
+        """
         left = (_CHANGESET.c.state == "ACTIVE") & _CHANGESET.c.branch.is_not(None)
-        query = select(_CHANGESET).where(_CHANGESET.c.state.in_(OPEN) | left)
+        begun = (_CHANGESET.c.state == "DRAFT") & _CHANGESET.c.commit_sha.is_not(None)
+        query = select(_CHANGESET).where(_CHANGESET.c.state.in_(OPEN) | left | begun)
         if source_id is not None:
             query = query.where(_CHANGESET.c.source_id == source_id)
         rows = await self._database.fetch(query.order_by(_CHANGESET.c.id.desc()).limit(limit))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.errors import HeadwaterError
+from app.errors import Conflict, HeadwaterError
 from app.sync.changesets.model import Change, Proposed
 from tests.changesets.conftest import Begin, PickyForge, merge_pull
 from tests.git.scratch import Scratch
@@ -99,6 +99,35 @@ async def test_a_crash_anywhere_and_the_same_wish_again(
     await rig.sync.reporter.settled()
     assert (await rig.sync.changesets.get("main", made.id)).state == "ACTIVE"
     assert scratch.git("for-each-ref", "refs/heads/headwater/") == ""
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("calls", [1, 2])
+async def test_a_crash_around_a_push_leaves_one_commit_and_its_changeset(
+    begin: Begin, scratch: Scratch, calls: int, after: bool
+) -> None:
+    base = scratch.commit({path("a"): flow("a", "1")})
+    rig = await begin(edit_mode="push")
+    dying = Dying(calls, after=after)
+    dying.around(rig.store.changesets, "save")
+    with suppress(DeadError):
+        await submit(rig)
+    dying.left = 1_000
+    await rig.restart()
+    await rig.outcome()
+    [made] = await rig.store.changesets.find(tenant="main")
+    was_pushed = scratch.tip() != base
+    assert was_pushed == (calls == 2)
+    if not was_pushed:
+        assert (await rig.sync.changesets.get("main", made.id)).state == "DRAFT"
+        await rig.sync.changesets.submissions.submit("main", made.id, ANN)
+    now = await rig.sync.changesets.get("main", made.id)
+    assert (now.state, now.commit_sha) == ("ACTIVE", scratch.tip())
+    assert (await rig.active())["main/shop/a"] == NEW
+    assert scratch.git("rev-list", "--count", f"{base}..main") == "1"
+    assert await rig.store.drafts.in_changeset(made.id) == []
+    with pytest.raises(Conflict, match="ACTIVE"):
+        await rig.sync.changesets.submissions.submit("main", made.id, ANN)
 
 
 async def test_outages_one_after_another(

@@ -27,6 +27,8 @@ from app.telemetry import get_logger
 _LOG = get_logger(__name__)
 _ENDED = {"closed": "CLOSED", "merged": "MERGED"}
 _VERDICTS = {"failure": "CHECKS_FAILED", "success": "CHECKS_PASSED", "neutral": "CHECKS_PASSED"}
+_UNPROPOSED = ("DRAFT", "COMMITTED", "MERGED")
+"""States in which there is no branch to look for, nor a pull request."""
 _SHOWN = 5
 
 
@@ -96,7 +98,7 @@ class Progress:
 
     async def _lost_its_branch(self, origin: Origin, changeset: Changeset) -> bool:
         """Whether somebody deleted the branch of a changeset that has no pull request."""
-        if changeset.pull_number is not None or changeset.state in ("COMMITTED", "MERGED"):
+        if changeset.pull_number is not None or changeset.state in _UNPROPOSED:
             return False
         return await asyncio.to_thread(_is_gone, origin, changeset)
 
@@ -104,7 +106,7 @@ class Progress:
         self, origin: Origin, changeset: Changeset, pull: PullRequest | None
     ) -> Changeset:
         """Return an open changeset with its conflicts, or the verdict of its checks."""
-        if changeset.state in ("COMMITTED", "MERGED"):
+        if changeset.state in _UNPROPOSED:
             return changeset
         head = pull.head_sha if pull else changeset.commit_sha or ""
         paths = await asyncio.to_thread(_conflicts, origin, changeset, head)
