@@ -1,8 +1,11 @@
 """Commands of pull requests: who may give them, and what becomes of them."""
 
+import asyncio
+
 import pytest
 
 from app.errors import Unavailable
+from app.ports.forges import Permission
 from tests.git.scratch import Scratch
 from tests.review.conftest import Begin
 from tests.review.desk import PLAN, TESTS, Desk, RecordedTests, flow, path, suite_of
@@ -111,6 +114,41 @@ async def test_a_forge_that_is_away_is_asked_again_by_the_inbox(desk: Desk) -> N
         await desk.hint("comment", "created", **event)
     await desk.tell("comment", "created", **event)
     assert len(await desk.sync.pins()) == 1
+
+
+async def test_a_command_that_a_stop_interrupts_is_obeyed_after_it(desk: Desk) -> None:
+    await reviewed(desk)
+    comment = desk.forge.say(7, ADMIN, "/headwater pin shop.a 1")
+    event = {"number": 7, "comment": "/headwater", "comment_id": comment}
+    asked = asyncio.Event()
+
+    async def silent(_: str) -> Permission:
+        asked.set()
+        return await asyncio.Future[Permission]()
+
+    answering = desk.forge.permission
+    desk.forge.permission = silent  # type: ignore[method-assign]
+    hearing = asyncio.create_task(desk.hint("comment", "created", **event))
+    await asked.wait()
+    hearing.cancel()
+    await asyncio.wait([hearing])
+    desk.forge.permission = answering  # type: ignore[method-assign]
+    await desk.tell("comment", "created", **event)
+    assert len(await desk.sync.pins()) == 1
+
+
+async def test_an_answer_that_the_forge_does_not_take_is_given_later(desk: Desk) -> None:
+    await reviewed(desk)
+    comment = desk.forge.say(7, ADMIN, "/headwater pin shop.a 1")
+    event = {"number": 7, "comment": "/headwater", "comment_id": comment}
+    desk.forge.broken["comment"] = Unavailable("down")
+    with pytest.raises(Unavailable):
+        await desk.hint("comment", "created", **event)
+    del desk.forge.broken["comment"]
+    for _ in range(2):
+        await desk.tell("comment", "created", **event)
+    assert len(await desk.sync.pins()) == 1
+    assert sum("is pinned" in each for each in desk.forge.bodies(7)) == 1
 
 
 async def test_others_may_add_commands(desk: Desk) -> None:

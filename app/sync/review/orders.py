@@ -90,6 +90,8 @@ class Orders:
             "unpin": self._unpin,
             "rollback": self._rollback,
         }
+        self._untold: dict[tuple[str, str], list[str]] = {}
+        """Answers that the forge did not take yet, by source and comment."""
 
     async def obey(self, worker: SourceWorker, pull: Pull, comment_id: str) -> None:
         """Do what a comment says, as the forge has it; nobody else is believed what it says.
@@ -103,45 +105,53 @@ class Orders:
         if not commands:
             return
         await _acknowledge(forge, pull.number, comment_id)
-        answers: list[str] = []
+        answers = self._untold.pop((worker.id, comment_id), [])
         try:
             for place, each in enumerate(commands):
                 order = Order(worker, pull, each, found[0].author)
                 answers.append(await self._answer_once(forge, order, (comment_id, place)))
         finally:  # what was done is told, even if the next one has to wait
             if told := "\n\n".join(filter(None, answers)):
+                self._untold[worker.id, comment_id] = [told]
                 await forge.comment(pull.number, told)
+                del self._untold[worker.id, comment_id]
 
     async def press(self, worker: SourceWorker, pull: Pull, button: str, by: str, sha: str) -> None:
         """Do what a button of a check stands for; it holds for the commit that the check is of."""
-        command = Command(button, (sha,))
-        answer = await self._answer(forge_of(worker), Order(worker, pull, command, by))
-        if answer:
-            await forge_of(worker).comment(pull.number, answer)
+        order, forge = Order(worker, pull, Command(button, (sha,)), by), forge_of(worker)
+        if answer := await self._answer(order, may=await self._may(forge, order)):
+            await forge.comment(pull.number, answer)
 
     async def _answer_once(self, forge: Forge, order: Order, which: tuple[str, int]) -> str:
         """Do a command unless that was begun before: `which` is its comment and its place there.
 
         A delivery may be heard twice, by two nodes, or after a crash; a second rollback would go
-        one revision further back. What cannot be done yet counts as not begun.
+        one revision further back. What cannot be done yet counts as not begun: so does what nobody
+        knows yet whether they may, for a forge may take long to say, and we may stop meanwhile.
         """
         store, source_id = self._bench.store, order.worker.id
+        may = await self._may(forge, order)
         if not await store.begin_command(source_id, *which, self._bench.clock.now()):
             return ""
         try:
-            return await self._answer(forge, order)
+            return await self._answer(order, may=may)
         except HeadwaterError:
             await store.release_command(source_id, *which)
             raise
 
-    async def _answer(self, forge: Forge, order: Order) -> str:
+    async def _may(self, forge: Forge, order: Order) -> bool:
+        """Whether the forge lets somebody command that; what is no command harms nobody."""
+        is_known = order.command.name in self.handlers
+        return not is_known or await forge.permission(order.by) in MAY
+
+    async def _answer(self, order: Order, *, may: bool) -> str:
         name = order.command.name
         if name == "help":
             return HELP
         handler = self.handlers.get(name)
         if handler is None:
             return f"There is no command {code(name)}.\n\n{HELP}"
-        if await forge.permission(order.by) not in MAY:
+        if not may:
             return f"{code(f'/headwater {name}')} needs write permission for this repository."
         try:
             return await handler(order)
