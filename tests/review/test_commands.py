@@ -23,11 +23,18 @@ from app.sync.review.commands import Command, flow_named, read_commands
         ("```\n/headwater plan\n```", []),
         ("````\n```\n/headwater plan\n````\n/headwater test", [Command("test")]),
         ("~~~sh\n/headwater plan\n~~~", []),
+        ("```\n```yaml\n/headwater plan\n```\n/headwater test", [Command("test")]),
+        ("```\n    ```\n/headwater plan\n```", []),
         ("", []),
     ],
 )
 def test_commands_stand_at_the_start_of_a_line(text: str, found: list[Command]) -> None:
     assert read_commands(text) == found
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1e"])
+def test_whoever_quotes_somebody_says_nothing_himself(end: str) -> None:
+    assert read_commands(f"> Nice.{end}/headwater ok-to-test 0123456789ab\n\nThanks!") == []
 
 
 def test_no_comment_gives_more_than_a_few() -> None:

@@ -12,7 +12,9 @@ _FLOW = re.compile(
     r"(?:(?P<tenant>[a-z0-9][a-z0-9_-]{0,62})/)?"
     r"(?P<namespace>[a-z0-9][a-z0-9._-]{0,149})\.(?P<flow>[a-zA-Z0-9][a-zA-Z0-9_-]{0,99})\Z"
 )
-_FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+_LINES = re.compile(r"\r\n|\n|\r")
+"""What ends a line in Markdown: what else Python takes for it stays inside of a quotation."""
 
 HELP = """\
 | Command | What it does |
@@ -52,9 +54,9 @@ def read_commands(text: str) -> list[Command]:
     """Return the commands of a comment, at most five; quotes and code are no commands."""
     found: list[Command] = []
     fence = ""
-    for line in text.splitlines():
+    for line in _LINES.split(text):
         mark = _FENCE.match(line)
-        if mark and (not fence or mark[1].startswith(fence)):
+        if mark and (not fence or (mark[1].startswith(fence) and not mark[2].strip())):
             fence = "" if fence else mark[1]
             continue
         words = line.split()
