@@ -11,6 +11,7 @@ from app.api.access import By, needs
 from app.api.actors import actor_of
 from app.api.answers import Json, nothing
 from app.api.documents import problems_of
+from app.api.drafts import NO_NUL
 from app.api.granted import Granted
 from app.api.paths import COMMIT_RULE, PREFIX, FlowId, Namespace, SourceId
 from app.api.query import known_keys
@@ -31,7 +32,9 @@ router = Router(
 Revision = Annotated[int, Field(ge=1, le=2**31 - 1, description="The number of a revision.")]
 Commit = Annotated[str, Field(pattern=COMMIT_RULE, description="What this commit says.")]
 Target = Annotated[str, Field(pattern=r"^[0-9a-f]{1,64}$")]
-Why = Annotated[str, Query(max_length=1_000, description="Why, for those who come after.")]
+Why = Annotated[
+    str, Query(max_length=1_000, pattern=NO_NUL, description="Why, for those who come after.")
+]
 
 
 class Wish(BaseModel):
@@ -39,7 +42,9 @@ class Wish(BaseModel):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    reason: str = Field("", max_length=1_000, description="Why, for those who come after.")
+    reason: str = Field(
+        "", max_length=1_000, pattern=NO_NUL, description="Why, for those who come after."
+    )
     until: str = Field(
         "changed",
         max_length=64,

@@ -12,6 +12,7 @@ from app.api.access import needs
 from app.api.actors import Message
 from app.api.answers import Json
 from app.api.documents import FlowDocument, answers_with, problems_of, yaml_body
+from app.api.drafts import NO_NUL
 from app.api.flow_bulk import FlowName
 from app.api.flow_json import flow_json
 from app.api.flow_lookup import Key, existing
@@ -39,7 +40,9 @@ router = Router(
     responses=problems_of(404, 409, 422, 503),
 )
 
-Why = Annotated[str, Query(max_length=1_000, description="Why, for those who come after.")]
+Why = Annotated[
+    str, Query(max_length=1_000, pattern=NO_NUL, description="Why, for those who come after.")
+]
 Names = Annotated[list[FlowName], Body(max_length=MAX_FLOWS)]
 
 _COUNT = answers_with(CountDocument)

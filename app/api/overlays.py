@@ -10,6 +10,7 @@ from app.access import Permission
 from app.api.access import By, needs
 from app.api.answers import Json, nothing
 from app.api.documents import problems_of
+from app.api.drafts import NO_NUL
 from app.api.flow_lookup import Key, existing
 from app.api.granted import Granted
 from app.api.paths import PREFIX, TENANT_RULE, FlowId, Namespace
@@ -29,7 +30,9 @@ router = Router(
     responses=problems_of(400, 404, 409, 422),
 )
 
-Why = Annotated[str, Query(max_length=1_000, description="Why, for those who come after.")]
+Why = Annotated[
+    str, Query(max_length=1_000, pattern=NO_NUL, description="Why, for those who come after.")
+]
 
 
 class NewOverlay(BaseModel):
@@ -43,7 +46,9 @@ class NewOverlay(BaseModel):
     trigger_id: str | None = Field(
         None, alias="triggerId", min_length=1, max_length=256, description="Of a trigger."
     )
-    reason: str = Field("", max_length=1_000, description="Why, for those who come after.")
+    reason: str = Field(
+        "", max_length=1_000, pattern=NO_NUL, description="Why, for those who come after."
+    )
     expires_at: str | None = Field(
         None, alias="expiresAt", max_length=64, description="When it ends by itself (RFC 3339)."
     )

@@ -10,6 +10,7 @@ from app.access import Permission
 from app.api.access import needs
 from app.api.answers import Json
 from app.api.documents import problems_of
+from app.api.drafts import NO_NUL
 from app.api.granted import Granted
 from app.api.paths import PREFIX, FlowId, Namespace
 from app.api.query import known_keys
@@ -32,7 +33,9 @@ class Reason(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    reason: Annotated[str, Field(max_length=1_000, description="For those who come after.")] = ""
+    reason: Annotated[
+        str, Field(max_length=1_000, pattern=NO_NUL, description="For those who come after.")
+    ] = ""
 
 
 @router.post("/{namespace}/{flow_id}/revisions/{revision}/redact", summary="Redact a revision")

@@ -14,6 +14,7 @@ from app.api.access import By, needs
 from app.api.actors import actor_of
 from app.api.answers import Json
 from app.api.documents import problems_of
+from app.api.drafts import NO_NUL
 from app.api.paths import PREFIX, SourceId
 from app.api.query import known_keys
 from app.api.records import record_json
@@ -28,7 +29,9 @@ router = Router(
     responses=problems_of(404, 409, 422),
 )
 
-Reason = Annotated[str, Query(max_length=500, description="Why, for the audit log.")]
+Reason = Annotated[
+    str, Query(max_length=500, pattern=NO_NUL, description="Why, for the audit log.")
+]
 Pattern = Annotated[str, Field(max_length=220)]
 Name = Annotated[str, Field(max_length=63)]
 

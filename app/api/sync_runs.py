@@ -11,6 +11,7 @@ from app.api.access import By, needs
 from app.api.actors import actor_of
 from app.api.answers import Json
 from app.api.documents import problems_of
+from app.api.drafts import NO_NUL
 from app.api.paths import PREFIX, RunId
 from app.api.query import known_keys
 from app.api.records import record_json
@@ -32,7 +33,9 @@ class Word(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    reason: Annotated[str, Field(max_length=1_000, description="For those who come after.")] = ""
+    reason: Annotated[
+        str, Field(max_length=1_000, pattern=NO_NUL, description="For those who come after.")
+    ] = ""
 
 
 @router.get("/{run_id}", summary="A sync, by its id alone")

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from app.api.application import description
+from app.api.drafts import NO_NUL
 from tests.api.conftest import Api
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -53,6 +54,31 @@ async def test_every_page_has_a_largest_size() -> None:
             assert "minimum" in each or "exclusiveMinimum" in each, (method, path, name)
             assert name == "page" or each["maximum"] <= MOST_PAGE, (method, path, name)
     assert found > 30
+
+
+def reasons() -> list[tuple[str, dict[str, Any]]]:
+    """Return what every reason that somebody gives may be, and where it is given."""
+    asked = [(path, schema) for _, path, name, schema in parameters("query") if name == "reason"]
+    documents = description()["components"]["schemas"].items()
+    written = [
+        (name, document["properties"]["reason"])
+        for name, document in documents
+        if "reason" in document.get("properties", ())
+    ]
+    return asked + [each for each in written if "maxLength" in each[1]]
+
+
+async def test_every_reason_can_be_stored() -> None:
+    """PostgreSQL knows no NUL: it would refuse what the reason is of."""
+    found = reasons()
+    assert len(found) > 15
+    for where, schema in found:
+        assert schema.get("pattern") == NO_NUL, where
+
+
+async def test_a_reason_that_cannot_be_stored_is_refused(api: Api, ns: str) -> None:
+    await api.post(f"flows/{ns}/f/rollback", 422, json={"reason": "a\0b"})
+    await api.ask("DELETE", f"flows/{ns}/f/pin?reason=a%00b", 400)
 
 
 SORTED = sorted(
