@@ -21,6 +21,7 @@ class Approvals:
         self._workers = workers
         self._sources = sources
         self._clock = clock
+        self._turn = asyncio.Lock()
 
     async def approve(
         self, run_id: str, actor: Actor, reason: str, *, timeout: float = 30.0
@@ -34,9 +35,10 @@ class Approvals:
             NotFound: when there is no such run.
             Conflict: when its commit is not held (any more), or cannot be approved.
         """
-        run, worker = await self._held(run_id)
-        refuse_unapprovable(run.hold, worker.spec.rewrites)
-        await self._decide(run, worker, "approved", actor, reason)
+        async with self._turn:
+            run, worker = await self._held(run_id)
+            refuse_unapprovable(run.hold, worker.spec.rewrites)
+            await self._decide(run, worker, "approved", actor, reason)
         again = asyncio.shield(worker.follower.decided())
         done, _ = await asyncio.wait([again], timeout=timeout)
         return again.result() if done else await self._sources.run(run_id)
@@ -45,10 +47,16 @@ class Approvals:
         """Let a commit never pass: only a newer one does. Return the run as it stands then.
 
         Raises:
-            NotFound: when there is no such run. Conflict: when its commit is not held (any more).
+            NotFound: when there is no such run.
+            Conflict: when its commit is not held (any more), or was approved: that may be acted on
+                already, and what is active cannot be held.
         """
-        run, worker = await self._held(run_id)
-        await self._decide(run, worker, "rejected", actor, reason)
+        async with self._turn:
+            run, worker = await self._held(run_id)
+            if run.decision == "approved":
+                message = f"{run.decided_by} approved sync run {run_id}; roll back what it changed"
+                raise Conflict(message)
+            await self._decide(run, worker, "rejected", actor, reason)
         worker.follower.decided()
         return await self._sources.run(run_id)
 

@@ -1,7 +1,10 @@
 """The gate: what takes too much away waits for somebody's word."""
 
+import asyncio
+
 import pytest
 
+from app.db.activation import Activation
 from app.db.records import SyncRun
 from app.errors import Conflict, NotFound
 from tests.git.scratch import Content, Scratch
@@ -120,6 +123,32 @@ async def test_the_last_word_counts(rig: Rig, scratch: Scratch) -> None:
     await rig.sync.approvals.reject(run.id, ANN, "")
     await polled(rig)
     assert (await rig.sync.approvals.approve(run.id, ANN, "after all")).outcome == "SYNCED"
+
+
+async def test_what_is_approved_is_not_rejected_while_it_becomes_active(
+    rig: Rig, scratch: Scratch
+) -> None:
+    await twenty(rig, scratch)
+    scratch.commit(without(15))
+    run = await polled(rig)
+    store, begun, go_on = rig.store.activation, asyncio.Event(), asyncio.Event()
+    activate = store.activate
+
+    async def waiting(new: Activation) -> None:
+        begun.set()
+        await go_on.wait()
+        await activate(new)
+
+    store.activate = waiting  # type: ignore[method-assign]
+    approving = asyncio.create_task(rig.sync.approvals.approve(run.id, ANN, "yes"))
+    await begun.wait()
+    with pytest.raises(Conflict, match="Ann approved"):
+        await rig.sync.approvals.reject(run.id, ANN, "no")
+    go_on.set()
+    assert (await approving).outcome == "SYNCED"
+    await polled(rig, "manual")
+    assert (len(await rig.active()), held(rig)) == (5, (False, "Free"))
+    assert (await rig.sync.run(run.id)).decision == "approved"
 
 
 async def test_what_is_not_held_cannot_be_decided_about(rig: Rig, scratch: Scratch) -> None:
