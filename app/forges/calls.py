@@ -189,6 +189,9 @@ class Api:
         async with self._http.send(call) as answer:
             data = await answer.read(_MOST_BYTES)
             reply = Reply(answer.status, _lower(answer.headers), _json(data))
+        if reply.body is None and 200 <= reply.status < 300 and data not in (b"", b"null"):
+            message = f"{self._access.name} answers something else than JSON: see forge_url"
+            raise Unavailable(message)
         if known and reply.status == 304:
             return known[1]
         if method == "GET" and reply.status == 200 and len(data) <= _SMALL:

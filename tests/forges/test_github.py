@@ -340,6 +340,16 @@ async def test_an_error_page_of_a_proxy(as_user: Forge, github: FakeGitHub) -> N
         await as_user.pull(1)
 
 
+async def test_a_page_instead_of_an_answer(as_user: Forge, github: FakeGitHub) -> None:
+    """A login page of a proxy is no list without pull requests: that would close them all."""
+    page = Answer(200, b"<html>Log in</html>")
+    github.answers = [page, page]
+    with pytest.raises(Unavailable, match="JSON"):
+        await as_user.pulls()
+    with pytest.raises(Unavailable, match="JSON"):
+        await as_user.pull(1)
+
+
 @pytest.mark.parametrize(
     ("body", "text"),
     [
