@@ -263,7 +263,6 @@ class Triggers:
             await self.settled()  # also while somebody else is at it: the index may be empty still
             if self._pending:
                 raise Unavailable("a flow that may listen cannot be read now")
-            failed: HeadwaterError | None = None
             for event in events:
                 try:
                     await self._upstreams.tell(event, self.listeners)

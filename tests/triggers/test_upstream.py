@@ -7,10 +7,8 @@ import pytest
 
 from app.db.database import Database
 from app.db.trigger_records import TriggerState
-from app.errors import Unavailable
 from app.executions import Execution, State
 from app.flows.trigger_types import FlowTrigger
-from app.ports import LoadedFlow
 from app.triggers.listening import heard_by
 from tests.triggers.rig import Rig, RigFlows, clock_at
 
@@ -97,32 +95,6 @@ async def test_a_flow_starts_after_another(database: Database) -> None:
         labels = dict(started.labels)
         assert labels["system.correlationId"] == upstream.id
         assert started.chain == 1
-
-
-async def test_a_trigger_that_has_to_wait_holds_up_no_other(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with Rig(database) as rig:
-        rig.flows.put(up("a"))
-        rig.flows.put(up("b"))
-        rig.flows.put(down(AFTER_A, "dark"))
-        rig.flows.put(down(AFTER_A.replace("flowId: a", "flowId: b"), "light"))
-        await rig.step()
-        current = rig.flows.current
-
-        async def read(tenant: str, namespace: str, flow_id: str) -> LoadedFlow:
-            if flow_id == "dark":
-                raise Unavailable
-            return await current(tenant, namespace, flow_id)
-
-        with monkeypatch.context() as outage:
-            outage.setattr(rig.flows, "current", read)
-            with pytest.raises(Unavailable):
-                await run(rig, "a")
-            with pytest.raises(Unavailable):
-                await run(rig, "b")
-            assert len(await rig.executions("light")) == 1
-        await rig.ended("dark")
 
 
 async def test_nobody_listens(database: Database) -> None:
