@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Select, and_, or_, select
 
+from app.db.gates import PASSED
 from app.db.sql import Row
 from app.db.tables import ActiveFlowRow, CommitRow, FlowRevisionRow, PinRow, SnapshotRow
 from app.ports import FlowRevision
@@ -23,6 +24,7 @@ _COMMIT_COLUMNS = (
     COMMIT.c.subject,
     COMMIT.c.signature,
     COMMIT.c.pull_number,
+    COMMIT.c.gate,
 )
 
 
@@ -85,8 +87,18 @@ def waiting_query(commits: Sequence[Row]) -> Select[Any]:
     )
 
 
+def is_kept_out(row: Row) -> bool:
+    """Return whether the commit of a row never passed the gate; one that is not known did."""
+    return row.gate not in (None, PASSED)
+
+
 def revision_of(row: Row, state: str | None = None) -> FlowRevision:
-    """Return a row as a revision; of what is active the state is given."""
+    """Return a row as a revision; of what is active the state is given.
+
+    One that is over is held with its commit: though a later one took it over, its files never ran.
+    """
+    if state is None:
+        state = "held" if row.state == "superseded" and is_kept_out(row) else row.state
     return FlowRevision(
         tenant=row.tenant,
         namespace=row.namespace,
@@ -97,7 +109,7 @@ def revision_of(row: Row, state: str | None = None) -> FlowRevision:
         path=row.path,
         source_id=row.source_id,
         kind=getattr(row, "kind", "commit"),
-        state=state or row.state,
+        state=state,
         author_name=row.author_name or "",
         author_email=row.author_email or "",
         authored_at=row.authored_at or 0,

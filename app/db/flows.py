@@ -18,6 +18,7 @@ from app.db.flow_rows import (
     PIN,
     REVISION,
     active_query,
+    is_kept_out,
     of_flow,
     pin_query,
     revision_of,
@@ -216,7 +217,12 @@ class FlowStore:
             message = f"flow {namespace}.{flow_id} has no {wanted}"
             raise NotFound(message)
         revision_then = revision_of(rows[0])
-        return (await as_of(self._database, found, [revision_then]))[0] if found else revision_then
+        if found:
+            return (await as_of(self._database, found, [revision_then]))[0]
+        running = self.in_git(tenant, namespace, flow_id)
+        if is_kept_out(rows[0]) and running and running.revision == revision_then.revision:
+            return running  # with the files that it runs with, not with those of its own commit
+        return revision_then
 
     async def at_commit(self, commit: str, flows: Collection[FlowKey]) -> list[FlowRevision]:
         """Return what a commit says of flows; tombstones too, unknown ones are left out.

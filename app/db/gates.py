@@ -1,19 +1,32 @@
 """What the gate of a source goes by, on SQL: decisions of people, and moves of the followed ref."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.db.audit import AuditEntry, audit_write
 from app.db.database import Database
 from app.db.sql import Write
-from app.db.tables import RefEventRow, SyncRunRow
+from app.db.tables import CommitRow, RefEventRow, SyncRunRow
 from app.executions import execution_id
 
 _RUN: Any = SyncRunRow.__table__  # type: ignore[attr-defined]  # SQLModel sets it
 _EVENT: Any = RefEventRow.__table__  # type: ignore[attr-defined]  # as above
+_COMMIT: Any = CommitRow.__table__  # type: ignore[attr-defined]  # as above
 
+UNJUDGED: Final = ""
+"""A commit that is stored, but was not at the gate yet."""
+WAITS: Final = "waits"
+"""A commit that only a closed window keeps: it passes with what comes on top of it."""
+HELD: Final = "held"
+"""A commit that was held, or left behind unjudged: it passes by itself, or by what is approved."""
+PASSED: Final = "passed"
+"""A commit that passed once: for ever."""
+
+_MARK = "UPDATE git_commit SET gate = ? WHERE source_id = ? AND sha = ? AND gate <> 'passed'"
+_LET_NEW = "UPDATE git_commit SET gate = 'passed' WHERE source_id = ? AND gate = ''"
 _DECIDE = "UPDATE sync_run SET decision = ?, decided_by = ?, decided_at = ? WHERE id = ?"
 _ADD_EVENT = (
     "INSERT INTO ref_event (id, source_id, ref, old, new, forced, kept, at)"
@@ -47,8 +60,18 @@ class RefEvent:
     id: str = field(default_factory=execution_id)
 
 
+def marks(source_id: str, word: str, commits: Iterable[str]) -> Write:
+    """Return what notes what became of commits at the gate; what passed once has passed."""
+    return Write(_MARK, [(word, source_id, each) for each in commits])
+
+
+def new_pass(source_id: str) -> Write:
+    """Return what notes that all commits passed that were not judged yet."""
+    return Write(_LET_NEW, [(source_id,)])
+
+
 class GateStore:
-    """Decisions and moves of refs."""
+    """Decisions, moves of refs, and which commits passed."""
 
     def __init__(self, database: Database) -> None:
         """Read from and write to `database`."""
@@ -69,6 +92,23 @@ class GateStore:
             Decision(row.id, row.hold, row.decision, row.decided_by or "", row.decided_at or 0)
             for row in rows
         ]
+
+    async def kept_out(self, source_id: str) -> dict[str, str]:
+        """Return the commits of a source that did not pass (yet), each with its mark."""
+        query = select(_COMMIT.c.sha, _COMMIT.c.gate).where(
+            _COMMIT.c.source_id == source_id, _COMMIT.c.gate != PASSED
+        )
+        return {row.sha: row.gate for row in await self._database.fetch(query)}
+
+    async def stopped(self, source_id: str) -> dict[str, str]:
+        """Return the commits that their signature kept out, each with the last word about it."""
+        query = select(_RUN.c.new_commit, _RUN.c.decision).where(
+            _RUN.c.source_id == source_id, _RUN.c.hold == "SIGNATURE"
+        )
+        rows = await self._database.fetch(
+            query.order_by(func.coalesce(_RUN.c.decided_at, 0), _RUN.c.id)
+        )
+        return {row.new_commit: row.decision for row in rows if row.new_commit}
 
     async def left_at(self, source_id: str, commit: str) -> str:
         """Return the id of the last move of the ref to another commit than this one, "" if none.

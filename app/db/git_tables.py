@@ -48,6 +48,9 @@ class CommitRow(SQLModel, table=True):
     """A commit of a source's first-parent history."""
 
     __tablename__ = "git_commit"
+    __table_args__: ClassVar = (
+        Index("ix_git_commit_kept", "source_id", info={PARTIAL: "gate <> 'passed'"}),
+    )
     source_id: str = Field(primary_key=True)
     sha: str = Field(primary_key=True)
     seq: int = Field(sa_column=big())
@@ -65,6 +68,8 @@ class CommitRow(SQLModel, table=True):
     pull_number: int | None = None
     keyring: str = text_column("")
     """The version of the keys that its signature was judged by."""
+    gate: str = text_column("")
+    """What became of it at the gate (see `app.db.gates`): "" (not judged), waits, held, passed."""
 
 
 class BlobRow(SQLModel, table=True):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from sqlalchemy import and_, select
 
 from app.db.database import Database
-from app.db.flow_rows import COMMIT, REVISION, of_flow, waiting_query
+from app.db.flow_rows import COMMIT, REVISION, is_kept_out, of_flow, waiting_query
 from app.db.records import FlowKey
 from app.db.sql import Row
 from app.errors import Conflict, NotFound
@@ -24,7 +24,7 @@ async def named_commits(
     Raises:
         NotFound: when none is known here. Conflict: when several begin like this.
     """
-    columns = (COMMIT.c.source_id, COMMIT.c.sha, COMMIT.c.seq)
+    columns = (COMMIT.c.source_id, COMMIT.c.sha, COMMIT.c.seq, COMMIT.c.gate)
     named = COMMIT.c.sha.startswith(commit, autoescape=True)
     if key is not None:
         own = of_flow(select(REVISION.c.source_id), REVISION, key)
@@ -47,15 +47,18 @@ async def as_of(
 ) -> list[FlowRevision]:
     """Return revisions with the files of the commit that was named, not of their own.
 
-    Where a gate keeps the namespace from that commit they are held with it, also those that it
-    does not change: files, variables and plugin defaults are the commit's.
+    Where a gate keeps the namespace from that commit, or let it never pass, they are held with it,
+    also those that it does not change: files, variables and plugin defaults are the commit's.
     """
     rows = await database.fetch(waiting_query(commits))
     places = {(row.source_id, row.tenant, row.namespace) for row in rows}
+    kept_out = {each.source_id for each in commits if is_kept_out(each)}
     sha = commits[0].sha
 
     def then(each: FlowRevision) -> FlowRevision:
-        waits = (each.source_id, each.tenant, each.namespace) in places
+        waits = (
+            each.source_id in kept_out or (each.source_id, each.tenant, each.namespace) in places
+        )
         state = "held" if waits and each.state != "redacted" else each.state
         return replace(each, snapshot=sha, state=state)
 

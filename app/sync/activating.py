@@ -1,12 +1,14 @@
 """The phases that act: PLAN, GATE and ACTIVATE."""
 
 import asyncio
+from collections.abc import Collection
 
 from app.db.activation import Activation
 from app.db.records import StoredFinding
 from app.sync.claiming import note
 from app.sync.findings import difference
 from app.sync.gate import hold_of
+from app.sync.judging import hold_marks, pass_marks, reached
 from app.sync.mixing import left_behind
 from app.sync.passes import Parts, Pass, Settled
 from app.sync.plan import Basis, Plan, make_plan
@@ -46,7 +48,9 @@ async def gate(parts: Parts, now: Pass) -> None:
     if hold is None:
         return
     if now.plan is not None:
-        await _write(parts, _held(now, now.plan))
+        new = _held(now, now.plan)
+        new.also = await hold_marks(parts, now, waits=hold.waits)
+        await _write(parts, new)
     parts.done = now.seen, now.tip or ""
     raise Settled("HELD", hold.message, hold.code)
 
@@ -58,7 +62,8 @@ async def activate(parts: Parts, now: Pass) -> None:
     new = now.plan.activation
     if not new.stayed and now.tip is not None:
         new.applied = now.tip
-    new.released = await _released(parts, now, new)
+    judged, out = await pass_marks(parts, now)
+    new.released = await _released(parts, now, new, out)
     let_through = f"{parts.spec.ref}@{now.tip}"
     if now.tip is not None and now.source.last_passed != let_through:
         new.passed = let_through
@@ -66,7 +71,7 @@ async def activate(parts: Parts, now: Pass) -> None:
         told = await asyncio.to_thread(parts.tenant_files.at, parts.repository, new.applied)
         new.also = parts.tenants.writes(new.source_id, told.texts, new.applied, new.at)
     said = await parts.access.writes(new.source_id, parts.repository, now.tip or "", new.at)
-    new.also = [*new.also, *said]
+    new.also = [*new.also, *said, *judged]
     await _write(parts, new)
     if said:
         parts.access.changed()
@@ -78,27 +83,19 @@ async def activate(parts: Parts, now: Pass) -> None:
     parts.base = now.tip
 
 
-async def _released(parts: Parts, now: Pass, new: Activation) -> list[tuple[str, str, str]]:
+async def _released(
+    parts: Parts, now: Pass, new: Activation, out: Collection[str]
+) -> list[tuple[str, str, str]]:
     """Return what was held and comes in with the tip.
 
-    A commit that was forced away again never passed: what it says stays held.
+    A commit that was forced away again, or stays `out`, never passed: what it says stays held.
     """
     moved = {(each.tenant, each.namespace) for each in new.moved}
     held = await parts.sources.activation.held(new.source_id)
     here = [each for each in held if each[:2] in moved]
-    commits = {each[2] for each in here}
-    reached = await asyncio.to_thread(_reached, parts, commits, now.tip or "")
-    return [each for each in here if each[2] in reached]
-
-
-def _reached(parts: Parts, commits: set[str], tip: str) -> set[str]:
-    """Return those of the commits that the tip has (blocking)."""
-    mirror = parts.repository.mirror
-    here = sorted(each for each in commits if mirror.has(each))
-    if not here:
-        return set()
-    text: str = mirror.repository.git.rev_list(*here, f"^{tip}").text
-    return set(here).difference(text.split())
+    commits = {each[2] for each in here}.difference(out)
+    there = await asyncio.to_thread(reached, parts, commits, now.tip or "")
+    return [each for each in here if each[2] in there]
 
 
 async def _write(parts: Parts, new: Activation) -> None:

@@ -35,6 +35,12 @@ class Hold(NamedTuple):
     code: str
     why: str
     way_out: str
+    is_rejected: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether it only waits for a window."""
+        return self.code == WINDOW and not self.is_rejected
 
     @property
     def message(self) -> str:
@@ -96,7 +102,7 @@ async def _approved(parts: Parts, now: Pass, decisions: Sequence[Decision]) -> s
 
 
 def _rejected(decision: Decision) -> Hold:
-    return Hold(decision.hold, f"{decision.by} rejected it", "push a newer commit")
+    return Hold(decision.hold, f"{decision.by} rejected it", "push a newer commit", True)
 
 
 async def _rewritten(parts: Parts, now: Pass, approved: set[str]) -> Hold | None:

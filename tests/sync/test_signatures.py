@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.db.records import SyncRun
+from app.engine.revision_choice import passed
 from app.errors import Conflict, NotFound, Unavailable
 from app.git.keyrings import Keyring
 from app.git.mirror import Mirror
@@ -127,6 +128,39 @@ async def test_only_the_head(start: Start, scratch: Scratch, ann: SshSigner, lis
     assert (await polled(rig)).hold == "SIGNATURE"
     signed(scratch, ann, change(3))
     assert (await polled(rig)).outcome == "SYNCED"
+
+
+@pytest.mark.parametrize("word", ["rejected", ""])
+async def test_what_its_signature_kept_out_is_not_let_in_by_a_head_that_is_signed(
+    start: Start, scratch: Scratch, ann: SshSigner, listed: Path, word: str
+) -> None:
+    signed(scratch, ann, change(1))
+    rig = await start(repo=str(scratch.path), signatures="head", ssh_signers_file=listed)
+    bad = [signed(scratch, None, {"a.txt": text}) for text in (b"1", b"2")]
+    run = await polled(rig)
+    assert run.hold == "SIGNATURE"
+    if word:
+        await rig.sync.approvals.reject(run.id, ANN, "no")
+        await polled(rig, "manual")
+    good = signed(scratch, ann, {"a.txt": None})
+    assert (await polled(rig)).outcome == "SYNCED"
+    for commit in bad:
+        with pytest.raises(Conflict, match="nobody has let commit"):
+            passed(await rig.flows.at("main", "shop", "a", commit=commit))
+    assert passed(await rig.flows.at("main", "shop", "a", commit=good)).revision.revision == 1
+
+
+async def test_what_is_signed_as_a_range_passes_once_its_keys_are_listed(
+    start: Start, scratch: Scratch, ann: SshSigner, bob: SshSigner, listed: Path
+) -> None:
+    signed(scratch, ann, change(1))
+    rig = await start(repo=str(scratch.path), signatures="range", ssh_signers_file=listed)
+    late = signed(scratch, bob, {"a.txt": b"1"})
+    assert (await polled(rig)).hold == "SIGNATURE"
+    await asyncio.to_thread(listed.write_text, ann.allowed() + bob.allowed())
+    signed(scratch, bob, {"a.txt": b"2"})
+    assert (await polled(rig)).outcome == "SYNCED"
+    assert passed(await rig.flows.at("main", "shop", "a", commit=late)).revision.revision == 1
 
 
 async def test_strict_looks_at_every_ancestor(

@@ -1,0 +1,55 @@
+"""Commits: what became of each at the gate."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+
+# What is known has passed, but for the commits that a gate held and what lies only below them, and
+# for those that were rejected.
+_JUDGE = """
+    WITH RECURSIVE passed (source_id, sha) AS (
+        SELECT source_id, new_commit FROM sync_run
+            WHERE outcome IN ('SYNCED', 'PARTIAL', 'REJECTED') AND new_commit IS NOT NULL
+        UNION SELECT source_id, commit_sha FROM namespace_snapshot
+        UNION SELECT source_id, snapshot FROM active_flow
+        UNION SELECT git_commit.source_id, git_commit.sha FROM git_commit
+            JOIN source ON source.id = git_commit.source_id
+            AND source.last_passed = source.ref || '@' || git_commit.sha
+        UNION SELECT git_commit.source_id, git_commit.first_parent FROM git_commit
+            JOIN passed ON passed.source_id = git_commit.source_id
+            AND passed.sha = git_commit.sha
+    ), held (source_id, sha) AS (
+        SELECT source_id, new_commit FROM sync_run
+            WHERE outcome = 'HELD' AND new_commit IS NOT NULL
+        UNION SELECT git_commit.source_id, git_commit.first_parent FROM git_commit
+            JOIN held ON held.source_id = git_commit.source_id AND held.sha = git_commit.sha
+    )
+    UPDATE git_commit SET gate = CASE
+        WHEN EXISTS (SELECT 1 FROM sync_run AS run WHERE run.source_id = git_commit.source_id
+            AND run.new_commit = git_commit.sha AND run.decision = 'rejected')
+        AND NOT EXISTS (SELECT 1 FROM sync_run AS run WHERE run.source_id = git_commit.source_id
+            AND run.new_commit = git_commit.sha
+            AND (run.decision = 'approved' OR run.outcome IN ('SYNCED', 'PARTIAL', 'REJECTED')))
+        THEN 'held'
+        WHEN EXISTS (SELECT 1 FROM held WHERE held.source_id = git_commit.source_id
+            AND held.sha = git_commit.sha)
+        AND NOT EXISTS (SELECT 1 FROM passed WHERE passed.source_id = git_commit.source_id
+            AND passed.sha = git_commit.sha)
+        THEN 'held' ELSE 'passed' END
+"""
+
+
+def upgrade() -> None:
+    """Add the column, and judge the commits that are known."""
+    op.add_column("git_commit", sa.Column("gate", sa.Text(), nullable=False, server_default=""))
+    where = sa.text("gate <> 'passed'")
+    op.create_index(
+        "ix_git_commit_kept",
+        "git_commit",
+        ["source_id"],
+        sqlite_where=where,
+        postgresql_where=where,
+    )
+    op.execute(_JUDGE)
