@@ -155,7 +155,7 @@ class Creation:
             loaded = await self._flows.current(*where)
         else:
             chosen = await self._flows.at(*where, revision=new.revision, commit=new.commit)
-            loaded = passed(chosen, new.copy_of)
+            loaded = passed(chosen, new.copy_of, named=new.commit is not None)
         if loaded.flow.disabled:
             message = f"flow {new.namespace}.{new.flow_id} is disabled"
             raise Conflict(message)

@@ -97,17 +97,19 @@ class Revisions:
         else:
             number = choice.revision or execution.revision
             found = await self._flows.at(*where, revision=number)
-        return passed(found, execution)
+        return passed(found, execution, named=choice.commit is not None)
 
 
-def passed(loaded: LoadedFlow, before: Execution | None = None) -> LoadedFlow:
+def passed(
+    loaded: LoadedFlow, before: Execution | None = None, *, named: bool = False
+) -> LoadedFlow:
     """Return a flow that was chosen by number or commit; raises `Conflict` for a held one.
 
     What a gate keeps from becoming active does not run on a side way, either; only what ran at it
-    `before` may be repeated.
+    `before` may be repeated. `named`: with the files of the commit, else with those it had.
     """
     revision = loaded.revision
-    if revision.state == "held" and not _ran(revision, before):
+    if revision.state == "held" and not _ran(revision, before, named=named):
         commit = revision.snapshot or revision.commit
         message = (
             f"revision {revision.revision} of {revision.namespace}.{revision.flow_id} is held:"
@@ -117,11 +119,11 @@ def passed(loaded: LoadedFlow, before: Execution | None = None) -> LoadedFlow:
     return loaded
 
 
-def _ran(revision: FlowRevision, before: Execution | None) -> bool:
+def _ran(revision: FlowRevision, before: Execution | None, *, named: bool) -> bool:
     """Whether an execution ran this revision, with the files of this commit where one was named."""
     if before is None or before.revision != revision.revision:
         return False
-    return revision.snapshot in ("", revision.commit, before.commit)
+    return not named or before.commit == (revision.snapshot or revision.commit)
 
 
 def refuse_deleted(flows: FlowSource, key: FlowKey, *, allowed: bool) -> None:

@@ -42,6 +42,18 @@ async def test_what_ran_at_it_may_be_repeated() -> None:
         assert (await engine.end(again.id)).state is State.SUCCESS
 
 
+async def test_what_a_later_commit_took_over_is_not_repeated_at_its_own() -> None:
+    async with Engine(flow(FLOW)) as engine:
+        made = await engine.run("held")
+        held = _held()
+        own = replace(held.revision, commit="d" * 40, snapshot="d" * 40)
+        engine.flows.flows["tests", "held"] = replace(held, revision=own)
+        with pytest.raises(Conflict, match=r"revision 1 of tests\.held is held"):
+            await engine.commands.replay("main", made.id, revision="commit:dddd")
+        again = await engine.commands.replay("main", made.id, revision="1")
+        assert (await engine.end(again.id)).commit == made.commit
+
+
 def _held(number: int = 1) -> LoadedFlow:
     loaded = flow(FLOW)
     return replace(loaded, revision=replace(loaded.revision, revision=number, state="held"))
