@@ -26,18 +26,13 @@ _JUDGE = """
         UNION SELECT git_commit.source_id, git_commit.first_parent FROM git_commit
             JOIN held ON held.source_id = git_commit.source_id AND held.sha = git_commit.sha
     )
-    UPDATE git_commit SET gate = CASE
-        WHEN EXISTS (SELECT 1 FROM sync_run AS run WHERE run.source_id = git_commit.source_id
-            AND run.new_commit = git_commit.sha AND run.decision = 'rejected')
-        AND NOT EXISTS (SELECT 1 FROM sync_run AS run WHERE run.source_id = git_commit.source_id
-            AND run.new_commit = git_commit.sha
-            AND (run.decision = 'approved' OR run.outcome IN ('SYNCED', 'PARTIAL', 'REJECTED')))
-        THEN 'held'
-        WHEN EXISTS (SELECT 1 FROM held WHERE held.source_id = git_commit.source_id
-            AND held.sha = git_commit.sha)
-        AND NOT EXISTS (SELECT 1 FROM passed WHERE passed.source_id = git_commit.source_id
-            AND passed.sha = git_commit.sha)
-        THEN 'held' ELSE 'passed' END
+    UPDATE git_commit SET gate = 'held' WHERE (source_id, sha) IN (
+        SELECT source_id, new_commit FROM sync_run WHERE decision = 'rejected'
+        EXCEPT SELECT source_id, new_commit FROM sync_run
+            WHERE decision = 'approved' OR outcome IN ('SYNCED', 'PARTIAL', 'REJECTED')
+    ) OR (source_id, sha) IN (
+        SELECT source_id, sha FROM held EXCEPT SELECT source_id, sha FROM passed
+    )
 """
 
 
@@ -52,4 +47,5 @@ def upgrade() -> None:
         sqlite_where=where,
         postgresql_where=where,
     )
+    op.execute("UPDATE git_commit SET gate = 'passed'")
     op.execute(_JUDGE)
