@@ -1,6 +1,9 @@
 """Calls of flowables to other flows: started once, waited for, gone on with after a restart."""
 
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from functools import partial
+from math import inf
+from typing import Any, Protocol, TypeVar
 
 from app.engine.live import Live
 from app.engine.notes import Notes
@@ -9,8 +12,9 @@ from app.errors import Conflict, Forbidden, HeadwaterError, Invalid, NotFound, U
 from app.executions import Execution, State, task_run_id
 from app.plugins.api import SubflowCall, SubflowResult, TaskFailed
 
+T = TypeVar("T")
 _PATIENCE = 60_000_000
-"""How long (µs) a start is tried while something that it needs does not answer."""
+"""How long (µs) a call is tried while something that it needs does not answer."""
 _BETWEEN = 1_000_000
 """Time (µs) between two tries."""
 
@@ -81,14 +85,17 @@ class Calls(Notes):
     async def _again(self, child: str, call: SubflowCall) -> str:
         """Let the execution of the time before go on; if it cannot, start another."""
         try:
-            ended = await self._subflows.ended(child)
-            if ended is not None and ended.state is State.FAILED:
-                await self._subflows.restart(self._live, child)
+            await self._answered(f"start:{self.path}{call.part}", partial(self._go_on, child))
         except Forbidden as error:
             raise TaskFailed(error.message) from error
         except (NotFound, Conflict, Invalid):
             return child if call.part else await self.start(call)
         return child
+
+    async def _go_on(self, child: str) -> None:
+        ended = await self._subflows.ended(child)
+        if ended is not None and ended.state is State.FAILED:
+            await self._subflows.restart(self._live, child)
 
     async def start(self, call: SubflowCall) -> str:
         """Start another flow, once for each `part`."""
@@ -98,20 +105,24 @@ class Calls(Notes):
         return child
 
     async def _started(self, call: SubflowCall) -> str:
-        """Start the flow; wait a while for what that needs, when it does not answer."""
-        patience = self._live.clock.now() + _PATIENCE
+        start = partial(self._subflows.start, self._place, call)
+        try:
+            return await self._answered(f"start:{self.path}{call.part}", start)
+        except HeadwaterError as error:
+            raise TaskFailed(error.message) from error
+
+    async def _answered(
+        self, key: str, ask: Callable[[], Awaitable[T]], *, patience: float = _PATIENCE
+    ) -> T:
+        """Ask again and again while what that needs does not answer, for some time (µs)."""
+        until = self._live.clock.now() + patience
         while True:
             try:
-                return await self._subflows.start(self._place, call)
-            except Unavailable as error:
-                if self._live.clock.now() > patience:
-                    raise TaskFailed(error.message) from error
-            except HeadwaterError as error:
-                raise TaskFailed(error.message) from error
-            await self._live.wait(f"start:{self._place.path}{call.part}", self._next_try())
-
-    def _next_try(self) -> int:
-        return self._live.clock.now() + _BETWEEN
+                return await ask()
+            except Unavailable:
+                if (now := self._live.clock.now()) > until:
+                    raise
+            await self._live.wait(key, now + _BETWEEN)
 
     def child(self, part: str, *, restart: bool) -> str:
         """Return the id of the execution that `start` starts for this part."""
@@ -119,7 +130,8 @@ class Calls(Notes):
 
     async def ended(self, execution_id: str, *, wait: bool = True) -> SubflowResult | None:
         """Return how an execution ended; wait for its end if need be."""
-        while (ended := await self._subflows.ended(execution_id)) is None:
+        ask = partial(self._subflows.ended, execution_id)
+        while (ended := await self._answered(execution_id, ask, patience=inf)) is None:
             if not wait:
                 return None
             await self._live.wait(execution_id)
@@ -127,7 +139,8 @@ class Calls(Notes):
 
     async def render_in(self, execution_id: str, value: Any) -> Any:
         """Render a template or structure as an execution that has ended sees it."""
-        return await self._subflows.render(self._live, execution_id, value)
+        render = partial(self._subflows.render, self._live, execution_id, value)
+        return await self._answered(f"render:{execution_id}", render)
 
 
 def child_id(place: Place, part: str, *, restart: bool) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.engine.subflows import SubflowCalls
 from app.errors import Conflict, Unavailable
 from app.executions import Event, State
 from app.ports import LoadedFlow
@@ -152,6 +153,48 @@ async def test_a_start_waits_for_what_it_needs(monkeypatch: pytest.MonkeyPatch) 
         made = await engine.create("caller")
         assert (await engine.end(made, 3)).state is State.SUCCESS
         assert asked.count("called") > 1
+
+
+@pytest.mark.parametrize("verb", ["ended", "render"])
+async def test_a_call_waits_for_what_it_started_to_be_read(
+    monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    caller = CALLER.replace("called}", "called, outputs: {said: '{{ flow.id }}'}}")
+    asked = _fail_once(monkeypatch, verb)
+    async with Engine(flow(caller), flow(CALLED)) as engine:
+        ended = await engine.end(await engine.create("caller"), 3)
+        assert ended.state is State.SUCCESS
+        assert len(asked) > 1
+
+
+@pytest.mark.parametrize("verb", ["ended", "restart"])
+async def test_a_restart_waits_for_what_was_started_before_to_be_read(
+    monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    caller = CALLER.replace("called}", "called, restartBehavior: RETRY_FAILED}")
+    called = f"id: called\ntasks: [{{id: t, type: test.Effect, name: dark-{verb}, fail: 1}}]\n"
+    async with Engine(flow(caller), flow(called)) as engine:
+        made = await engine.create("caller")
+        assert (await engine.end(made)).state is State.FAILED
+        asked = _fail_once(monkeypatch, verb)
+        await engine.commands.restart("main", made)
+        assert (await engine.end(made, 3)).state is State.SUCCESS
+        assert len(asked) > 1
+        assert len(engine.journal.events) == 2
+
+
+def _fail_once(monkeypatch: pytest.MonkeyPatch, verb: str) -> list[str]:
+    """Let a verb of subflows fail the first time, as in an outage; list the calls of it."""
+    work, asked = getattr(SubflowCalls, verb), list[str]()
+
+    async def dark(*arguments: Any) -> Any:
+        asked.append(verb)
+        if len(asked) == 1:
+            raise Unavailable
+        return await work(*arguments)
+
+    monkeypatch.setattr(SubflowCalls, verb, dark)
+    return asked
 
 
 async def test_of_two_with_one_id_one_begins() -> None:
