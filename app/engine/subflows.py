@@ -172,4 +172,5 @@ class SubflowCalls:
         """Let an execution that failed go on, if it may still be started."""
         execution = parent.execution
         await self.ask(execution, (await self._executor.get(wanted)).namespace)
+        await parent.durable()  # see `start`
         return await self._restarts.restart(execution.tenant, wanted, "original", starter=parent)

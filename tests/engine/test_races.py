@@ -10,7 +10,7 @@ import pytest
 
 from app.engine.turns import Turns
 from app.errors import Unavailable
-from app.executions import Event, Execution, State
+from app.executions import Event, Execution, Kind, State
 from app.ports import Claim, FlowKey, LoadedFlow
 from tests.engine.fakes import MemoryJournal
 from tests.engine.harness import SERVICE, Engine, flow
@@ -152,6 +152,29 @@ async def test_of_two_with_one_key_one_starts_a_subflow() -> None:
         child = await _paused_child(engine, both[0])
         await asyncio.sleep(0.05)
         assert sorted(engine.journal.events) == sorted({*both, child})
+
+
+async def test_what_is_refused_restarts_no_subflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    caller = CALLER.replace("transmitFailed: false", "restartBehavior: RETRY_FAILED")
+    called = "id: called\ntasks: [{id: fail, type: core.execution.Fail}]\n"
+    async with Engine(flow(caller), flow(called), journal=LateJournal()) as engine:
+        made = await engine.create("caller")
+        assert (await engine.end(made)).state is State.FAILED
+        (child,) = engine.journal.events.keys() - {made}
+        before, commit = len(engine.journal.events[child]), MemoryJournal._commit
+
+        def refuse(journal: MemoryJournal, execution: Execution, *arguments: Any) -> None:
+            events: list[Event] = arguments[1]
+            execution.refused |= any(event.kind is Kind.STARTED for event in events)
+            commit(journal, execution, *arguments)
+
+        monkeypatch.setattr(MemoryJournal, "_commit", refuse)
+        await engine.commands.restart("main", made)
+        async with asyncio.timeout(2):
+            while engine.executor.find(made) is not None:
+                await asyncio.sleep(0.001)
+        await asyncio.sleep(0.05)
+        assert len(engine.journal.events[child]) == before
 
 
 async def test_what_was_read_before_a_kill_starts_no_subflow(
