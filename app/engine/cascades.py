@@ -10,7 +10,9 @@ from app.engine.renewal import renewed_id
 from app.errors import Conflict, Fenced, NotFound
 from app.executions import ROOT, Execution, Kind, State
 from app.ports import Executions
+from app.telemetry import get_logger
 
+_LOG = get_logger(__name__)
 _AT_ONCE = 100
 """Executions that are killed at once."""
 _PATIENCE = 0.1
@@ -39,9 +41,13 @@ class Cascades:
             await asyncio.gather(*(self._reach_called(parent, child) for child in batch))
 
     async def _reach_called(self, parent: Execution, child: str) -> None:
-        with suppress(NotFound):
+        try:
             if _called(parent, await self._executor.get(child)):
                 await self._reach(parent.tenant, child)
+        except NotFound:
+            pass
+        except Conflict as error:  # its journal cannot be read: that keeps no others alive
+            _LOG.error("a kill cannot reach an execution", execution=child, reason=error.message)
 
     async def _reach(self, tenant: str, child: str) -> None:
         while True:

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from app.engine import cascades
 from app.engine.turns import Turns
-from app.executions import Execution, State
+from app.errors import Conflict
+from app.executions import Event, Execution, State
 from tests.engine.fakes import MemoryJournal
 from tests.engine.harness import Engine, flow
 
@@ -90,6 +92,42 @@ async def test_a_kill_goes_on_when_that_of_a_child_is_refused(
         await engine.commands.kill("main", made)
         assert engine.journal.execution(child).state is State.KILLED
         assert refused
+
+
+TWICE = """
+id: caller
+tasks:
+  - id: both
+    type: core.flow.Parallel
+    tasks:
+      - {id: one, type: core.flow.Subflow, namespace: tests, flowId: called}
+      - {id: two, type: core.flow.Subflow, namespace: tests, flowId: called}
+"""
+
+
+async def test_a_kill_leaves_what_a_newer_version_wrote_and_reaches_all_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cascades, "_AT_ONCE", 1)
+    async with Engine(flow(TWICE), flow(CALLED)) as engine:
+        made = await engine.create("caller")
+        async with asyncio.timeout(5):
+            while len(found := await engine.journal.children(made)) < 2:
+                await asyncio.sleep(0.001)
+        newer, other = found
+        read = engine.journal.read
+
+        async def look(execution_id: str) -> list[Event]:
+            if execution_id == newer:
+                raise Conflict
+            return await read(execution_id)
+
+        monkeypatch.setattr(engine.journal, "read", look)
+        await engine.commands.kill("main", made)
+        ended = await engine.until(made, lambda each: each.over)
+        assert (ended.state, ended.reason) == (State.KILLED, None)
+        assert engine.journal.execution(other).state is State.KILLED
+        assert not engine.journal.execution(newer).state.terminal
 
 
 async def test_what_was_killed_can_be_deleted_at_once() -> None:
