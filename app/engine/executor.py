@@ -52,7 +52,7 @@ class Executor(Residence):
         self._driver = Driver(parts, worker, environment, suspects, self.admission)
         self.inputs = InputResolver(parts, self.make, environment)
         self.recovery = Recovery(parts.executions, parts.clock, self, parts.limits)
-        self.finished.heard.append(self._tell_caller)
+        self.finished.heard += [self._let_next_in, self._tell_caller]
 
     def call_through(self, subflows: Subflows) -> None:
         """Let executions start others through this."""
@@ -158,8 +158,11 @@ class Executor(Residence):
             self.finished.tell(live.execution)
         if self.counts:
             METRICS.executions_ended.labels(live.execution.state.value).inc()
-        if live.execution.slot and not self._stopping:
-            self.spawn(self.admission.wake(live.execution.flow_key))
+
+    def _let_next_in(self, ended: Execution) -> None:
+        """Wake who waited for the slot of an execution, whatever ended it."""
+        if ended.slot and not self._stopping:
+            self.spawn(self.admission.wake(ended.flow_key))
 
     def _tell_caller(self, ended: Execution) -> None:
         """Wake who started it, whatever ended it: also once nothing takes its place any more."""

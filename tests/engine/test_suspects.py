@@ -1,5 +1,6 @@
 """Executions that a process dies of are found out and quarantined (contract D14)."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -71,3 +72,30 @@ async def test_a_poisonous_execution_ends_and_others_go_on(tmp_path: Path) -> No
     ended = engine.journal.execution(made)
     assert ended.state is State.FAILED
     assert "quarantined" in (ended.reason or "")
+
+
+async def test_the_next_in_line_gets_the_slot_of_a_poisonous_one(tmp_path: Path) -> None:
+    loaded = flow("""
+        id: f
+        concurrency: {limit: 1, behavior: QUEUE}
+        tasks:
+          - {id: w, type: core.flow.Pause}
+    """)
+    async with Engine(loaded, park_after=0) as engine:
+        made = await engine.create()
+        execution = await engine.until(made, lambda e: e.state is State.PAUSED)
+        queued = await engine.create()
+        await engine.until(queued, lambda e: e.state is State.QUEUED)
+        async with asyncio.timeout(2):
+            while engine.executor.count():
+                await asyncio.sleep(0.001)
+    for _ in range(DEATHS):
+        die(tmp_path, made, execution.version)
+    life = Engine(
+        loaded, journal=engine.journal, suspects=Suspects(tmp_path), sweep=3600, repair=3600
+    )
+    async with life as again:
+        await again.executor.recovery.recovered.wait()
+        with pytest.raises(Conflict, match="quarantined"):
+            await again.commands.resume("main", made)
+        await again.until(queued, lambda e: e.state is State.PAUSED, 2)
