@@ -85,6 +85,11 @@ class Executor(Residence):
     def _parked(self, wake_at: int | None) -> None:
         self.recovery.due_at(wake_at)
 
+    def _put_off(self, live: Live) -> None:
+        if not live.left:
+            self._leave(live)
+            self.recovery.later(live.id)
+
     # -- driving ------------------------------------------------------------------------------
 
     async def _drive(self, live: Live) -> None:
@@ -99,7 +104,7 @@ class Executor(Residence):
         except Unavailable as error:  # no fault of its own: the sweep brings it back (D17)
             _LOG.warning("an execution is read again", execution=live.id, reason=error.message)
             if live.id not in self._wanted:  # else whoever holds it lets it go
-                self._leave(live)
+                self._put_off(live)
         except Exception as error:  # noqa: BLE001 - a poison execution never stops the loop (D14)
             self._fail(live, error)
         finally:

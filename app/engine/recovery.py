@@ -57,6 +57,7 @@ class Recovery:
         self._wake = asyncio.Event()
         self._wake_at: int | None = None
         self._repair_at = 0
+        self._retry_at = 0
         self._waiting: set[str] = set()
         self.recovered = asyncio.Event()
         self.repairs = 0
@@ -81,6 +82,10 @@ class Recovery:
         if time is not None and (self._wake_at is None or time < self._wake_at):
             self._wake_at = time
             self._wake.set()
+
+    def later(self, execution_id: str) -> None:
+        """Try an execution with the next sweep: what it needs does not answer now."""
+        self._waiting.add(execution_id)
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> bool:
         try:
@@ -109,14 +114,21 @@ class Recovery:
     async def _sweep(self) -> None:
         now = self._clock.now()
         due = await self._executions.due(now, _DUE)
-        waiting, self._waiting = self._waiting, set()
-        await self._load([*waiting.union(due)])
+        await self._load([*self._ready(due, now)])
         # What is due and cannot be driven is tried with the next sweep, not over and over.
         more = len(due) == _DUE and not self._waiting
         self._wake_at = now if more else await self._executions.next_wake(now)
         if self._clock.now() >= self._repair_at:
             self._repair_later()
             await self._repair()
+
+    def _ready(self, due: Sequence[str], now: int) -> set[str]:
+        """Return what is due; and what had to wait, however often others are due meanwhile once."""
+        if now < self._retry_at:
+            return set(due) - self._waiting
+        self._retry_at = now + int(self._limits.sweep * _MICROSECONDS)
+        waiting, self._waiting = self._waiting, set()
+        return waiting.union(due)
 
     def _repair_later(self) -> None:
         self._repair_at = self._clock.now() + int(self._limits.repair * _MICROSECONDS)
@@ -125,7 +137,8 @@ class Recovery:
         """Bring back what should be in memory and is not, as after a refused write."""
         await self._loader.repair()
         open_ids = await self._executions.unfinished()
-        lost = [each for each in open_ids if not self._loader.known(each)]
+        missing = [each for each in open_ids if not self._loader.known(each)]
+        lost = [each for each in missing if each not in self._waiting]
         self.repairs += len(lost)
         METRICS.sweeper_repairs.labels("not in memory").inc(len(lost))
         await self._load(lost)

@@ -52,6 +52,10 @@ class Residence(ABC):
     def _parked(self, wake_at: int | None) -> None:
         """Hear of an execution that was parked until a time (µs), or until somebody calls."""
 
+    @abstractmethod
+    def _put_off(self, live: Live) -> None:
+        """Let an execution leave that cannot be driven now; the next sweep tries again."""
+
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run something beside; it is cancelled with the executor."""
         task = asyncio.get_running_loop().create_task(work)
@@ -184,7 +188,7 @@ class Residence(ABC):
     def _let_go(self, live: Live) -> None:
         """Let an execution leave that could not be driven, or has waited, while it was held."""
         if live.root is not None and live.root.done() and live.id not in self._wanted:
-            self._leave(live)
+            self._put_off(live)
         else:
             live.check_idle()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.engine.live import Live
 from app.engine.subflows import SubflowCalls
 from app.errors import Conflict, Unavailable
 from app.executions import Event, State
@@ -44,6 +45,66 @@ async def test_what_lacks_its_plugin_defaults_begins_once_they_are_there() -> No
         with pytest.raises(TimeoutError):
             await engine.end(made, 0.3)
         engine.flows.flows["tests", "waits"] = flow(WAITS)
+        assert (await engine.end(made, 2)).state is State.SUCCESS
+
+
+async def test_what_lacks_them_is_tried_with_every_sweep_and_is_not_lost() -> None:
+    async with Engine(flow(WAITS)) as engine:
+        made = await engine.create("waits")
+    life = Engine(lacking(flow(WAITS)), journal=engine.journal, repair=0.02)
+    left = _departures(life)
+    async with life as engine, asyncio.timeout(2):
+        while len(left) < 10:
+            await asyncio.sleep(0.01)
+        assert engine.executor.recovery.repairs == 0
+        engine.executor.recovery._repair_at = engine.clock.now() + 3600_000_000
+        engine.flows.flows["tests", "waits"] = flow(WAITS)
+        assert (await engine.end(made, 2)).state is State.SUCCESS
+
+
+async def test_what_lacks_them_is_not_tried_whenever_another_is_due(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with Engine(flow(WAITS)) as engine:
+        await engine.create("waits")
+    life = Engine(lacking(flow(WAITS)), journal=engine.journal, sweep=3600, repair=3600)
+    swept, left, due = asyncio.Event(), _departures(life), life.journal.due
+
+    async def look(now: int, limit: int = 1000) -> list[str]:
+        swept.set()
+        return await due(now, limit)
+
+    monkeypatch.setattr(life.journal, "due", look)
+    async with life as engine, asyncio.timeout(2):
+        await engine.executor.recovery.recovered.wait()
+        for _ in range(5):
+            swept.clear()
+            while not swept.is_set():
+                engine.executor.recovery.due_at(engine.clock.now())
+                await asyncio.sleep(0.001)
+        assert len(left) <= 2
+
+
+def _departures(engine: Engine) -> list[str]:
+    """List the executions that leave memory."""
+    leave, left = engine.executor._leave, list[str]()
+
+    def count(live: Live, **more: Any) -> None:
+        left.append(live.id)
+        leave(live, **more)
+
+    engine.executor._leave = count  # type: ignore[method-assign]
+    return left
+
+
+async def test_what_was_held_while_it_lacked_them_goes_on_with_the_next_sweep() -> None:
+    async with Engine(flow(WAITS)) as engine:
+        made = await engine.create("waits")
+    life = Engine(lacking(flow(WAITS)), journal=engine.journal, repair=3600)
+    async with life as engine:
+        async with engine.executor.holding(made):
+            await asyncio.sleep(0.05)
+            engine.flows.flows["tests", "waits"] = flow(WAITS)
         assert (await engine.end(made, 2)).state is State.SUCCESS
 
 
