@@ -33,13 +33,15 @@ class Unit:
     done: asyncio.Future[list[int]]
     """Row counts, one per write that has no rank."""
     subject: Subject | None = None
+    follows: Subject | None = None
+    """Another subject, without whose writes before this one it must not be."""
     counts: list[int] = field(default_factory=list)
     error: Exception | None = None
 
     @property
     def refused(self) -> bool:
-        """Whether an earlier unit about the same subject was refused."""
-        return self.subject is not None and self.subject.refused
+        """Whether an earlier unit about the same subject was refused, or about that it follows."""
+        return any(each is not None and each.refused for each in (self.subject, self.follows))
 
     def refuse(self, error: Exception) -> None:
         """Note why the unit is not committed; what follows it is not, either."""
@@ -71,7 +73,10 @@ class Batches:
         self._closed = False
 
     def submit(
-        self, writes: Sequence[Write], subject: Subject | None = None
+        self,
+        writes: Sequence[Write],
+        subject: Subject | None = None,
+        follows: Subject | None = None,
     ) -> asyncio.Future[list[int]]:
         """Queue a unit; the future is done when it is durable.
 
@@ -79,7 +84,7 @@ class Batches:
             Unavailable: when the database is closed.
         """
         loop = asyncio.get_running_loop()
-        unit = Unit(writes, loop.create_future(), subject)
+        unit = Unit(writes, loop.create_future(), subject, follows)
         if self._closed:
             unit.done.set_exception(Unavailable("the database is closed"))
             unit.done.exception()
@@ -116,7 +121,7 @@ class Batches:
 
 def _stale(unit: Unit) -> bool:
     if unit.refused:
-        unit.error = Fenced("an earlier write of the same execution was refused")
+        unit.refuse(Fenced("an earlier write of the same execution was refused"))
     return unit.error is not None
 
 

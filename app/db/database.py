@@ -80,10 +80,13 @@ class Database:
         await self._driver.close()
 
     def submit(
-        self, writes: Sequence[Write], subject: Subject | None = None
+        self,
+        writes: Sequence[Write],
+        subject: Subject | None = None,
+        follows: Subject | None = None,
     ) -> asyncio.Future[list[int]]:
         """Queue writes as one unit; the future is done when they are durable."""
-        return self._batches.submit(writes, subject)
+        return self._batches.submit(writes, subject, follows)
 
     async def transact(self, *statements: ClauseElement) -> list[int]:
         """Commit Core statements as one unit; return how many rows each changed."""

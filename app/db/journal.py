@@ -87,6 +87,7 @@ class SqlJournal:
         parked: bool = False,
         wake_at: int | None = None,
         touch: bool = False,
+        follows: Execution | None = None,
     ) -> asyncio.Future[Any]:
         """Queue events (see the port)."""
         first = execution.version - len(events)
@@ -107,7 +108,7 @@ class SqlJournal:
         if execution.slot and execution.state.terminal and events:
             writes.extend(leaving(execution))
         heard = self.outbox.writes(execution, events, first) if first and changed else []
-        future = self._database.submit([*writes, *heard] if heard else writes, execution)
+        future = self._database.submit([*writes, *heard] if heard else writes, execution, follows)
         if heard:
             future.add_done_callback(self.outbox.committed)
         return future

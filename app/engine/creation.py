@@ -194,7 +194,9 @@ class Creation:
         _refuse_stopped(new)
         if self._executor.find(made.live.id) is not None:  # another of that id was faster
             raise Fenced
-        committed = made.live.create(made.event, new.claim)
+        # A starter that is refused, as by its claim, starts nothing.
+        starter = new.starter.execution if new.starter is not None else None
+        committed = made.live.create(made.event, new.claim, starter)
         if made.failed is None:
             self._executor.begin(made.live)
         else:

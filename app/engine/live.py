@@ -149,20 +149,31 @@ class Live:
         if self.secrets:
             await asyncio.to_thread(protect, event.data, self.secrets, self._cipher)
 
-    def create(self, event: Event, claim: Claim | None = None) -> asyncio.Future[Any]:
-        """Queue the event that made the execution (applied already)."""
-        return self._append(0, [event], claim)
+    def create(
+        self, event: Event, claim: Claim | None = None, starter: Execution | None = None
+    ) -> asyncio.Future[Any]:
+        """Queue the event that made the execution (applied already).
+
+        It is refused if what its `starter` recorded until now is.
+        """
+        return self._append(0, [event], claim, starter)
 
     def adopt(self, events: Sequence[Event]) -> asyncio.Future[Any]:
         """Queue the whole journal of a copy (applied already)."""
         return self._append(0, events)
 
     def _append(
-        self, first: int, events: Sequence[Event], claim: Claim | None = None
+        self,
+        first: int,
+        events: Sequence[Event],
+        claim: Claim | None = None,
+        follows: Execution | None = None,
     ) -> asyncio.Future[Any]:
         # The first write after a time in the database says that it is in memory again.
         touch, self._touch = self._touch, False
-        future = self.journal.append(self.execution, events, claim=claim, touch=touch)
+        future = self.journal.append(
+            self.execution, events, claim=claim, touch=touch, follows=follows
+        )
         future.add_done_callback(lambda done: self._committed(done, first, events))
         self.committed = future
         return future

@@ -69,7 +69,6 @@ class SubflowCalls:
             starter=parent.live,
         )
         try:
-            await parent.live.durable()  # a parent that is refused, as by its claim, starts nothing
             await self._creation.create(new)
         except HeadwaterError:
             self._count(execution, -1)
@@ -172,5 +171,5 @@ class SubflowCalls:
         """Let an execution that failed go on, if it may still be started."""
         execution = parent.execution
         await self.ask(execution, (await self._executor.get(wanted)).namespace)
-        await parent.durable()  # see `start`
+        await parent.durable()  # a parent that is refused restarts nothing
         return await self._restarts.restart(execution.tenant, wanted, "original", starter=parent)

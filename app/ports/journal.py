@@ -66,10 +66,12 @@ class Journal(Protocol):
         parked: bool = False,
         wake_at: int | None = None,
         touch: bool = False,
+        follows: Execution | None = None,
     ) -> asyncio.Future[Any]:
         """Queue `events`, which `execution` has applied already; `claim` goes along with them.
 
         `parked` and `wake_at` tell that it leaves memory; `touch` writes its row in any case.
+        Once an append of the execution that it `follows` was refused, this one is refused, too.
         """
         ...
 

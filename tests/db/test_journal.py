@@ -111,6 +111,33 @@ async def test_a_fenced_append_harms_no_other_of_the_same_batch(ports: tuple[Any
         assert len(await journal.read(each.id)) == 1
 
 
+async def test_what_follows_another_is_refused_with_it(ports: tuple[Any, Any]) -> None:
+    journal, _ = ports
+    starter, first = created()
+    await journal.append(starter, [first])
+    twin = Execution.fold(starter.id, await journal.read(starter.id))
+    (early, one), (late, two), (later, three) = created(), created(), created()
+    appends = [
+        journal.append(early, [one], follows=starter),
+        journal.append(twin, [moved(twin, State.RUNNING)]),
+        journal.append(starter, [moved(starter, State.RUNNING)]),
+        journal.append(late, [two], follows=starter),
+        journal.append(late, [moved(late, State.RUNNING)]),
+    ]
+    results = await asyncio.gather(*appends, return_exceptions=True)
+    results.append(await _refusal(journal.append(later, [three], follows=starter)))
+    results.append(await _refusal(journal.append(later, [moved(later, State.RUNNING)])))
+    results.append(await _refusal(journal.append(early, [moved(early, State.RUNNING)])))
+    lost = [isinstance(each, Fenced) for each in results]
+    assert lost == [False, False, True, True, True, True, True, False]
+    assert [len(await journal.read(each.id)) for each in (early, late, later)] == [2, 0, 0]
+
+
+async def _refusal(append: asyncio.Future[Any]) -> Any:
+    (result,) = await asyncio.gather(append, return_exceptions=True)
+    return result
+
+
 async def test_any_value_comes_back(ports: tuple[Any, Any]) -> None:
     journal, _ = ports
     odd = {"surrogate": "\ud800", "large": 2**70, "nul": "a\0b", "float": 1e300, "text": "ä\u2028"}

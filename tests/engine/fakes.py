@@ -67,6 +67,7 @@ class MemoryJournal:
         parked: bool = False,
         wake_at: int | None = None,
         touch: bool = False,
+        follows: Execution | None = None,
     ) -> asyncio.Future[Any]:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
@@ -85,7 +86,7 @@ class MemoryJournal:
         leaves = execution.slot and execution.state.terminal and bool(events)
         row["state"] = execution.state
         loop.call_soon(self._commit, execution, first, list(events), row if keep_row else None,
-                       claim, future, leaves)  # fmt: skip
+                       claim, future, leaves, follows)  # fmt: skip
         return future
 
     def _commit(
@@ -97,6 +98,7 @@ class MemoryJournal:
         claim: Claim | None,
         future: asyncio.Future[Any],
         leaves: bool,
+        follows: Execution | None,
     ) -> None:
         self.count += len(events)
         if self.crash_at is not None and self.count >= self.crash_at:
@@ -108,7 +110,8 @@ class MemoryJournal:
         execution_id = execution.id
         journal = self.events.get(execution_id, [])
         key = claim and (claim.tenant, claim.scope, claim.key)
-        if execution.refused or len(journal) != first or (key and key in self.claims):
+        lost = execution.refused or (follows is not None and follows.refused)
+        if lost or len(journal) != first or (key and key in self.claims):
             execution.refused = True
             future.set_exception(Fenced())
             future.exception()

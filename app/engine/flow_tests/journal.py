@@ -42,12 +42,14 @@ class MemoryJournal:
         parked: bool = False,
         wake_at: int | None = None,
         touch: bool = False,  # noqa: ARG002 - the row is written every time
+        follows: Execution | None = None,
     ) -> asyncio.Future[Any]:
         """Take the events at once; who waits for it hears in the next turn of the loop."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         journal = self.events.setdefault(execution.id, [])
-        if execution.refused or len(journal) != execution.version - len(events):
+        lost = execution.refused or (follows is not None and follows.refused)
+        if lost or len(journal) != execution.version - len(events):
             execution.refused = True
             future.set_exception(Fenced())
             future.exception()
