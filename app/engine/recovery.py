@@ -113,10 +113,11 @@ class Recovery:
 
     async def _sweep(self) -> None:
         now = self._clock.now()
-        due = await self._executions.due(now, _DUE)
+        most = _DUE + len(self._waiting)  # so that what has to wait hides no others
+        due = await self._executions.due(now, most)
         await self._load([*self._ready(due, now)])
         # What is due and cannot be driven is tried with the next sweep, not over and over.
-        more = len(due) == _DUE and not self._waiting
+        more = len(due) == most and not self._waiting
         self._wake_at = now if more else await self._executions.next_wake(now)
         if self._clock.now() >= self._repair_at:
             self._repair_later()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.engine import recovery
 from app.engine.live import Live
 from app.engine.subflows import SubflowCalls
 from app.errors import Conflict, Unavailable
@@ -131,6 +132,23 @@ async def test_what_is_due_and_lacks_them_is_tried_once_a_sweep(
         await engine.executor.recovery.recovered.wait()
         await asyncio.sleep(0.05)
         assert len(looks) <= 2
+
+
+async def test_what_is_due_and_lacks_them_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = WAITS.replace("id: waits", "id: other")
+    async with Engine(flow(WAITS), flow(other), park_after=0.0) as engine:
+        await engine.create("waits")
+        made = await engine.create("other")
+        async with asyncio.timeout(2):
+            while not all(row["parked"] for row in engine.journal.rows.values()):
+                await asyncio.sleep(0.001)
+    engine.clock.advance(10)
+    monkeypatch.setattr(recovery, "_DUE", 1)
+    life = Engine(
+        lacking(flow(WAITS)), flow(other), journal=engine.journal, clock=engine.clock, repair=3600
+    )
+    async with life as engine:
+        assert (await engine.end(made, 2)).state is State.SUCCESS
 
 
 async def test_it_can_be_killed_meanwhile() -> None:
