@@ -10,6 +10,7 @@ from app.sync.findings import difference
 from app.sync.gate import hold_of
 from app.sync.judging import hold_marks, pass_marks, reached
 from app.sync.mixing import left_behind
+from app.sync.ownership import NamespaceKey
 from app.sync.passes import Parts, Pass, Settled
 from app.sync.plan import Basis, Plan, make_plan
 from app.sync.superseding import give_way
@@ -52,6 +53,7 @@ async def gate(parts: Parts, now: Pass) -> None:
         new.also = await hold_marks(parts, now, waits=hold.waits)
         await _write(parts, new)
     parts.done = now.seen, now.tip or ""
+    _note_invalid(parts, now)
     raise Settled("HELD", hold.message, hold.code)
 
 
@@ -60,6 +62,7 @@ async def activate(parts: Parts, now: Pass) -> None:
     if now.plan is None:
         return
     new = now.plan.activation
+    above = _moved(now, new)
     if not new.stayed and now.tip is not None:
         new.applied = now.tip
     judged, out = await pass_marks(parts, now)
@@ -69,6 +72,7 @@ async def activate(parts: Parts, now: Pass) -> None:
         new.passed = let_through
     if new.applied is not None:
         told = await asyncio.to_thread(parts.tenant_files.at, parts.repository, new.applied)
+        above |= {(each, "") for each in parts.tenants.changed(new.source_id, told.texts)}
         new.also = parts.tenants.writes(new.source_id, told.texts, new.applied, new.at)
     said = await parts.access.writes(new.source_id, parts.repository, now.tip or "", new.at)
     new.also = [*new.also, *said, *judged]
@@ -81,6 +85,22 @@ async def activate(parts: Parts, now: Pass) -> None:
     await parts.flows.refresh(now.plan.keys)
     parts.done = now.seen, now.tip or ""
     parts.base = now.tip
+    _note_invalid(parts, now)
+    parts.heirs.moved(new.source_id, above)
+
+
+def _moved(now: Pass, new: Activation) -> set[NamespaceKey]:
+    """Return the namespaces of which something else is active from now on."""
+    moved = ((each, now.snapshots.get(each[:2])) for each in new.moved)
+    return {each[:2] for each, before in moved if before is None or before.tree != each.tree}
+
+
+def _note_invalid(parts: Parts, now: Pass) -> None:
+    """Note what other sources may put right, once the run counts as done."""
+    new = now.plan.activation if now.plan is not None else None
+    if new is not None:
+        invalid = {each[:2] for each in (*new.moved, *new.stayed) if each.state == "invalid"}
+        parts.heirs.left(new.source_id, invalid, now.judged_at)
 
 
 async def _released(

@@ -54,8 +54,9 @@ class Follower:
         self._reconciler.leader.turn = source.turn
         known = await self._parts.access.is_known(source.id)
         if source.last_applied is not None and known and await self._is_unchanged(source, before):
-            self._parts.done = source.last_applied, source.last_applied
             self._parts.base = source.last_applied
+            if not await self._is_behind(source):
+                self._parts.done = source.last_applied, source.last_applied
         self._parts.delivered = await self._parts.sources.deliveries.unfinished(source.id) > 0
         group = await self._stack.enter_async_context(asyncio.TaskGroup())
         self._tasks.append(group.create_task(self._loop.forever(), name="sync"))
@@ -78,6 +79,11 @@ class Follower:
             return False
         found = await self._parts.sources.findings(source.id)
         return not any(each.code in FOREIGN for each in found)
+
+    async def _is_behind(self, source: Source) -> bool:
+        """Return whether something is invalid: what it inherits may be another one by now."""
+        snapshots = await self._parts.sources.activation.snapshots(source.id)
+        return any(each.state == "invalid" for each in snapshots.values())
 
     async def stop(self) -> None:
         """End the loop and the processes that read the repository."""

@@ -26,6 +26,7 @@ from app.sync.access_file import AccessFiles
 from app.sync.contents import Contents
 from app.sync.crossing import Crossing
 from app.sync.findings import Found
+from app.sync.heirs import Heirs
 from app.sync.indexing import Indexer
 from app.sync.leading import Leader
 from app.sync.origin import Home, Origin
@@ -68,6 +69,8 @@ class Parts:
     """What flow files refer to, by their blobs."""
     claims: Claims = field(default_factory=Claims)
     """Which source each namespace comes from."""
+    heirs: Heirs = field(default_factory=Heirs)
+    """Which sources look again at what is invalid when another one moves what is above."""
     vault: Vault = field(default_factory=lambda: Vault(None))
     """Where the files are kept that executions used."""
     tenants: Tenants = field(default_factory=Tenants)
@@ -165,6 +168,8 @@ class Pass:
     changed: list[Tree] = field(default_factory=list)
     """Namespaces whose folder is another one than the active one."""
     found: list[Found] = field(default_factory=list)
+    judged_at: int = 0
+    """The turn of `heirs` when it was looked at what flows inherit."""
     facts: dict[str, Facts] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
     """Paths in changed namespaces that are active as they are and were not read again."""

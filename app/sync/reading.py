@@ -132,6 +132,7 @@ async def validate_flows(parts: Parts, now: Pass) -> None:
     index = parts.indexer.index
     changed = {tree.key for tree in now.changed}
     files: list[Located] = []
+    now.judged_at = parts.heirs.turn
     defaults, other = await _defaults(parts, now)
     for located in now.survey.of(Kind.FLOW):
         place, entry = located

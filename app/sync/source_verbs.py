@@ -130,11 +130,13 @@ class SourceVerbs:
         return await self._remove(worker.source, actor, reason)
 
     async def _remove(self, source: Source, actor: Actor, reason: str) -> int:
+        held = self._shared.claims.held_by(source.id)
         count = await retire(self._shared, source)
         entry = self._entry(source, "source.delete", actor, reason, {"flows": count})
         await self._shared.sources.remove(source.id, self._shared.clock.now(), entry)
         self._sources.drop(source.id)
         await self._shared.tenants.refresh()
+        self._shared.heirs.moved(source.id, {*held, *((tenant, "") for tenant, _ in held)})
         return count
 
     def _own(self, source_id: str) -> SourceWorker:

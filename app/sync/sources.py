@@ -33,6 +33,7 @@ class SourceSet:
         self._orphaned: dict[str, set[str]] = {}
         """Those that are not followed any more, while flows of theirs run on: of which tenants."""
         shared.claims.released = self._wake_others
+        shared.heirs.wake = self._look_again
         shared.tenants.order = lambda: [*self._workers, *sorted(self._orphaned)]
         for source_id, spec in specs.items():
             self.put(described(source_id, spec), spec)
@@ -144,6 +145,13 @@ class SourceSet:
             if worker.id != source_id and worker.parts.refused:
                 worker.parts.done = worker.parts.base = None
                 worker.follower.wake("poll")
+
+    def _look_again(self, source_id: str) -> None:
+        """Let a source look again at what of it is not active."""
+        worker = self._workers.get(source_id)
+        if worker is not None:
+            worker.parts.done = None
+            worker.follower.wake("poll")
 
 
 def _owned_by(source: Source) -> Ownership:

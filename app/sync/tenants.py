@@ -129,6 +129,11 @@ class Tenants:
         ]
         return sorted(found, key=lambda each: (each.text is None, ranks.get(each.source_id, last)))
 
+    def changed(self, source_id: str, found: Mapping[str, str | None]) -> set[str]:
+        """Return the tenants of which a source says something else than what is stored."""
+        before = {(each.tenant, each.text) for each in self._files if each.source_id == source_id}
+        return {tenant for tenant, _ in before ^ set(found.items())}
+
     def writes(
         self, source_id: str, found: Mapping[str, str | None], commit: str, at: int
     ) -> list[Write]:

@@ -19,6 +19,7 @@ from app.sync.changesets.telling import Telling
 from app.sync.contents import Contents
 from app.sync.files import SourceFiles
 from app.sync.follower import Follower
+from app.sync.heirs import Heirs
 from app.sync.indexing import Indexer
 from app.sync.large_files import LargeFiles
 from app.sync.origin import Home
@@ -50,6 +51,7 @@ class Shared:
     reporter: Reporter
     forge_of: ForgeOf
     claims: Claims = field(default_factory=Claims)
+    heirs: Heirs = field(default_factory=Heirs)
     vault: Vault = field(default_factory=lambda: Vault(None))
     opener: SecretOpener | None = None
     """What decrypts secrets; None: nothing does."""
@@ -85,6 +87,7 @@ class SourceWorker:
             reporter=shared.reporter,
             memory=Memory(shared.types),
             claims=shared.claims,
+            heirs=shared.heirs,
             vault=shared.vault,
             opener=shared.opener,
             tenants=shared.tenants,
