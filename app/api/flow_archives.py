@@ -30,9 +30,9 @@ from app.api.query import known_keys, takes_filters
 from app.api.routing import Router
 from app.api.services import Node, Services
 from app.errors import BadRequest, Invalid, TooLarge
-from app.flows.parse import DefaultsOf
 from app.flows.yaml import split_documents
 from app.ports import FlowRevision
+from app.ports.flows import DefaultSetOf
 from app.sync.model import FlowWrite
 from app.sync.validation import parse
 
@@ -227,7 +227,7 @@ def _text(name: str, data: bytes) -> str:
 
 
 def _read(
-    sources: Mapping[str, str], node: Services, tenant: str, defaults: DefaultsOf
+    sources: Mapping[str, str], node: Services, tenant: str, defaults: DefaultSetOf
 ) -> tuple[list[FlowWrite], dict[str, str]]:
     """Return what is to be written, and what is wrong with the other files."""
     changes: dict[tuple[str, str], FlowWrite] = {}

@@ -10,8 +10,8 @@ from app.api.paths import COMMIT_RULE
 from app.api.services import Services
 from app.api.times import read_instant
 from app.errors import BadRequest, Gone, NotFound
-from app.flows.parse import DefaultsOf
 from app.ports import FlowRevision, LoadedFlow
+from app.ports.flows import NO_DEFAULTS, DefaultSetOf
 
 DELETED = "delete"
 """The kind of a revision that is a tombstone."""
@@ -96,14 +96,14 @@ def flows_of(node: Services, right: Right) -> list[FlowRevision]:
 
 async def defaults_of(
     node: Services, right: Right, sources: Iterable[str], namespace: str | None = None
-) -> DefaultsOf:
+) -> DefaultSetOf:
     """Return what finds the plugin defaults of flows that are sent: of namespaces within reach.
 
     What a document names is anything; what becomes of it must not tell what others have set.
     """
     find = await node.tenants.defaults_in(right.tenant, sources, namespace)
     reach = right.reach
-    return lambda name: find(name) if reach.holds(name) else ()
+    return lambda name: find(name) if reach.holds(name) else NO_DEFAULTS
 
 
 def existing(node: Services, key: Key) -> FlowRevision:

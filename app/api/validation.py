@@ -22,10 +22,11 @@ from app.api.routing import Router
 from app.api.services import Node, Services
 from app.errors import Invalid
 from app.flows.model import Task, Trigger
-from app.flows.parse import DefaultsOf, Parsed, parse_entry
+from app.flows.parse import Parsed, parse_entry
 from app.flows.problems import Problem
 from app.flows.topology import Name, Ties, circle, ties_of
 from app.flows.yaml import Part, split_documents
+from app.ports.flows import DefaultSetOf
 from app.sync.validation import ANALYSER, parse
 
 MAX_DOCUMENTS = 1_000
@@ -131,7 +132,7 @@ def divided(source: str) -> list[Part]:
 
 
 def _all(
-    parts: Sequence[Part], node: Services, right: Right, defaults: DefaultsOf
+    parts: Sequence[Part], node: Services, right: Right, defaults: DefaultSetOf
 ) -> tuple[list[dict[str, Any]], dict[Name, Ties]]:
     """Return the verdicts, and what the valid flows start and listen to."""
     outdated = _outdated(node, right)

@@ -19,7 +19,8 @@ class Problem:
     would be seen by everybody). Warnings: DEPRECATED (a type or property to leave), RENAMED_TYPE
     (an old type name), BROAD_TRIGGER (it fires for every execution), EXPRESSION (which cannot be
     read), UNKNOWN_INPUT, UNKNOWN_OUTPUT, UNKNOWN_FUNCTION, SCRIPT_INJECTION (an input becomes part
-    of commands), WEAK_KEY (of a webhook: it can be guessed)."""
+    of commands), WEAK_KEY (of a webhook: it can be guessed), UNAVAILABLE (what it is judged
+    by cannot be read now)."""
     severity: Severity
     path: str
     """Where, as in `tasks[0].uri`; empty for the whole document."""

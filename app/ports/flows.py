@@ -1,6 +1,6 @@
 """Flows by revision, and their triggers as far as tasks may change them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -159,6 +159,9 @@ class DefaultSet(NamedTuple):
 
 
 NO_DEFAULTS: Final = DefaultSet()
+
+DefaultSetOf = Callable[[str], DefaultSet]
+"""Returns the plugin defaults that a namespace has from outside its flows."""
 
 
 class PluginDefaults(Protocol):

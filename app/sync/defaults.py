@@ -16,8 +16,7 @@ import orjson
 
 from app.errors import HeadwaterError, NotFound, ObjectMissing
 from app.flows.flow import PluginDefault
-from app.flows.parse import DefaultsOf
-from app.ports.flows import NO_DEFAULTS, DefaultSet
+from app.ports.flows import NO_DEFAULTS, DefaultSet, DefaultSetOf
 from app.sync.default_files import defaults_in
 from app.sync.inherited import Document, Inheritance
 from app.sync.tenants import Tenants
@@ -83,13 +82,13 @@ class DefaultsReader:
 
     async def in_sources(
         self, tenant: str, sources: Iterable[str], namespace: str | None = None
-    ) -> DefaultsOf:
+    ) -> DefaultSetOf:
         """Return what finds the defaults that flows have, by the namespaces that they name."""
         names = {namespace} if namespace else set()
         for source in sources:
             names.update(islice(_named(source), _MOST_NAMED))
-        found = {each: (await self.of(tenant, each)).entries for each in names}
-        return lambda name: found.get(name, ())
+        found = {each: await self.of(tenant, each) for each in names}
+        return lambda name: found.get(name, NO_DEFAULTS)
 
     async def _found(self, tenant: str, namespace: str, commit: str) -> list[PluginDefault]:
         find = partial(self._inheritance.chain, keep=True)

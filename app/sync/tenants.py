@@ -12,11 +12,10 @@ from app.config.tenant_names import TENANT_NAME
 from app.db.sql import Write
 from app.db.tenants import TenantFile, TenantStore, tenant_writes
 from app.errors import HeadwaterError
-from app.flows.parse import DefaultsOf
 from app.flows.yaml import decode
 from app.git.survey import shown
 from app.git.trees import blob_of, ls_tree, tree_of
-from app.ports.flows import DefaultSet
+from app.ports.flows import NO_DEFAULTS, DefaultSet, DefaultSetOf
 from app.sync.findings import NOWHERE, Found
 from app.sync.origin import Origin
 from app.sync.ownership import Ownership
@@ -42,7 +41,7 @@ class Defaulting(Protocol):
 
     async def in_sources(
         self, tenant: str, sources: Iterable[str], namespace: str | None = None
-    ) -> DefaultsOf:
+    ) -> DefaultSetOf:
         """Return what finds those that flows have, by their documents."""
         ...
 
@@ -70,10 +69,10 @@ class Tenants:
 
     async def defaults_in(
         self, tenant: str, sources: Iterable[str], namespace: str | None = None
-    ) -> DefaultsOf:
+    ) -> DefaultSetOf:
         """Return what finds the plugin defaults that flows have from outside their documents."""
         if self.defaults is None:
-            return lambda _: ()
+            return lambda _: NO_DEFAULTS
         return await self.defaults.in_sources(tenant, sources, namespace)
 
     def of(self, tenant: str) -> TenantSettings:

@@ -6,14 +6,16 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from app.errors import Unavailable
 from app.expressions import check, is_known
 from app.flows.flow import Flow, PluginDefault
-from app.flows.parse import DefaultsOf, Parsed, parse_flow
+from app.flows.parse import Parsed, parse_flow
 from app.flows.typenames import Types
 from app.flows.usages import Analyser
 from app.git.layout import Layout, Place
 from app.git.objects import ObjectReader
 from app.git.survey import Located, lfs_finding, shown
+from app.ports.flows import NO_DEFAULTS, DefaultSet, DefaultSetOf
 from app.sync.contents import Contents
 from app.sync.findings import Found, of_layout, of_problem
 
@@ -54,18 +56,33 @@ def parse(
     namespace: str | None,
     path: str = "",
     *,
-    defaults: DefaultsOf = lambda _: (),
+    defaults: DefaultSetOf = lambda _: NO_DEFAULTS,
 ) -> Parsed:
-    """Parse a flow that lies in a namespace, checking its templates, too."""
-    return parse_flow(
+    """Parse a flow that lies in a namespace, checking its templates, too.
+
+    Raises:
+        Unavailable: when it is not valid without plugin defaults that cannot be read for now.
+    """
+    lacking: list[str] = []
+
+    def outside(name: str) -> Sequence[PluginDefault]:
+        found = defaults(name)
+        if found.lacking:
+            lacking.append(f"the plugin defaults of {name} cannot be read now: {found.lacking}")
+        return found.entries
+
+    parsed = parse_flow(
         source,
         types=types,
         tenant=tenant,
         namespace=namespace,
         path=path,
-        defaults=defaults,
+        defaults=outside,
         check=ANALYSER,
     )
+    if parsed.flow is None and lacking:
+        raise Unavailable(lacking[0])
+    return parsed
 
 
 def facts_of(flow: Flow) -> Facts:
@@ -99,7 +116,8 @@ def _judged(
     if pointer is not None:
         return Verdict(place.path, None, Facts(), (of_layout(pointer, layout),))
     path = shown(place.path)
-    parsed = parse(source, types, place.tenant, place.namespace, path, defaults=lambda _: defaults)
+    given = DefaultSet(tuple(defaults))
+    parsed = parse(source, types, place.tenant, place.namespace, path, defaults=lambda _: given)
     flow = parsed.flow
     key = (place.tenant, place.namespace, flow.id if flow else "")
     found = tuple(of_problem(problem, place.path, key) for problem in parsed.problems)

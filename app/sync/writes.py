@@ -7,13 +7,14 @@ from typing import NamedTuple, NoReturn
 from app.config.tenant_names import TENANT_NAME, tenant_name_problem
 from app.db.records import FlowKey
 from app.errors import Conflict, Invalid, NotFound
-from app.flows.parse import DefaultsOf, Parsed
+from app.flows.parse import Parsed
 from app.flows.problems import Problem
 from app.git.fastimport import blob_id
 from app.git.layout import NAMESPACE_NAME
 from app.git.objects import ObjectReader
 from app.git.trees import blob_of
 from app.ports import FlowRevision
+from app.ports.flows import DefaultSetOf
 from app.sync.model import Actor, FlowWrite
 from app.sync.passes import Parts
 from app.sync.publishing import Edits, Publisher
@@ -115,7 +116,11 @@ class Writes:
     async def _identified(
         self, tenant: str, namespace: str | None, flow_id: str | None, source: str
     ) -> FlowKey:
-        """Return the identity that a source has; raises `Invalid` when it is no valid flow."""
+        """Return the identity that a source has.
+
+        Raises:
+            Invalid: when it is no valid flow. Unavailable: when that cannot be told now.
+        """
         defaults = await self._parts.tenants.defaults_in(tenant, [source], namespace)
         parsed = await asyncio.to_thread(self._parsed, source, tenant, namespace, defaults)
         if parsed.flow is None:
@@ -135,7 +140,7 @@ class Writes:
         return tenant, flow.namespace, flow.id
 
     def _parsed(
-        self, source: str, tenant: str, namespace: str | None, defaults: DefaultsOf
+        self, source: str, tenant: str, namespace: str | None, defaults: DefaultSetOf
     ) -> Parsed:
         return parse(source, self._parts.types, tenant, namespace, defaults=defaults)
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from app.db.drafts import DraftStore, StoredDraft
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, NotFound, Unavailable
 from app.executions import execution_id
 from app.flows.problems import Problem
 from app.sync.changesets.bases import overlap, refuse_stale, standing
@@ -148,10 +148,11 @@ class Drafts:
             find = worker.parts.tenants.defaults_in
             defaults = await find(draft.tenant, [draft.content], draft.namespace)
             types = worker.parts.types
-            parsed = await asyncio.to_thread(
-                partial(parse, draft.content, types, *place, defaults=defaults)
-            )
-            return parsed.problems
+            read = partial(parse, draft.content, types, *place, defaults=defaults)
+            try:
+                return (await asyncio.to_thread(read)).problems
+            except Unavailable as error:
+                return (Problem("UNAVAILABLE", "warning", "", 0, 0, error.message),)
         return problems_of_change(change_of(draft))
 
 
