@@ -92,6 +92,8 @@ class Follower:
             task.cancel()
         self._tasks.clear()
         await self._stack.aclose()
+        if self._parts.opening is not None:
+            self._parts.opening.cancel()
         origin, self._parts.origin = self._parts.origin, None
         if origin is not None:
             await asyncio.to_thread(origin.close)

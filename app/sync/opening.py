@@ -15,11 +15,24 @@ _SECONDS = 5.0
 
 async def opened(parts: Parts) -> Origin:
     """Return the repository; raises `GitError` when a remote that is new here does not answer."""
-    if parts.origin is None:
-        lend = lender_of(parts.forge)
-        spec, now_of = parts.spec, parts.clock.now
-        parts.origin = await asyncio.to_thread(Origin, spec, parts.home, now_of, lend)
+    if parts.origin is not None:
+        return parts.origin
+    if parts.opening is None or parts.opening.done():
+        parts.opening = asyncio.create_task(_open(parts), name="open")
+        parts.opening.add_done_callback(_hear)
+    return await asyncio.shield(parts.opening)  # who gives up waiting leaves it to the next
+
+
+async def _open(parts: Parts) -> Origin:
+    lend = lender_of(parts.forge)
+    spec, now_of = parts.spec, parts.clock.now
+    parts.origin = await asyncio.to_thread(Origin, spec, parts.home, now_of, lend)
     return parts.origin
+
+
+def _hear(opening: asyncio.Task[Origin]) -> None:
+    if not opening.cancelled():
+        opening.exception()  # nobody need wait for it; an unseen failure is no warning
 
 
 async def open_copy(parts: Parts) -> None:

@@ -1,5 +1,6 @@
 """What one run of the sync loop works with, and what its phases hand to each other."""
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -87,6 +88,8 @@ class Parts:
     """The lease under which a run writes; None: nobody else does."""
     origin: Origin | None = None
     """The repository; opened by the first run that can."""
+    opening: asyncio.Task[Origin] | None = None
+    """What opens it."""
     done: tuple[str, str] | None = None
     """The ref's object id and the commit that the last run saw through, whatever its outcome."""
     base: str | None = None

@@ -61,6 +61,7 @@ async def try_sync(parts: Parts, source: Source) -> Trial:
         parts,
         contents=contents,
         origin=None,
+        opening=None,
         done=None,
         base=None,
         refused=None,
