@@ -22,6 +22,12 @@ _SUPERSEDE = (
     "UPDATE release_watch SET state = 'superseded', ended_at = ? WHERE tenant = ?"
     " AND namespace = ? AND flow_id = ? AND state = 'watching'"
 )
+# Decided by the database: a pin may end by the very commit whose flows are watched.
+_LEAVE_PINNED = (
+    "DELETE FROM release_watch WHERE id = ? AND EXISTS (SELECT 1 FROM pin"
+    " WHERE pin.tenant = release_watch.tenant AND pin.namespace = release_watch.namespace"
+    " AND pin.flow_id = release_watch.flow_id AND pin.ended_at IS NULL)"
+)
 _END = "UPDATE release_watch SET state = ?, ended_at = ? WHERE id = ? AND state = 'watching'"
 
 
@@ -64,18 +70,22 @@ class WatchStore:
         rows = await self._database.fetch(select(_WATCH).where(*own).order_by(_WATCH.c.id))
         return [_watch(row) for row in rows]
 
-    async def add(self, watches: Sequence[Watch], superseded: Sequence[FlowKey], at: int) -> None:
-        """Watch releases; earlier ones of `superseded` flows are watched no more."""
-        writes = [
-            Write(_SUPERSEDE, [(at, *key) for key in superseded]),
-            Write(_ADD, [_row(each) for each in watches]),
-        ]
-        if wanted := [each for each in writes if each.rows]:
-            await self._database.submit(wanted)
-
     async def end(self, watch: Watch, state: str, at: int) -> bool:
         """Note what became of a release; return whether nobody else did before."""
         return bool((await self._database.submit([Write(_END, [(state, at, watch.id)])]))[0])
+
+
+def watch_writes(watches: Sequence[Watch], superseded: Sequence[FlowKey], at: int) -> list[Write]:
+    """Return what watches releases, those of pinned flows left out, for the transaction of a sync.
+
+    Earlier releases of `superseded` flows are watched no more.
+    """
+    writes = [
+        Write(_SUPERSEDE, [(at, *key) for key in superseded]),
+        Write(_ADD, [_row(each) for each in watches]),
+        Write(_LEAVE_PINNED, [(each.id,) for each in watches]),
+    ]
+    return [each for each in writes if each.rows]
 
 
 def _row(watch: Watch) -> tuple[Any, ...]:

@@ -75,7 +75,8 @@ async def activate(parts: Parts, now: Pass) -> None:
         above |= {(each, "") for each in parts.tenants.changed(new.source_id, told.texts)}
         new.also = parts.tenants.writes(new.source_id, told.texts, new.applied, new.at)
     said = await parts.access.writes(new.source_id, parts.repository, now.tip or "", new.at)
-    new.also = [*new.also, *said, *judged]
+    heard = await parts.reporter.writes(new, now.active)
+    new.also = [*new.also, *said, *judged, *heard]
     await _write(parts, new)
     if said:
         parts.access.changed()

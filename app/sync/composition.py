@@ -176,6 +176,7 @@ class Composition:
 
     def _hear(self) -> None:
         """Let the parts hear of each other; in this order they are told."""
+        self.reporter.with_it.append(self.releases.writes)
         self.reporter.heard += [
             self.delegating.heard,
             self.comparer.heard,

@@ -36,6 +36,16 @@ class NamespaceReader:
             _LOG.warning("no settings of a namespace", namespace=namespace, reason=error.message)
             return NamespaceSettings.model_construct()
 
+    async def at(
+        self, worker: SourceWorker, commit: str, tenant: str, namespace: str
+    ) -> NamespaceSettings:
+        """Return what holds for a namespace of a source once a commit is active; as `of`."""
+        try:
+            return await self._nearest(worker, commit, tenant, namespace)
+        except HeadwaterError as error:
+            _LOG.warning("no settings of a namespace", namespace=namespace, reason=error.message)
+            return NamespaceSettings.model_construct()
+
     async def read(self, tenant: str, namespace: str) -> NamespaceSettings:
         """Return what holds for a namespace; of one that nobody has, nothing is said.
 

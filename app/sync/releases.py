@@ -1,7 +1,8 @@
 """Releases: a flow that a commit changed is watched for a while, and rolled back if it fails.
 
 Opt-in: by `release:` of a `namespace.yaml`, or by the settings of the source. The database keeps
-what is watched, so a restart forgets nothing, and of several nodes one acts.
+what is watched: it is written with what becomes active, so a restart forgets nothing, and of
+several nodes one acts.
 """
 
 import asyncio
@@ -9,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
+from app.db.activation import Activation
 from app.db.audit import AuditEntry, AuditStore
 from app.db.health import HealthStore
 from app.db.records import ActiveFlow, FlowKey
-from app.db.watches import Watch, WatchStore
+from app.db.sql import Write
+from app.db.watches import Watch, WatchStore, watch_writes
 from app.errors import HeadwaterError
 from app.executions import execution_id
 from app.ports import Check, Clock
@@ -25,6 +28,7 @@ from app.sync.rollback import Order, Rollback
 from app.sync.sources import SourceSet
 from app.sync.standing import rate
 from app.sync.timing import Timing
+from app.sync.worker import SourceWorker
 from app.telemetry import METRICS, get_logger
 
 _LOG = get_logger(__name__)
@@ -62,41 +66,48 @@ class Releases:
         """Rings for the next look; without it nobody looks by himself."""
 
     async def heard(self, report: Report) -> None:
-        """Watch what a run changed (a listener of reports)."""
-        if report.source.id not in self._workers:
-            return
-        now = self._clock.now()
-        before = report.previous or {}
+        """Look soon at what a run changed (a listener of reports)."""
+        if report.activated:
+            self.errand.wake()
+
+    async def writes(
+        self, new: Activation, before: Mapping[FlowKey, ActiveFlow]
+    ) -> Sequence[Write]:
+        """Return what watches the flows that an activation changes, in its own transaction."""
+        if new.source_id not in self._workers:
+            return ()
         changed = [
             each
-            for each in report.activated
+            for each in new.flows
             if (old := before.get(each.key)) is None or old.blob != each.blob
         ]
-        watches = await self._watches(report.source.id, changed, before, now)
-        await self._stores.watches.add(watches, [each.key for each in changed], now)
-        if watches:
-            self.errand.wake()
+        now = self._clock.now()
+        watches = await self._watches(new, changed, before, now)
+        return watch_writes(watches, [each.key for each in changed], now)
 
     async def _watches(
         self,
-        source_id: str,
+        activation: Activation,
         changed: Sequence[ActiveFlow],
         before: Mapping[FlowKey, ActiveFlow],
         now: int,
     ) -> list[Watch]:
         """Return the releases to watch; rules are read for those only that can go back."""
+        commits = {each[:2]: each.commit for each in (*activation.moved, *activation.stayed)}
         pairs = [
             (new, old)
             for new in changed
             if not new.deleted and (old := before.get(new.key)) is not None and not old.deleted
         ]
-        places = {new.key[:2] for new, _ in pairs}
-        rules = {place: await self._rule(source_id, *place) for place in places}
+        worker = self._workers.get(activation.source_id)
+        rules = {
+            place: await self._rule(worker, commits.get(place) or new.snapshot, *place)
+            for place, new in {new.key[:2]: new for new, _ in pairs}.items()
+        }
         return [
             self._watch(rule, new, old, now)
             for new, old in pairs
             if (rule := rules[new.key[:2]]) is not None
-            and self._rollback.flows.pinned(*new.key) is None
         ]
 
     @staticmethod
@@ -113,9 +124,11 @@ class Releases:
             now + rule.watch // _MICROSECOND,
         )
 
-    async def _rule(self, source_id: str, tenant: str, namespace: str) -> Release | None:
-        own = (await self._namespaces.of(tenant, namespace)).release
-        spec = self._workers.get(source_id).spec
+    async def _rule(
+        self, worker: SourceWorker, commit: str, tenant: str, namespace: str
+    ) -> Release | None:
+        own = (await self._namespaces.at(worker, commit, tenant, namespace)).release
+        spec = worker.spec
         if own is not None or not spec.release_watch_minutes:
             return own
         return Release.model_construct(
@@ -139,8 +152,7 @@ class Releases:
 
     async def _judge(self, watch: Watch) -> None:
         now = self._clock.now()
-        running = self._rollback.flows.pinned(*watch.key) or self._rollback.flows.in_git(*watch.key)
-        if running is None or running.revision != watch.revision:
+        if self._is_superseded(watch):
             await self._stores.watches.end(watch, "superseded", now)
             return
         tallies = await self._stores.health.tallies(key=watch.key, since=watch.started_at)
@@ -149,6 +161,17 @@ class Releases:
             await self._act(watch, share, count, now)
         elif now >= watch.until_at:
             await self._stores.watches.end(watch, "passed", now)
+
+    def _is_superseded(self, watch: Watch) -> bool:
+        """Whether a flow runs something else by now.
+
+        What is active is stored before it is seen here: an older revision is no newer release.
+        """
+        pin = self._rollback.flows.pinned(*watch.key)
+        if pin is not None:
+            return pin.revision != watch.revision
+        running = self._rollback.flows.in_git(*watch.key)
+        return running is None or running.revision > watch.revision
 
     async def _act(self, watch: Watch, share: float, count: int, now: int) -> None:
         """Roll back, or tell; of several nodes one tells."""

@@ -4,11 +4,13 @@ Nothing here holds up a sync: a listener that is slow, or fails, delays and fail
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from app.db.activation import Activation
 from app.db.records import ActiveFlow, FlowKey, Source, SyncRun
+from app.db.sql import Write
 from app.git.tips import TipChange
 from app.telemetry import get_logger
 
@@ -31,6 +33,8 @@ class Report:
 
 
 Listener = Callable[[Report], Awaitable[None]]
+Writer = Callable[[Activation, Mapping[FlowKey, ActiveFlow]], Awaitable[Sequence[Write]]]
+"""Returns what is written with an activation, by what was active before it."""
 
 
 class Reporter:
@@ -41,6 +45,8 @@ class Reporter:
         self.heard: list[Listener] = []
         self.at_once: list[Callable[[], None]] = []
         """Who hears, before anybody sees that the run has ended, that it changed something."""
+        self.with_it: list[Writer] = []
+        """Who writes in the transaction of an activation: what must not be lost by a crash."""
         self._waiting: asyncio.Queue[Report] = asyncio.Queue(_WAITING)
         self._task: asyncio.Task[None] | None = None
 
@@ -50,6 +56,10 @@ class Reporter:
             listener()
         with suppress(asyncio.QueueFull):  # listeners that are so far behind catch up by asking
             self._waiting.put_nowait(report)
+
+    async def writes(self, new: Activation, before: Mapping[FlowKey, ActiveFlow]) -> list[Write]:
+        """Return what is written with an activation."""
+        return [each for writer in self.with_it for each in await writer(new, before)]
 
     async def start(self, group: asyncio.TaskGroup) -> None:
         """Begin to pass reports on."""

@@ -158,3 +158,74 @@ async def test_a_restart_forgets_nothing(watched: Rig, scratch: Scratch) -> None
     await ran(watched, revision, ["FAILED"] * 4)
     await watched.sync.releases.judge()
     assert await state(watched) == "rolled-back"
+
+
+async def test_a_crash_after_a_commit_became_active_forgets_no_release(
+    watched: Rig, scratch: Scratch
+) -> None:
+    watched.sync.reporter.stop()  # what is told from here on is heard by nobody
+    scratch.commit({path("a"): flow("a", "new")})
+    await watched.outcome()
+    await watched.restart()
+    await watched.outcome()
+    await watched.sync.reporter.settled()
+    (watch,) = await watched.store.watches.of_flow(A)
+    assert (watch.revision, watch.previous, watch.state) == (2, 1, "watching")
+    await ran(watched, 2, ["FAILED"] * 4)
+    await watched.sync.releases.judge()
+    assert (await state(watched), watched.runs("a").revision) == ("rolled-back", 1)
+    await watched.restart()
+    await watched.outcome()
+    assert len(await watched.store.watches.of_flow(A)) == 1, "it is not watched once more"
+
+
+async def test_the_commit_that_says_so_is_watched_and_the_one_that_ends_it_is_not(
+    start: Start, scratch: Scratch
+) -> None:
+    scratch.commit({path("a"): flow("a")})
+    rig = await start(repo=str(scratch.path))
+    scratch.commit({path("a"): flow("a", "new"), NAMESPACE: RELEASE % b"pin"})
+    await rig.outcome()
+    assert [each.revision for each in await rig.store.watches.open()] == [2]
+    scratch.commit({path("a"): flow("a", "newer"), NAMESPACE: None})
+    await rig.outcome()
+    assert await rig.store.watches.open() == []
+
+
+@pytest.mark.parametrize("until", ["manual", "changed"])
+async def test_a_pinned_flow_is_watched_once_its_pin_ends(
+    watched: Rig, scratch: Scratch, until: str
+) -> None:
+    await watched.sync.pin(*A, revision=1, reason="", actor=ANN, until=until)
+    scratch.commit({path("a"): flow("a", "new")})
+    await watched.outcome()
+    assert len(await watched.store.watches.open()) == (until == "changed")
+
+
+async def test_a_look_before_the_release_is_seen_here_does_not_end_it(
+    watched: Rig, scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refresh = watched.flows.refresh
+
+    async def looked_before(keys: Any = None) -> None:
+        await watched.sync.releases.judge()
+        await refresh(keys)
+
+    monkeypatch.setattr(watched.flows, "refresh", looked_before)
+    await released(watched, scratch)
+    assert await state(watched) == "watching"
+
+
+@pytest.mark.postgres
+async def test_on_postgresql(start: Start, scratch: Scratch, postgres_database: str) -> None:
+    scratch.commit({path("a"): flow("a"), NAMESPACE: RELEASE % b"pin"})
+    rig = await start(url=postgres_database, repo=str(scratch.path))
+    rig.sync.releases.timing = None
+    revision = await released(rig, scratch)
+    await ran(rig, revision, ["FAILED"] * 4)
+    await rig.sync.releases.judge()
+    assert (await state(rig), rig.runs("a").revision) == ("rolled-back", 1)
+    await rig.sync.pin(*A, revision=1, reason="", actor=ANN, until="manual")
+    scratch.commit({path("a"): flow("a", "newer")})
+    await rig.outcome()
+    assert await rig.store.watches.open() == []
