@@ -72,10 +72,14 @@ class PickyForge(MemoryForge):
         super().__init__()
         self.refused: list[HeadwaterError] = []
         """Raised by the next calls, one each."""
+        self.down: HeadwaterError | None = None
+        """Raised by every call, whoever makes it, until it is taken away."""
 
     async def open_pull(self, new: NewPull) -> PullRequest:
         if self.refused:
             raise self.refused.pop(0)
+        if self.down is not None:
+            raise self.down
         return await super().open_pull(new)
 
 

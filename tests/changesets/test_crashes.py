@@ -143,9 +143,10 @@ async def test_outages_one_after_another(
     await rig.restart()
     assert (await rig.sync.changesets.get("main", made.id)).state == "COMMITTED"
     server.status = None
-    forge.refused.append(HeadwaterError("odd"))
+    forge.down = HeadwaterError("odd")  # until it is over: the service looks by itself, too
     now = await rig.sync.changesets.get("main", made.id)
     assert (now.state, now.error) == ("PUSHED", "odd")
+    forge.down = None
     assert (await rig.sync.changesets.get("main", made.id)).state == "PR_OPEN"
 
 
