@@ -58,6 +58,8 @@ class Changeset:
     """The commit of the followed branch that has it, where that is another one."""
     owner_id: str | None = None
     """Whose it is: names and addresses are what people choose for themselves."""
+    reason: str | None = None
+    """Why a revert was asked for."""
 
     @property
     def is_open(self) -> bool:
@@ -78,9 +80,14 @@ class Changeset:
         return self.is_open or (self.state == "ACTIVE" and self.branch is not None)
 
 
-_IN_GIT = ("MERGED", "ACTIVE")
+IN_GIT = ("MERGED", "ACTIVE")
+"""States of a changeset that is on the followed branch."""
 _NAMES = [each.name for each in fields(Changeset)]
-_KEPT = {"id", "source_id", "tenant", "owner", "owner_email", "owner_id", "kind", "created_at"}
+_KEPT = {
+    *("id", "source_id", "tenant", "owner", "owner_email", "owner_id", "kind", "created_at"),
+    "reason",
+}
+_FORGET = "DELETE FROM changeset WHERE id = ? AND state = 'DRAFT'"
 _SAVE = (
     f"INSERT INTO changeset ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608 - constants
     " ON CONFLICT (id) DO UPDATE SET "
@@ -97,14 +104,18 @@ class ChangesetStore:
         self.heard: list[Callable[[Changeset], None]] = []
         """Who hears of every change of a changeset."""
 
-    async def save(self, changeset: Changeset) -> Changeset:
-        """Store a changeset as it is now, and return it."""
-        is_merged = changeset.pull_number is not None and changeset.state in _IN_GIT
+    async def save(self, changeset: Changeset, *also: Write) -> Changeset:
+        """Store a changeset as it is now, `also` what goes with it, and return it."""
+        is_merged = changeset.pull_number is not None and changeset.state in IN_GIT
         noted = [pulls_write(changeset.source_id)] if is_merged else []
-        await self._database.submit([changeset_write(changeset), *noted])
+        await self._database.submit([changeset_write(changeset), *noted, *also])
         for hear in self.heard:
             hear(changeset)
         return changeset
+
+    async def forget(self, changeset_id: str) -> None:
+        """Forget a changeset of which nothing came into Git."""
+        await self._database.submit([Write(_FORGET, [(changeset_id,)])])
 
     async def get(self, changeset_id: str) -> Changeset:
         """Return a changeset; raises `NotFound`."""

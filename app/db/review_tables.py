@@ -128,6 +128,8 @@ class ChangesetRow(SQLModel, table=True):
     """The commit of the followed branch that has it, where that is another one (squash, rebase)."""
     owner_id: str | None = None
     """What tells owners of the same name apart; None: it was made before that was kept."""
+    reason: str | None = Field(None, sa_column=Column(Text))
+    """Why a revert was asked for: the audit log is told once it is known to be in Git."""
 
 
 class OverlayRow(SQLModel, table=True):

@@ -16,7 +16,7 @@ from app.db.sql import Query, Row
 from app.db.tables import metadata, partial_indexes
 from app.errors import Conflict, HeadwaterError
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest migration; a test holds it to the files in `migrations/versions`."""
 
 _VERSION_TABLE = (

@@ -15,6 +15,7 @@ from app.ports import Clock, Forge
 from app.sync.access_file import AccessFiles
 from app.sync.changesets.following import Progress
 from app.sync.changesets.proposing import Proposer
+from app.sync.changesets.pushing import Pusher
 from app.sync.changesets.telling import Telling
 from app.sync.contents import Contents
 from app.sync.files import SourceFiles
@@ -100,6 +101,7 @@ class SourceWorker:
         self.proposer = Proposer(self.parts, self.publisher, shared.audit, shared.telling)
         self.publisher.proposes = self.proposer.propose
         self.progress = Progress(self.parts, self.publisher, self.proposer)
+        self.pusher = Pusher(self.parts, self.publisher, self.proposer, self.progress)
         self.writes = Writes(self.parts, self.publisher)
         self.files = SourceFiles(self.parts, self.publisher, shared.large)
 

@@ -199,3 +199,53 @@ async def test_a_commit_that_is_waited_for_is_kept(
     await rig.sync.changesets.sweep()
     mirror = rig.sync.main.parts.repository.mirror
     assert len(mirror.refs.below("refs/headwater/pending/")) == 1
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("calls", range(2))
+async def test_a_crash_around_the_push_of_a_revert_leaves_its_changeset_and_who_asked(
+    begin: Begin, scratch: Scratch, calls: int, after: bool
+) -> None:
+    scratch.commit({path("a"): flow("a", "0")})
+    base = scratch.commit({path("a"): flow("a", "1")})
+    rig = await begin(edit_mode="push")
+    dying = Dying(calls, after=after)
+    dying.around(rig.store.changesets, "save")
+    with suppress(DeadError):
+        await rig.sync.reverts.open("main", commits=[base], reason="it\n\n> failed", actor=ANN)
+    dying.left = 1_000
+    await rig.restart()
+    await rig.outcome()
+    await rig.sync.changesets.sweep()
+    found = await rig.store.changesets.find()
+    entries = await rig.audit.find(target="source/main")
+    told = [each for each in entries if each.action == "source.revert"]
+    if scratch.tip() == base:
+        assert calls == 0
+        assert (told, [each.state for each in found]) == ([], ["DRAFT"] * after)
+        rig.clock.ahead = 2 * DAY
+        await rig.sync.changesets.sweep()
+        found = await rig.store.changesets.find()
+        assert [each.state for each in found] == ["ABANDONED"] * after
+        return
+    [made] = found
+    assert (made.kind, made.state, made.owner) == ("revert", "ACTIVE", "Ann")
+    assert made.commit_sha == scratch.tip()
+    [entry] = told
+    assert (entry.actor, entry.reason) == ("Ann", "it\n\n> failed")
+    assert entry.detail["changeset"] == made.id
+    await rig.sync.changesets.sweep()
+    assert len(await rig.audit.find(target="source/main")) == len(entries)
+
+
+async def test_a_revert_that_is_not_pushed_leaves_no_changeset(
+    begin: Begin, scratch: Scratch, server: GitServer
+) -> None:
+    scratch.commit({path("a"): flow("a", "0")})
+    base = scratch.commit({path("a"): flow("a", "1")})
+    rig = await begin(edit_mode="push")
+    server.users["ann"].can_push = False
+    with pytest.raises(HeadwaterError, match="refused"):
+        await rig.sync.reverts.open("main", commits=[base], reason="", actor=ANN)
+    assert await rig.store.changesets.find(states=["DRAFT"]) == []
+    assert await rig.audit.find(target="source/main") == []

@@ -6,10 +6,13 @@ nothing. A commit is known to be ours by its id, never by its message.
 
 import asyncio
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from app.db.changesets import Changeset
+from app.db.audit import AuditEntry, audit_write
+from app.db.changesets import IN_GIT, Changeset
+from app.db.sql import Write
 from app.errors import Conflict, GitError, HeadwaterError, NotFound
 from app.git.history import changes_between
 from app.git.revert import merge
@@ -30,6 +33,8 @@ _VERDICTS = {"failure": "CHECKS_FAILED", "success": "CHECKS_PASSED", "neutral": 
 _UNPROPOSED = ("DRAFT", "COMMITTED", "MERGED")
 """States in which there is no branch to look for, nor a pull request."""
 _SHOWN = 5
+_WAITED = 24 * 3600 * 1_000_000
+"""µs that another node may take to push a commit that it has noted."""
 
 
 class Progress:
@@ -49,7 +54,8 @@ class Progress:
         """
         async with self._proposer.turn:
             stored = await self._store.get(changeset.id)
-            return await self._looked_at(stored) if stored.may_change else stored
+            is_settled = not stored.may_change or stored.id in self._proposer.pushing
+            return stored if is_settled else await self._looked_at(stored)
 
     async def _looked_at(self, changeset: Changeset) -> Changeset:
         try:
@@ -107,7 +113,9 @@ class Progress:
     ) -> Changeset:
         """Return an open changeset with its conflicts, or the verdict of its checks."""
         if changeset.state in _UNPROPOSED:
-            return changeset
+            if not self._is_lost(changeset):
+                return changeset
+            return await self._in_state(changeset, "ABANDONED", "the commit was never pushed")
         head = pull.head_sha if pull else changeset.commit_sha or ""
         paths = await asyncio.to_thread(_conflicts, origin, changeset, head)
         if paths:
@@ -117,11 +125,19 @@ class Progress:
         verdict = await self._store.verdict(changeset.source_id, pull.number, head)
         return await self._in_state(changeset, _VERDICTS.get(verdict or "", "PR_OPEN"))
 
+    def _is_lost(self, changeset: Changeset) -> bool:
+        """Whether a crash ended a revert before it was pushed: a draft of an edit may be kept."""
+        age = self._parts.clock.now() - changeset.created_at
+        return (changeset.state, changeset.kind) == ("DRAFT", "revert") and age > _WAITED
+
     async def _in_state(self, changeset: Changeset, state: str, error: str = "") -> Changeset:
         now = replace(changeset, state=state, error=error)
-        if now == await self._store.get(changeset.id):
+        before = await self._store.get(changeset.id)
+        if now == before:
             return now
-        return await self._store.save(replace(now, updated_at=self._parts.clock.now()))
+        at = self._parts.clock.now()
+        told = landing(now, at) if before.state == "DRAFT" else ()
+        return await self._store.save(replace(now, updated_at=at), *told)
 
     # -- what is active --------------------------------------------------------------------------
 
@@ -157,6 +173,30 @@ class Progress:
             with suppress(Conflict):  # somebody pushed more to it: it is theirs now
                 await asyncio.to_thread(delete_branch, origin, changeset.branch, head)
         return await self._store.save(replace(changeset, branch=None))
+
+
+def landing(changeset: Changeset, at: int) -> Sequence[Write]:
+    """Return what tells the audit log that a revert was pushed, for the write that notes it."""
+    if changeset.kind != "revert" or changeset.state not in IN_GIT:
+        return ()
+    return (audit_write(revert_entry(changeset, at)),)
+
+
+def revert_entry(changeset: Changeset, at: int, reason: str = "") -> AuditEntry:
+    """Return the entry of the audit log about a revert."""
+    return AuditEntry(
+        tenant=changeset.tenant,
+        at=at,
+        actor=changeset.owner,
+        action="source.revert",
+        target=f"source/{changeset.source_id}",
+        reason=changeset.reason or reason,
+        detail={
+            "changeset": changeset.id,
+            "commit": changeset.commit_sha,
+            "title": changeset.title,
+        },
+    )
 
 
 def _kept(changeset: Changeset) -> str:

@@ -46,6 +46,8 @@ class Proposer:
         self._store = parts.sources.changesets
         self.turn = asyncio.Lock()
         """Held while a changeset is moved on: requests, hints and sweeps meet here."""
+        self.pushing: set[str] = set()
+        """Changesets that a request pushes just now: it tells by itself what became of them."""
 
     async def propose(self, wish: Wish) -> Changeset | None:
         """Make a changeset of a wish and bring it as far as it goes; None: nothing would change.

@@ -7,18 +7,19 @@ request.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from app.db.audit import AuditEntry
 from app.db.changesets import Changeset
 from app.db.records import FlowKey
-from app.errors import Conflict, Forbidden, Invalid, PushRefused
+from app.errors import Conflict, Forbidden, HeadwaterError, Invalid, PushRefused
 from app.executions import execution_id
 from app.git.history import changes_between, commit_of
 from app.git.survey import shown
 from app.git.writer import Writer
 from app.ports import FlowRevision
 from app.sync.changesets.bodies import quoted
+from app.sync.changesets.following import revert_entry
 from app.sync.changesets.model import Build, Mode, Trial, Wish
 from app.sync.changesets.names import revert_branch
 from app.sync.changesets.restoring import put_back, revisions_back
@@ -31,6 +32,8 @@ from app.sync.worker import SourceWorker
 
 MOST_COMMITS = 50
 """Commits that one revert takes out."""
+_UNKNOWN = 503
+"""The status of errors of a remote that did not answer: it may have taken what was pushed."""
 
 
 class Told(NamedTuple):
@@ -75,9 +78,7 @@ class Reverts:
         worker.publisher.refuse_read_only()
         undo_of = await self._undo(worker, commits, restore)
         wish = _wish(worker, undo_of, reason, actor, told)
-        made = await self._made(worker, wish, _mode(worker, mode))
-        await self._note(worker, made, reason, actor)
-        return made
+        return await self._made(worker, wish, _mode(worker, mode), reason)
 
     async def put_back(
         self,
@@ -99,9 +100,7 @@ class Reverts:
         await asyncio.to_thread(_refuse_others, worker, origin, commits)
         undo_of = await asyncio.to_thread(put_back, origin, _some(commits))
         wish = _wish(worker, undo_of, reason, actor, Told())
-        made = await self._made(worker, wish, _mode(worker, mode))
-        await self._note(worker, made, reason, actor)
-        return made
+        return await self._made(worker, wish, _mode(worker, mode), reason)
 
     async def trial(
         self,
@@ -141,53 +140,51 @@ class Reverts:
         await asyncio.to_thread(_refuse_others, worker, origin, commits)
         return await asyncio.to_thread(undo, origin, _some(commits))
 
-    async def _made(self, worker: SourceWorker, wish: Wish, mode: Mode) -> Changeset:
+    async def _made(self, worker: SourceWorker, wish: Wish, mode: Mode, reason: str) -> Changeset:
         if mode == "push":
             try:
-                return await self._pushed(worker, wish)
+                return await self._pushed(worker, wish, reason)
             except PushRefused:
                 pass  # the branch is protected: somebody has to agree
         made = await worker.proposer.propose(wish)
         if made is None:
             raise Conflict("nothing would change: the branch says that already")
+        entry = revert_entry(made, worker.parts.clock.now(), reason)
+        await self._sources.shared.audit.add(replace(entry, actor=wish.actor.name))
         return made
 
-    async def _pushed(self, worker: SourceWorker, wish: Wish) -> Changeset:
-        now = worker.parts.clock.now()
-        before = worker.source.last_applied
-        sha = await worker.publisher.land(wish.build)
-        if sha is None:
+    async def _pushed(self, worker: SourceWorker, wish: Wish, reason: str) -> Changeset:
+        store = worker.parts.sources.changesets
+        try:
+            made = await worker.pusher.push(_begun(worker, wish, reason), wish.build)
+        except HeadwaterError as error:
+            if error.status != _UNKNOWN:
+                await store.forget(wish.id)
+            raise
+        if made is None:
+            await store.forget(wish.id)
             raise Conflict("nothing would change: the branch says that already")
-        made = Changeset(
-            id=wish.id,
-            source_id=wish.source_id,
-            tenant=wish.tenant,
-            title=wish.title,
-            owner=wish.actor.name,
-            description=wish.description,
-            owner_email=wish.actor.email,
-            owner_id=wish.actor.owns_as,
-            kind=wish.kind,
-            state="MERGED",
-            base_commit=before,
-            commit_sha=sha,
-            created_at=now,
-            updated_at=worker.parts.clock.now(),
-        )
-        await worker.parts.sources.changesets.save(made)
-        return await worker.progress.look(made)
+        return made
 
-    async def _note(self, worker: SourceWorker, made: Changeset, reason: str, actor: Actor) -> None:
-        entry = AuditEntry(
-            tenant=made.tenant,
-            at=worker.parts.clock.now(),
-            actor=actor.name,
-            action="source.revert",
-            target=f"source/{worker.id}",
-            reason=reason,
-            detail={"changeset": made.id, "commit": made.commit_sha, "title": made.title},
-        )
-        await self._sources.shared.audit.add(entry)
+
+def _begun(worker: SourceWorker, wish: Wish, reason: str) -> Changeset:
+    """Return the changeset of a revert that is to be pushed."""
+    now = worker.parts.clock.now()
+    return Changeset(
+        id=wish.id,
+        source_id=wish.source_id,
+        tenant=wish.tenant,
+        title=wish.title,
+        owner=wish.actor.name,
+        description=wish.description,
+        owner_email=wish.actor.email,
+        owner_id=wish.actor.owns_as,
+        kind=wish.kind,
+        base_commit=worker.source.last_applied,
+        created_at=now,
+        updated_at=now,
+        reason=reason,
+    )
 
 
 def _wish(worker: SourceWorker, undo_of: Undo, reason: str, actor: Actor, told: Told) -> Wish:

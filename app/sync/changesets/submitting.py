@@ -1,7 +1,6 @@
 """From drafts to a commit: changesets are put together, held against the branch, submitted."""
 
-import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +10,11 @@ from app.db.drafts import StoredDraft
 from app.errors import Conflict, Invalid, NotFound, PreconditionFailed, PushRefused
 from app.executions import execution_id
 from app.git.trees import blob_of
-from app.git.writer import Writer
 from app.sync.changesets.bases import overlap, standing
 from app.sync.changesets.composing import composed
 from app.sync.changesets.drafting import Drafts, change_of
-from app.sync.changesets.model import Build, Change, Mode, Wish
+from app.sync.changesets.model import Change, Mode, Wish
 from app.sync.model import Actor
-from app.sync.origin import Origin
 from app.sync.publishing import Edits, wish_of
 from app.sync.sources import SourceSet
 from app.sync.worker import SourceWorker
@@ -193,32 +190,8 @@ class Submissions:
         return made
 
     async def _pushed(self, worker: SourceWorker, changeset: Changeset, wish: Wish) -> Changeset:
-        store = self._shared.sources.changesets
         begun = replace(changeset, base_commit=worker.source.last_applied)
-
-        async def note(sha: str) -> None:
-            await store.save(replace(begun, commit_sha=sha, updated_at=self._shared.clock.now()))
-
-        commit = await worker.publisher.land(_noted(wish.build, note))
-        if commit is None:
+        made = await worker.pusher.push(begun, wish.build)
+        if made is None:
             raise Conflict("the changeset changes nothing: the branch says that already")
-        made = await store.get(changeset.id)
-        if made.state == "DRAFT":  # the sync after it may have looked already
-            now = self._shared.clock.now()
-            made = await store.save(
-                replace(made, state="MERGED", commit_sha=commit, updated_at=now)
-            )
-        return await worker.progress.look(made)
-
-
-def _noted(build: Build, note: Callable[[str], Coroutine[Any, Any, None]]) -> Build:
-    """Return a build whose commit is noted before it is published: a crash after that is seen."""
-    loop = asyncio.get_running_loop()
-
-    def noted(origin: Origin, writer: Writer, tip: str | None) -> str:
-        sha = build(origin, writer, tip)
-        if sha != tip:
-            asyncio.run_coroutine_threadsafe(note(sha), loop).result()
-        return sha
-
-    return noted
+        return made
