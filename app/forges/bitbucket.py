@@ -5,6 +5,7 @@ is decided by this name.
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -88,6 +89,9 @@ class Bitbucket(NoDeliveryLog, NoDeployments, NoNetworks, NoTokens):
             "draft": new.draft,
         }
         return await self._pull(await self._api.send("POST", f"{self._path}/pullrequests", body))
+
+    async def request_reviews(self, number: int, reviewers: Sequence[str]) -> None:
+        """Ask nobody, as when one is opened."""
 
     async def close_pull(self, number: int) -> None:
         """Decline a pull request."""

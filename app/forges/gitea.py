@@ -46,8 +46,7 @@ class Gitea(NoDeliveryLog, NoDeployments, NoNetworks, NoTokens, GitHubLike):
         if new.labels:
             with suppress(Invalid, NotFound, Forbidden):
                 await self._label(number, new.labels)
-        for reviewer in new.reviewers:
-            await self._request_review(number, reviewer)
+        await self.request_reviews(number, new.reviewers)
         return await self.pull(number)
 
     async def hook(self, url: str) -> Hook | None:

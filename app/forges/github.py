@@ -62,8 +62,7 @@ class GitHub(GitHubLike):
         number = int(made["number"])
         if new.labels:
             await self._label(number, new.labels)
-        for reviewer in new.reviewers:
-            await self._request_review(number, reviewer)
+        await self.request_reviews(number, new.reviewers)
         return await self.pull(number) if new.labels else pull_of(made)
 
     # -- what is told of commits -----------------------------------------------------------------

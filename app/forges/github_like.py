@@ -1,5 +1,6 @@
 """What GitHub's API and those that were made after it (Gitea, Forgejo) have in common."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -75,6 +76,11 @@ class GitHubLike:
     async def _label(self, number: int, labels: tuple[str, ...]) -> None:
         path = f"{self._path}/issues/{number}/labels"
         await self._api.send("POST", path, {"labels": list(labels)})
+
+    async def request_reviews(self, number: int, reviewers: Sequence[str]) -> None:
+        """Ask for reviews; whom the forge does not take is left out."""
+        for reviewer in reviewers:
+            await self._request_review(number, reviewer)
 
     async def _request_review(self, number: int, reviewer: str) -> None:
         """Ask one at a time: all of them are refused for one that is not taken."""

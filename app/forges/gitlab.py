@@ -1,5 +1,6 @@
 """GitLab (implements `ports.Forge`): merge requests, notes, commit statuses."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -87,10 +88,17 @@ class GitLab(NoNetworks, NoTokens):
         }
         if new.labels:
             body["labels"] = ",".join(new.labels)
-        people = [await self._user_id(each) for each in new.reviewers if "/" not in each]
-        if known := [each for each in people if each is not None]:
+        if known := await self._user_ids(new.reviewers):
             body["reviewer_ids"] = known
         return await self._pull(await self._api.send("POST", f"{self._path}/merge_requests", body))
+
+    async def request_reviews(self, number: int, reviewers: Sequence[str]) -> None:
+        """Ask for reviews, besides those that were asked for."""
+        path = f"{self._path}/merge_requests/{number}"
+        asked = [int(each["id"]) for each in (await self._api.get(path)).get("reviewers") or ()]
+        wanted = list(dict.fromkeys([*asked, *await self._user_ids(reviewers)]))
+        if wanted != asked:
+            await self._api.send("PUT", path, {"reviewer_ids": wanted})
 
     async def close_pull(self, number: int) -> None:
         """Close a merge request."""
@@ -123,6 +131,11 @@ class GitLab(NoNetworks, NoTokens):
         if member.get("state", "active") != "active" or level < _GUEST:
             return "none"
         return "admin" if level >= _MAINTAINER else "write" if level >= _DEVELOPER else "read"
+
+    async def _user_ids(self, reviewers: Sequence[str]) -> list[int]:
+        """Return the people whom GitLab knows; groups cannot be asked."""
+        people = [await self._user_id(each) for each in reviewers if "/" not in each]
+        return [each for each in people if each is not None]
 
     async def _user_id(self, user: str) -> int | None:
         for found in await self._api.get("/users", {"username": user}):

@@ -153,6 +153,10 @@ class Forge(Protocol):
         """Open a pull request; reviewers that the forge does not take are left out."""
         ...
 
+    async def request_reviews(self, number: int, reviewers: Sequence[str]) -> None:
+        """Ask for reviews of a pull request; whom the forge does not take is left out."""
+        ...
+
     async def close_pull(self, number: int) -> None:
         """Close a pull request without merging it."""
         ...

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.errors import Invalid
+from app.errors import Invalid, Unavailable
 from app.ports import NewPull, PullRequest
 from app.sync.changesets.model import Proposed
 from tests.changesets.conftest import Begin, PickyForge
@@ -34,6 +34,14 @@ async def test_a_pull_request_that_is_gone_ends_its_changeset(rig: Rig, forge: P
     assert (await rig.sync.changesets.get("main", made)).state == "PR_OPEN", "it was only hidden"
 
 
+class Halting(PickyForge):
+    """A forge that goes down once a pull request is open, before anybody is asked for review."""
+
+    async def open_pull(self, new: NewPull) -> PullRequest:
+        await super().open_pull(new._replace(reviewers=()))
+        raise Unavailable("down")
+
+
 class Squatter(PickyForge):
     """A forge where somebody opens the pull request of a fork with the very same branch first."""
 
@@ -42,6 +50,19 @@ class Squatter(PickyForge):
     async def open_pull(self, new: NewPull) -> PullRequest:
         self.add_pull(None, head_ref=new.head, **self.fork)
         raise Invalid("the forge does not take it")
+
+
+async def test_who_could_not_be_asked_for_review_is_asked_later(
+    begin: Begin, scratch: Scratch
+) -> None:
+    scratch.commit({path("a"): flow("a", "1"), "CODEOWNERS": b"* @bob\n"})
+    rig = await begin(edit_mode="pr")
+    halting = Halting()
+    rig.sync.main.parts.forge = halting
+    made = await proposed(rig)
+    now = await rig.sync.changesets.get("main", made)
+    assert (now.state, list(halting.pull_requests)) == ("PR_OPEN", [1])
+    assert halting.reviewers == {1: ("bob",)}
 
 
 async def test_the_pull_request_of_a_fork_is_not_ours(begin: Begin, scratch: Scratch) -> None:

@@ -174,6 +174,10 @@ def _merge_request(fake: FakeGitLab, pull: PullRequest) -> dict[str, Any]:
         "merge_commit_sha": pull.merged_sha,
         "labels": list(pull.labels),
         "description": pull.body,
+        "reviewers": [
+            {"id": fake.users.index(each) + 1, "username": each}
+            for each in fake.world.reviewers.get(pull.number, ())
+        ],
     }
 
 
@@ -226,8 +230,12 @@ def _one_request(fake: FakeGitLab, request: Request) -> Answer:
 
 @gitlab(f"PUT {_PROJECT}/merge_requests/{{number}}")
 def _close_request(fake: FakeGitLab, request: Request) -> Answer:
-    assert request.body == {"state_event": "close"}
-    pull = fake.world.change_pull(fake.pull(request).number, state="closed")
+    pull = fake.pull(request)
+    if reviewers := request.body.get("reviewer_ids"):
+        fake.world.reviewers[pull.number] = tuple(fake.users[each - 1] for each in reviewers)
+    else:
+        assert request.body == {"state_event": "close"}
+        pull = fake.world.change_pull(pull.number, state="closed")
     return Answer(200, _merge_request(fake, pull))
 
 

@@ -167,6 +167,12 @@ class MemoryForge:
         self.reviewers[pull.number] = tuple(each for each in new.reviewers if each != BOT)
         return pull
 
+    async def request_reviews(self, number: int, reviewers: Sequence[str]) -> None:
+        await self._called("request_reviews")
+        self._pull(number)
+        asked = [*self.reviewers.get(number, ()), *(each for each in reviewers if each != BOT)]
+        self.reviewers[number] = tuple(dict.fromkeys(asked))
+
     async def close_pull(self, number: int) -> None:
         await self._called("close_pull")
         if self._pull(number).state == "open":

@@ -105,6 +105,13 @@ async def test_opening_and_closing_one(pair: Pair) -> None:
     assert await pair.forge.pulls() == []
 
 
+async def test_reviews_are_asked_for_later(pair: Pair) -> None:
+    made = await pair.forge.open_pull(NewPull("edit", "main", "Edit", "", reviewers=("ann",)))
+    await pair.forge.request_reviews(made.number, ("ann", "bob"))
+    if not pair.lacks("bitbucket"):
+        assert set(pair.world.reviewers[made.number]) == {"ann", "bob"}
+
+
 async def test_approvals_that_still_hold(pair: Pair) -> None:
     pair.world.add_pull(1)
     pair.world.reviews[1] = [

@@ -160,6 +160,7 @@ class Proposer:
             found = await _existing(forge, changeset, origin.ref)
             if found is None:
                 raise
+            await forge.request_reviews(found.number, reviewers)  # nobody may have been asked yet
             pull = found
         made = await self._saved(
             changeset, state="PR_OPEN", pull_number=pull.number, pull_url=pull.url, error=""
