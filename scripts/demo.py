@@ -38,8 +38,9 @@ class DemoError(Exception):
 def main() -> int:
     """Run the demo; return the exit code."""
     arguments = _arguments()
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
+    # Ctrl-C, too: shells have what runs in the background ignore it.
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, _interrupt)
     try:
         return run(
             arguments.data.resolve(), arguments.port, arguments.once, arguments.open == "yes"
