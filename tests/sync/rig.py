@@ -1,6 +1,7 @@
 """A sync service on real parts, following a repository that plain Git writes."""
 
 import asyncio
+import fcntl
 import hashlib
 import hmac
 import time
@@ -110,7 +111,18 @@ class Rig:
 
     async def restart(self) -> None:
         await self.stop()
+        async with asyncio.timeout(10):
+            while not self._lock_is_free():  # a child that is about to exec may hold it, too
+                await asyncio.sleep(0.01)
         await self.start()
+
+    def _lock_is_free(self) -> bool:
+        with (self.folder / "headwater.lock").open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return False
+        return True
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Rig"]:
