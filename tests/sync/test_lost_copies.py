@@ -41,6 +41,17 @@ async def used(rig: Rig, commit: str, name: str = "data.txt") -> bytes:
     return await rig.sync.files.read("main", "shop", name, commit)
 
 
+async def lost(rig: Rig, scratch: Scratch, base: str) -> None:
+    """Start again without our copy, after the remote has forgotten all that came after `base`."""
+    await rig.stop()
+    await asyncio.to_thread(shutil.rmtree, rig.folder / "git")
+    scratch.commit({path("a"): flow("a", "new")}, parents=[base])
+    scratch.git("reflog", "expire", "--expire=now", "--all")
+    scratch.git("gc", "--prune=now", "--quiet")
+    await rig.start()
+    await polled(rig)
+
+
 async def test_everything_that_was_used_is_readable_without_copy_and_history(
     rig: Rig, scratch: Scratch
 ) -> None:
@@ -51,13 +62,7 @@ async def test_everything_that_was_used_is_readable_without_copy_and_history(
         await polled(rig)
         assert await used(rig, commits[-1]) == b"data %d" % number
     await rig.sync.shared.vault.settled()
-    await rig.stop()
-    await asyncio.to_thread(shutil.rmtree, rig.folder / "git")
-    scratch.commit({path("a"): flow("a", "new")}, parents=[base])
-    scratch.git("reflog", "expire", "--expire=now", "--all")
-    scratch.git("gc", "--prune=now", "--quiet")
-    await rig.start()
-    await polled(rig)
+    await lost(rig, scratch, base)
     for number, commit in enumerate(commits):
         loaded = await rig.flows.at("main", "shop", "a", commit=commit)
         assert loaded.source == flow("a", str(number)).decode()
@@ -86,13 +91,7 @@ async def test_what_it_inherited_is_there_without_copy_and_history(
     await polled(rig)
     await rig.flows.at("main", "shop", "a", snapshot=commit)
     await rig.sync.variables.of("main", "shop", commit)
-    await rig.stop()
-    await asyncio.to_thread(shutil.rmtree, rig.folder / "git")
-    scratch.commit({path("a"): flow("a", "new")}, parents=[base])
-    scratch.git("reflog", "expire", "--expire=now", "--all")
-    scratch.git("gc", "--prune=now", "--quiet")
-    await rig.start()
-    await polled(rig)
+    await lost(rig, scratch, base)
     assert not rig.sync.main.parts.repository.mirror.has(commit)
     loaded = await rig.flows.at("main", "shop", "a", revision=1, snapshot=commit)
     assert [task.level for task in loaded.complete().flow.tasks] == ["WARN"]
