@@ -71,7 +71,10 @@ def read_contexts() -> Contexts:
     Raises:
         CommandError: when others can read the file, or it is not valid.
     """
-    file = contexts_file()
+    return _read(contexts_file())
+
+
+def _read(file: Path) -> Contexts:
     try:
         text, mode = file.read_text("utf-8"), file.stat().st_mode
     except FileNotFoundError:
@@ -110,13 +113,15 @@ def write_contexts(contexts: Contexts) -> None:
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         yaml.safe_dump({"current": contexts.current, "contexts": listed}, stream, sort_keys=False)
     fresh.replace(file)
-    chosen.cache_clear()
+    _kept.cache_clear()
 
 
-@cache
+_kept = cache(_read)
+
+
 def chosen(name: str | None) -> Context | None:
     """Return the context of this name, or the one in use; None when there is none."""
-    contexts = read_contexts()
+    contexts = _kept(contexts_file())
     if name:
         return contexts.get(name)
     return contexts.contexts.get(contexts.current)

@@ -11,7 +11,6 @@ import pytest
 from app.cli.addresses import path_of
 from app.cli.admin_names import user
 from app.cli.client import Client, Query
-from app.cli.contexts import chosen
 from app.cli.doctor_service import look
 from app.cli.options import Options
 from app.cli.outcome import CommandError
@@ -33,14 +32,10 @@ Call = Callable[..., Told]
 
 
 @pytest.fixture
-def call(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Call:
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """A function that runs a command here, with these variables."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
     def called(*arguments: str, **variables: str) -> Told:
-        chosen.cache_clear()
         with monkeypatch.context() as patch:
             for name, value in variables.items():
                 patch.setenv(name, value)

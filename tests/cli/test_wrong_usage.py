@@ -24,12 +24,9 @@ tasks:
 
 
 @pytest.fixture
-def usage(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Usage:
+def usage(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Usage:
     """A function that runs a command, which ends as wrong usage, and returns what it says."""
     monkeypatch.setenv("HEADWATER_SERVER", "http://127.0.0.1:9")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "200")
 
     def called(*arguments: str) -> str:
