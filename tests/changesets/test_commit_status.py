@@ -49,6 +49,7 @@ async def test_a_commit_is_told_when_it_is_active(
     rejected = forge.check_of(third, "headwater/main")
     assert rejected is not None
     assert rejected.title == "nothing activated: 1 file with errors"
+    await until(lambda: len(forge.deployments) == 3)  # which is told after the status
     assert [each.state for each in forge.deployments] == ["success", "success", "failure"]
 
 
