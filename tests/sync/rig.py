@@ -5,8 +5,9 @@ import fcntl
 import hashlib
 import hmac
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,26 @@ def path(name: str, namespace: str = "shop", tenant: str = "main") -> str:
     return f"tenants/{tenant}/namespaces/{namespace}/flows/{name}.yaml"
 
 
+class Clock(SystemClock):
+    """A clock that a test may let stand still, so that a short time is not over too soon."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stands_at: int | None = None
+
+    def now(self) -> int:
+        return super().now() if self._stands_at is None else self._stands_at
+
+    @contextmanager
+    def standing(self) -> Iterator[int]:
+        """Let it stand for the length of a `with` block; yield its time."""
+        self._stands_at = self.now()
+        try:
+            yield self._stands_at
+        finally:
+            self._stands_at = None
+
+
 class Rig:
     """A service that can be started, stopped and started again on the same data."""
 
@@ -66,7 +87,7 @@ class Rig:
         git.setdefault("poll_seconds", 3600.0)
         git.setdefault("allow_file_protocol", True)
         self.git = git
-        self.clock: Any = SystemClock()
+        self.clock: Any = Clock()
         self.database: Database
         self.flows: FlowStore
         self.store: SourceStore
@@ -182,6 +203,11 @@ def delivery(
         "Content-Type": "application/json",
     }
     return headers, body
+
+
+def time_of(at: int) -> str:
+    """Return a time of a clock as text."""
+    return datetime.fromtimestamp(at / 1_000_000, UTC).isoformat()
 
 
 async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:

@@ -1,14 +1,12 @@
 """The whole life of a source, on SQLite and on PostgreSQL; and imports that are interrupted."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
 from app.errors import Gone
 from app.sync import indexing
 from tests.git.scratch import Scratch
 from tests.sync.conftest import Start
-from tests.sync.rig import ANN, BROKEN, HOOK, Rig, delivery, flow, path, until
+from tests.sync.rig import ANN, BROKEN, HOOK, Rig, delivery, flow, path, time_of, until
 
 A = ("main", "shop", "a")
 
@@ -60,9 +58,10 @@ async def edits(rig: Rig) -> None:
 async def pins(rig: Rig) -> None:
     await rig.sync.rollback(*A, reason="bad", actor=ANN)
     assert rig.runs("a").revision == 2
-    end = datetime.now(UTC) + timedelta(seconds=0.2)
-    await rig.sync.pin(*A, revision=1, reason="", actor=ANN, until=end.isoformat())
-    assert rig.runs("a").revision == 1
+    with rig.clock.standing() as now:
+        end = time_of(now + 200_000)
+        await rig.sync.pin(*A, revision=1, reason="", actor=ANN, until=end)
+        assert rig.runs("a").revision == 1
     await until(lambda: rig.runs("a").revision == 3)
 
 

@@ -141,10 +141,11 @@ async def test_a_trigger(rig: Rig, overlays: Overlays, switches: Switches) -> No
 
 
 async def test_it_ends_at_its_time(rig: Rig, overlays: Overlays, switches: Switches) -> None:
-    soon = rig.clock.now() + SECOND // 5
-    await overlays.disable_flows([A], Word(ANN, "", soon), disabled=True)
-    await overlays.disable_trigger((*A, "daily"), Word(ANN, "", soon), disabled=True)
-    assert await is_disabled(rig)
+    with rig.clock.standing() as now:
+        soon = now + SECOND // 5
+        await overlays.disable_flows([A], Word(ANN, "", soon), disabled=True)
+        await overlays.disable_trigger((*A, "daily"), Word(ANN, "", soon), disabled=True)
+        assert await is_disabled(rig)
     async with asyncio.timeout(10):
         while await overlays.open():
             await asyncio.sleep(0.01)
@@ -157,9 +158,10 @@ async def test_it_ends_at_its_time(rig: Rig, overlays: Overlays, switches: Switc
 async def test_one_that_expired_while_nothing_ran(
     rig: Rig, overlays: Overlays, switches: Switches
 ) -> None:
-    soon = rig.clock.now() + SECOND // 5
-    await overlays.disable_flows([A], Word(ANN, "", soon), disabled=True)
-    await rig.stop()
+    with rig.clock.standing() as now:
+        soon = now + SECOND // 5
+        await overlays.disable_flows([A], Word(ANN, "", soon), disabled=True)
+        await rig.stop()
     await until(lambda: rig.clock.now() > soon)
     await rig.start()
     later = made(rig, switches)

@@ -1,15 +1,15 @@
 """Pins and rollbacks."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
 from app.errors import BadRequest, ConfirmationNeeded, Conflict, Gone, NotFound
 from app.sync.rollback import Order
 from tests.git.scratch import Scratch
-from tests.sync.rig import ANN, BROKEN, Rig, flow, path, until
+from tests.sync.rig import ANN, BROKEN, Rig, flow, path, time_of, until
 
 A = ("main", "shop", "a")
+SOON = 200_000
+"""Microseconds."""
 
 
 async def three(rig: Rig, scratch: Scratch) -> list[str]:
@@ -94,9 +94,10 @@ async def test_a_manual_pin_holds_until_somebody_ends_it(rig: Rig, scratch: Scra
 
 async def test_a_pin_until_a_time(rig: Rig, scratch: Scratch) -> None:
     await three(rig, scratch)
-    end = datetime.now(UTC) + timedelta(seconds=0.4)
-    await rig.sync.pin(*A, revision=1, reason="", actor=ANN, until=end.isoformat())
-    assert rig.runs("a").revision == 1
+    with rig.clock.standing() as now:
+        end = time_of(now + SOON)
+        await rig.sync.pin(*A, revision=1, reason="", actor=ANN, until=end)
+        assert rig.runs("a").revision == 1
     await until(lambda: rig.runs("a").revision == 3)
     assert await rig.sync.pins() == []
 
@@ -118,10 +119,13 @@ async def test_pins_survive_a_restart_and_end_while_nothing_runs(
     scratch.commit({path("b"): flow("b", "2")})
     await rig.outcome()
     await rig.sync.pin(*A, revision=1, reason="", actor=ANN)
-    end = datetime.now(UTC) + timedelta(seconds=0.2)
-    await rig.sync.pin("main", "shop", "b", revision=1, reason="", actor=ANN, until=f"{end}")
-    await rig.stop()
-    await until(lambda: datetime.now(UTC) > end)
+    with rig.clock.standing() as now:
+        end = now + SOON
+        await rig.sync.pin(
+            "main", "shop", "b", revision=1, reason="", actor=ANN, until=time_of(end)
+        )
+        await rig.stop()
+    await until(lambda: rig.clock.now() > end)
     await rig.start()
     assert rig.runs("a").revision == 1
     assert rig.runs("b").revision == 2

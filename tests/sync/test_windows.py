@@ -168,15 +168,16 @@ async def test_a_commit_waits_for_the_window_and_then_goes_by_itself(
     rig = await start(repo=str(scratch.path), windows=[NIGHT])
     await moved(rig, "2026-03-02 21:00")
     await polled(rig)
-    await moved(rig, "2026-03-03 05:59:58.500")
-    scratch.commit({path("a"): flow("a", "2")})
-    run = await polled(rig, "manual")  # NIGHT lets no hand pass
-    assert (run.outcome, run.hold) == ("HELD", "WINDOW")
-    assert "nobody is there" in run.reason
-    found = rig.sync.main.source.condition("Held")
-    assert found is not None
-    assert (found.status, found.reason) == (True, "Window")
-    assert rig.runs("a").revision == 1
+    with rig.clock.standing():
+        await moved(rig, "2026-03-03 05:59:59.500")
+        scratch.commit({path("a"): flow("a", "2")})
+        run = await polled(rig, "manual")  # NIGHT lets no hand pass
+        assert (run.outcome, run.hold) == ("HELD", "WINDOW")
+        assert "nobody is there" in run.reason
+        found = rig.sync.main.source.condition("Held")
+        assert found is not None
+        assert (found.status, found.reason) == (True, "Window")
+        assert rig.runs("a").revision == 1
     await until(lambda: rig.runs("a").revision == 2)
     await polled(rig)  # which begins when the other one is over
     assert "window" in [each.cause for each in await rig.sync.runs()]
