@@ -27,7 +27,7 @@ from app.executions import Event, Execution
 from app.ports import LogEntry
 
 _LAST_LINES = 0.1
-"""Seconds within which the last lines of an execution are durable."""
+"""Seconds within which the last lines of an execution that ran on another node are durable."""
 
 router = Router(
     prefix=f"{PREFIX}/{{tenant}}",
@@ -166,6 +166,7 @@ async def _lines(
             if not ended and not await woken(wake) and pace.alive_is_due():
                 yield COMMENT
             elif ended:
+                await node.sink.settled()
                 await asyncio.sleep(_LAST_LINES)
 
 

@@ -94,6 +94,27 @@ async def test_a_log(api: Api, ns: str) -> None:
     assert api.node.sink.listeners == {}
 
 
+async def test_a_log_whose_last_lines_take_long_to_write(
+    api: Api, ns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, go_on = api.node.journal.write_logs, asyncio.Event()
+
+    async def late(lines: Any) -> None:
+        await go_on.wait()
+        await write(lines)
+
+    monkeypatch.setattr(
+        api.node.journal, "write_logs", lambda lines: asyncio.ensure_future(late(lines))
+    )
+    await api.flow(ns, SLEEP.format(seconds=0))
+    execution = await api.run(f"{ns}/f")
+    following = asyncio.ensure_future(api.get(f"logs/{execution['id']}/follow?minLevel=INFO"))
+    await asyncio.wait({following}, timeout=0.5)
+    go_on.set()
+    feed = events(await following)
+    assert [each["message"] for _, each in feed] == ["before", "Waiting for PT0S", "after"]
+
+
 async def test_followers_are_limited() -> None:
     feeds = Feeds(limit=1)
     with feeds.one(), pytest.raises(TooMany):
