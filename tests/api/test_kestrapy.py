@@ -1,6 +1,5 @@
 """Kestra's published Python SDK drives the service, unmodified."""
 
-import threading
 from typing import Any
 
 import pytest
@@ -142,12 +141,10 @@ def test_follow(client: Any, sdk: Any) -> None:
     made = client.executions.create_execution("main", "sdk.follow", "p")
     until(client, made.id, "PAUSED")
     other = sdk.KestraClient(host=client._base_url, timeout=30)
-    resume = threading.Timer(
-        0.2, other.executions.resume_execution, (made.id, "main", {"approved": True})
-    )
-    resume.start()
-    states = [each.state.current for each in client.executions.follow_execution(made.id, "main")]
-    resume.join()
+    followed = client.executions.follow_execution(made.id, "main")
+    states = [next(followed).state.current]
+    other.executions.resume_execution(made.id, "main", {"approved": True})
+    states += [each.state.current for each in followed]
     other._session.close()
     assert states[0] == "PAUSED"
     assert states[-1] == "SUCCESS"
