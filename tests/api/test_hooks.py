@@ -1,7 +1,6 @@
 """The address that forges deliver to, as the network sees it (security cases 1 to 10)."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterator
 
 import orjson
@@ -56,13 +55,12 @@ async def test_a_body_that_trickles_is_given_up(api: Api, monkeypatch: pytest.Mo
     monkeypatch.setattr("app.api.raw_bodies.SECONDS", 0.2)
 
     async def slow() -> AsyncIterator[bytes]:
-        for _ in range(1_000):
+        while True:
             yield b"x"
             await asyncio.sleep(0.01)
 
-    begun = time.monotonic()
-    await api.post(PATH, 408, content=slow(), headers=signed(BODY))
-    assert time.monotonic() - begun < 5
+    async with asyncio.timeout(30):
+        await api.post(PATH, 408, content=slow(), headers=signed(BODY))
 
 
 async def test_compressed_bodies_are_refused(api: Api) -> None:
