@@ -94,7 +94,6 @@ async def test_streams_show_outputs_no_longer_than_one_may_see_them(there: World
     [binding] = await access.bindings.of([("user", member.id)])
     await there.service.bind(member, {"viewer": Scope("main", "shop")})
     await access.bindings.remove(binding.id)
-    await asyncio.sleep(6)  # what is known of a token lasts five
     await there.ask("POST", f"{path}/resume", there.owner)
     async with asyncio.timeout(10):
         answer = await follower
