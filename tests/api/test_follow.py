@@ -7,11 +7,25 @@ import orjson
 import pytest
 
 from app.access import Caller
+from app.api import following
 from app.api.feeds import Feeds
 from app.errors import TooMany
 from tests.api.conftest import PAUSE, RETURN, SLEEP, Api, form
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set once a follower is told something."""
+    begun, event = asyncio.Event(), following.event
+
+    def noted(name: str, data: bytes) -> bytes:
+        begun.set()
+        return event(name, data)
+
+    monkeypatch.setattr(following, "event", noted)
+    return begun
 
 
 def events(text: str) -> list[tuple[str, Any]]:
@@ -39,16 +53,15 @@ WAITS = SLEEP.format(seconds="").replace("PTS", '"{{ inputs.wait }}"')
 WAITS = f"inputs: [{{id: wait, type: STRING}}]{WAITS}"
 
 
-async def test_an_execution_that_runs(api: Api, ns: str) -> None:
+async def test_an_execution_that_runs(api: Api, ns: str, told: asyncio.Event) -> None:
     await api.flow(ns, f"concurrency: {{limit: 1, behavior: QUEUE}}\n{WAITS}")
     first = await api.post(f"executions/{ns}/f", files=form({"wait": "PT1H"}))
     execution = await api.post(f"executions/{ns}/f", files=form({"wait": "PT0.1S"}))
-    following = asyncio.ensure_future(api.get(f"executions/{execution['id']}/follow"))
+    feeding = asyncio.ensure_future(api.get(f"executions/{execution['id']}/follow"))
     async with asyncio.timeout(20):
-        while execution["id"] not in api.node.executor.listeners:
-            await asyncio.sleep(0.01)
+        await told.wait()
     await api.ask("DELETE", f"executions/{first['id']}/kill", 202)
-    feed = events(await following)
+    feed = events(await feeding)
     assert [name for name, _ in feed] == ["progress"] * (len(feed) - 1) + ["end"]
     assert len(feed) > 1
     counts = [len(each["taskRunList"]) for _, each in feed]
@@ -57,7 +70,7 @@ async def test_an_execution_that_runs(api: Api, ns: str) -> None:
     assert api.node.executor.listeners == {}
 
 
-async def test_an_execution_that_is_parked(api: Api, ns: str) -> None:
+async def test_an_execution_that_is_parked(api: Api, ns: str, told: asyncio.Event) -> None:
     await api.flow(ns, PAUSE)
     execution = await api.post(f"executions/{ns}/f")
     wanted = execution["id"]
@@ -65,12 +78,11 @@ async def test_an_execution_that_is_parked(api: Api, ns: str) -> None:
     async with asyncio.timeout(20):
         while api.node.executor.find(wanted) is not None:  # it leaves memory
             await asyncio.sleep(0.01)
-    following = asyncio.ensure_future(api.get(f"executions/{wanted}/follow"))
+    feeding = asyncio.ensure_future(api.get(f"executions/{wanted}/follow"))
     async with asyncio.timeout(20):
-        while wanted not in api.node.executor.listeners:
-            await asyncio.sleep(0.01)
+        await told.wait()
     await api.post(f"executions/{wanted}/resume", 204, files=form({"approved": "true"}))
-    feed = events(await following)
+    feed = events(await feeding)
     assert feed[0][0] == "progress"
     assert feed[0][1]["state"]["current"] == "PAUSED"
     assert feed[-1][0] == "end"
@@ -81,10 +93,10 @@ async def test_an_execution_that_is_killed(api: Api, ns: str) -> None:
     await api.flow(ns, SLEEP.format(seconds=30))
     execution = await api.post(f"executions/{ns}/f")
     wanted = execution["id"]
-    following = asyncio.ensure_future(api.get(f"executions/{wanted}/follow"))
+    feeding = asyncio.ensure_future(api.get(f"executions/{wanted}/follow"))
     await api.until(wanted, "RUNNING")
     await api.ask("DELETE", f"executions/{wanted}/kill", 202)
-    name, last = events(await following)[-1]
+    name, last = events(await feeding)[-1]
     assert (name, last["state"]["current"]) == ("end", "KILLED")
 
 
@@ -118,10 +130,10 @@ async def test_a_log_whose_last_lines_take_long_to_write(
     )
     await api.flow(ns, SLEEP.format(seconds=0))
     execution = await api.run(f"{ns}/f")
-    following = asyncio.ensure_future(api.get(f"logs/{execution['id']}/follow?minLevel=INFO"))
-    await asyncio.wait({following}, timeout=0.5)
+    feeding = asyncio.ensure_future(api.get(f"logs/{execution['id']}/follow?minLevel=INFO"))
+    await asyncio.wait({feeding}, timeout=0.5)
     go_on.set()
-    feed = events(await following)
+    feed = events(await feeding)
     assert [each["message"] for _, each in feed] == ["before", "Waiting for PT0S", "after"]
 
 
