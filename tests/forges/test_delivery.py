@@ -18,7 +18,7 @@ from tests.serving import headwater, service
 from tests.sync.rig import flow, path
 
 
-def until(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -73,10 +73,8 @@ def test_a_push_at_github_is_active_soon(
         "after": tip,
         "repository": {"full_name": "acme/flows"},
     }
-    begun = time.monotonic()
     assert github.deliver(hook_of(address), "push", payload) == 202
-    until(lambda: revision(address) == 2)
-    assert time.monotonic() - begun < 5
+    until(lambda: revision(address) == 2)  # which no poll does: the next one is in an hour
     told = headwater("git", "deliveries", "-o", "json", server=address)
     assert told.returncode == 0, told.stderr
     assert '"push"' in told.stdout
@@ -112,7 +110,7 @@ def test_a_pull_request_gets_its_checks(github: FakeGitHub, scratch: Scratch, ad
         found = github.world.check_of(head, "headwater/validate")
         return found if found and found.state not in ("queued", "in_progress") else None
 
-    check = until(result, 30)
+    check = until(result)
     assert check.state == "failure"
     (note,) = [each for each in check.annotations if each.path == path("b")]
     assert (note.level, note.line) == ("failure", 4)
