@@ -350,7 +350,7 @@ async def test_the_paths_of_later_versions_answer_with_the_execution(api: Api, n
 
 
 async def test_pause_by_hand(api: Api, ns: str) -> None:
-    await api.flow(ns, SLEEP.format(seconds=0.3))
+    await api.flow(ns, SLEEP.format(seconds=2))  # or it might end before it is paused
     execution = await api.post(f"executions/{ns}/f")
     await api.until(execution["id"], "RUNNING")
     await api.post(f"executions/{execution['id']}/pause", 204)
