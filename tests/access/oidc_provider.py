@@ -129,7 +129,7 @@ def query_of(address: str) -> dict[str, str]:
     return dict(httpx2.QueryParams(urlsplit(address).query))
 
 
-def until(condition: Any, seconds: float = 10.0) -> None:
+def until(condition: Any, seconds: float = 30.0) -> None:
     """Wait until something holds."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -30,7 +30,7 @@ tasks:
 
 
 def until(client: Any, execution_id: str, state: str) -> Any:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         execution = client.executions.execution(execution_id, "main")
         if execution.state.current == state:
