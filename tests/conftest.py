@@ -1,5 +1,9 @@
-"""What every test may ask for: a free port, the Hypothesis profiles, a real PostgreSQL server."""
+"""What every test may ask for: a free port, the Hypothesis profiles, a real PostgreSQL server.
 
+And what every test leaves as it was: how this process writes its log.
+"""
+
+import logging
 import os
 import socket
 import uuid
@@ -9,6 +13,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
+from app import telemetry
 from tests import postgres
 
 settings.register_profile(
@@ -16,6 +21,17 @@ settings.register_profile(
 )
 settings.register_profile("explore", deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(autouse=True)
+def same_log() -> Iterator[None]:
+    """Undo what a command that ran in this process has set: its level hides lines of others."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers = handlers
+    root.setLevel(level)  # which also forgets what loggers remember of it
+    telemetry.structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -259,18 +259,13 @@ EXPRESSIONS = ["{{ secret('SOPS') }}", "{{ vars }}", "{{ inputs }}", "{{ outputs
 async def test_nothing_is_seen_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_ENVIRONMENT", base64_of(VALUES["environment"]))
     stream = io.StringIO()
-    before = logging.getLogger().handlers, logging.getLogger().level
     configure_logging("DEBUG", "json", stream)
     monkeypatch.setattr(logging.getLogger("httpx2"), "disabled", True)  # the client's, not ours
-    said: dict[str, bytes] = {}
-    try:
-        async with echo() as address:
-            scratch = Scratch(tmp_path / "served.git")
-            scratch.commit(files(address))
-            async with service(tmp_path / "data", scratch.path) as (http, node):
-                said = await used(http, node)
-    finally:
-        logging.getLogger().handlers, logging.getLogger().level = before
+    async with echo() as address:
+        scratch = Scratch(tmp_path / "served.git")
+        scratch.commit(files(address))
+        async with service(tmp_path / "data", scratch.path) as (http, node):
+            said = await used(http, node)
     canaries = Canaries(VALUES)
     assert len(canaries) > 100
     found = [each for place, body in said.items() for each in canaries.seen(body, place)]
