@@ -5,6 +5,7 @@ And what every test leaves as it was: how this process writes its log.
 
 import logging
 import os
+import re
 import socket
 import uuid
 from collections.abc import Callable, Iterator
@@ -21,6 +22,14 @@ settings.register_profile(
 )
 settings.register_profile("explore", deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+_OF_SERVICES = re.compile(
+    r"(?!HEADWATER_FAULT_|GIT_CONFIG_)(HEADWATER|SOPS|SECRET|ENV|GIT)_.*|DATABASE_URL|PORT|VISUAL"
+)
+"""What services, commands and Git would take from who runs the tests: a database, say."""
+
+for _name in filter(_OF_SERVICES.fullmatch, list(os.environ)):
+    del os.environ[_name]
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from app.cli.printing import clean, seconds
+from tests.git.scratch import plain_environment
 from tests.serving import COMMAND, environment, headwater, service
 
 FLOW = """
@@ -264,8 +265,8 @@ def test_a_repository_of_ones_own(tmp_path: Path) -> None:
 
     def git(*arguments: str, folder: Path = tmp_path) -> None:
         subprocess.run(
-            ["git", "-c", "user.name=Ann", "-c", "user.email=ann@example.com", *arguments],
-            cwd=folder, check=True, capture_output=True,
+            ["git", *arguments],
+            cwd=folder, env=plain_environment(), check=True, capture_output=True,
         )  # fmt: skip
 
     git("init", "--bare", "-b", "main", str(remote))
