@@ -24,7 +24,8 @@ settings.register_profile("explore", deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 _OF_SERVICES = re.compile(
-    r"(?!HEADWATER_FAULT_|GIT_CONFIG_)(HEADWATER|SOPS|SECRET|ENV|GIT)_.*|DATABASE_URL|PORT|VISUAL"
+    r"(?!HEADWATER_FAULT_|GIT_CONFIG_)(HEADWATER|SOPS|SECRET|ENV|GIT)_.*"
+    r"|DATABASE_URL|PORT|VISUAL|FORCE_COLOR"
 )
 """What services, commands and Git would take from who runs the tests: a database, say."""
 
