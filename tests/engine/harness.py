@@ -39,6 +39,9 @@ from tests.engine.fakes import (
     revision,
 )
 
+PATIENCE = 20.0
+"""Seconds that tests wait for what takes none on an idle machine; nothing is repaired meanwhile."""
+
 
 class Service:
     """The world that effects happen in; it outlives crashes of the engine."""
@@ -222,7 +225,7 @@ class Engine:
             clock=self.clock,
             sink=sink,
             fence=1,
-            limits=Limits(**{"sweep": 0.01, **limits}),
+            limits=Limits(**{"sweep": 0.01, "repair": 3600.0, **limits}),
             kv=self.key_values,
             files=MemoryFiles(),
             runners=runners or Absent(),
@@ -258,10 +261,10 @@ class Engine:
     async def run(self, name: str | None = None, **new: Any) -> Execution:
         return await self.end(await self.create(name, **new))
 
-    async def end(self, execution_id: str, timeout: float = 5) -> Execution:
+    async def end(self, execution_id: str, timeout: float = PATIENCE) -> Execution:
         return await asyncio.wait_for(self.executor.finished.future(execution_id), timeout)
 
-    async def until(self, execution_id: str, wanted: Any, timeout: float = 5) -> Execution:
+    async def until(self, execution_id: str, wanted: Any, timeout: float = PATIENCE) -> Execution:
         """Wait until the committed execution satisfies `wanted`."""
         async with asyncio.timeout(timeout):
             while True:

@@ -8,7 +8,7 @@ import pytest
 from app.errors import Conflict
 from app.executions import Execution, State
 from tests.engine.fakes import FakeClock, MemoryJournal
-from tests.engine.harness import SERVICE, Engine, flow, states
+from tests.engine.harness import PATIENCE, SERVICE, Engine, flow, states
 
 AFTER = """
     id: after
@@ -120,7 +120,7 @@ async def test_a_crash_at_any_point_runs_each_of_them_once() -> None:
         journal, clock = MemoryJournal(crash_at=crash), FakeClock()
         async with Engine(loaded, journal=journal, clock=clock) as engine:
             making = asyncio.create_task(engine.create())
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 await asyncio.wait(
                     [making, asyncio.create_task(journal.crashed.wait())],
                     return_when=asyncio.FIRST_COMPLETED,
@@ -158,7 +158,7 @@ async def test_a_retry_makes_new_executions() -> None:
     loaded = flow(ANEW.replace("INTERVAL", "PT0.01S").replace("NAME", "anew"))
     async with Engine(loaded) as engine:
         first = await engine.create(inputs={"n": 7})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while len(engine.journal.events) < 3 or not all_over(engine.journal):
                 await asyncio.sleep(0.001)
         made = [engine.journal.execution(each) for each in engine.journal.events]
@@ -174,7 +174,7 @@ async def test_the_last_attempt_fails() -> None:
     source = ANEW.replace("INTERVAL", "PT0.01S").replace("NAME", "anew-fails")
     async with Engine(flow(source.replace("fail: 2", "fail: 100"))) as engine:
         await engine.create(inputs={"n": 7})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while len(engine.journal.events) < 3 or not all_over(engine.journal):
                 await asyncio.sleep(0.001)
         made = [engine.journal.execution(each).state for each in engine.journal.events]
@@ -187,7 +187,7 @@ async def test_a_new_execution_is_made_once_after_a_long_wait_and_a_crash() -> N
     async with Engine(loaded, journal=journal, clock=clock) as engine:
         first = await engine.create(inputs={"n": 1})
         await engine.end(first)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while engine.executor.count():
                 await asyncio.sleep(0.001)
         assert len(journal.events) == 1

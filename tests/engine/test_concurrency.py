@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.errors import Invalid
 from app.executions import State
 from tests.engine.fakes import FakeClock, MemoryJournal
-from tests.engine.harness import SERVICE, Engine, flow
+from tests.engine.harness import PATIENCE, SERVICE, Engine, flow
 
 QUEUE = """
     id: limited
@@ -25,7 +25,7 @@ def limited(limit: int = 1, behavior: str = "QUEUE") -> str:
     return QUEUE.replace("LIMIT", str(limit)).replace("BEHAVIOR", behavior)
 
 
-async def settled(engine: Engine, wanted: Counter[str], timeout: float = 5) -> None:
+async def settled(engine: Engine, wanted: Counter[str], timeout: float = PATIENCE) -> None:
     """Wait until that many executions are in these states."""
     async with asyncio.timeout(timeout):
         while count(engine) != wanted:
@@ -41,7 +41,7 @@ async def test_what_is_above_the_limit_queues_outside_of_memory() -> None:
     async with Engine(flow(limited(2))) as engine:
         made = [await engine.create() for _ in range(5)]
         await settled(engine, Counter(PAUSED=2, QUEUED=3))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while engine.executor.count():
                 await asyncio.sleep(0.001)
         for ended in range(1, 6):
@@ -133,7 +133,7 @@ async def test_a_planned_one_waits_for_its_date_then_for_a_slot() -> None:
         planned = await engine.create(schedule_date=clock.now() + 3_600_000_000)
         first = await engine.create()
         await settled(engine, Counter(PAUSED=1, CREATED=1))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while engine.executor.count():
                 await asyncio.sleep(0.001)
         clock.advance(3601)
@@ -208,7 +208,7 @@ async def _lives(crashes: list[int], wanted: int) -> None:
         async with Engine(loaded, journal=journal, clock=clock) as engine:
             work = asyncio.create_task(_all(engine, wanted))
             died = asyncio.create_task(journal.crashed.wait())
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 await asyncio.wait([work, died], return_when=asyncio.FIRST_COMPLETED)
             died.cancel()
             work.cancel()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.executions import Execution, Kind, State
 from tests.engine.fakes import FakeClock, MemoryJournal, MemoryStorage
-from tests.engine.harness import SERVICE, Engine, flow
+from tests.engine.harness import PATIENCE, SERVICE, Engine, flow
 
 RETRY = {"type": "constant", "interval": "PT0.001S", "maxAttempts": 3}
 
@@ -153,7 +153,7 @@ async def lives(document: dict[str, Any], crashes: list[int]) -> tuple[Execution
                 made = creating.result()
             if crash is None:
                 break_at = asyncio.create_task(ended(journal, made))
-                await asyncio.wait_for(break_at, 10)
+                await asyncio.wait_for(break_at, PATIENCE)
             else:
                 waits = [asyncio.create_task(each) for each in
                          (ended(journal, made), journal.crashed.wait())]  # fmt: skip

@@ -11,7 +11,7 @@ from app.engine.turns import Turns
 from app.errors import Conflict
 from app.executions import Event, Execution, State
 from tests.engine.fakes import MemoryJournal
-from tests.engine.harness import Engine, flow
+from tests.engine.harness import PATIENCE, Engine, flow
 
 CALLER = """
 id: caller
@@ -111,7 +111,7 @@ async def test_a_kill_leaves_what_a_newer_version_wrote_and_reaches_all_others(
     monkeypatch.setattr(cascades, "_AT_ONCE", 1)
     async with Engine(flow(TWICE), flow(CALLED)) as engine:
         made = await engine.create("caller")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while len(found := await engine.journal.children(made)) < 2:
                 await asyncio.sleep(0.001)
         newer, other = found
@@ -140,7 +140,7 @@ async def test_what_was_killed_can_be_deleted_at_once() -> None:
 
 
 async def _child(engine: Engine, parent: str) -> str:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not (found := await engine.journal.children(parent)):
             await asyncio.sleep(0.001)
     return found[0]

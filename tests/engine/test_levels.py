@@ -6,7 +6,7 @@ import pytest
 
 from app.executions import State
 from tests.engine.fakes import FakeClock, MemoryJournal
-from tests.engine.harness import SERVICE, Engine, flow, states
+from tests.engine.harness import PATIENCE, SERVICE, Engine, flow, states
 
 SLOW = """
     id: slow
@@ -60,7 +60,7 @@ async def test_the_time_runs_while_it_is_parked_and_over_a_restart() -> None:
     async with Engine(loaded, journal=journal, clock=clock) as engine:
         one = await engine.create()
         await engine.until(one, lambda each: each.state is State.PAUSED)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while engine.executor.count():
                 await asyncio.sleep(0.001)
         clock.advance(3601)

@@ -13,7 +13,7 @@ from app.engine.subflows import SubflowCalls
 from app.errors import Conflict, Unavailable
 from app.executions import Event, State
 from app.ports import LoadedFlow
-from tests.engine.harness import Engine, flow
+from tests.engine.harness import PATIENCE, Engine, flow
 
 HANGS = "id: hangs\ntasks: [{id: t, type: test.Effect, name: hangs, hang: true}]\n"
 OTHER = HANGS.replace("id: hangs", "id: other")
@@ -46,7 +46,7 @@ async def test_what_lacks_its_plugin_defaults_begins_once_they_are_there() -> No
         with pytest.raises(TimeoutError):
             await engine.end(made, 0.3)
         engine.flows.flows["tests", "waits"] = flow(WAITS)
-        assert (await engine.end(made, 2)).state is State.SUCCESS
+        assert (await engine.end(made)).state is State.SUCCESS
 
 
 async def test_what_lacks_them_is_tried_with_every_sweep_and_is_not_lost() -> None:
@@ -54,13 +54,13 @@ async def test_what_lacks_them_is_tried_with_every_sweep_and_is_not_lost() -> No
         made = await engine.create("waits")
     life = Engine(lacking(flow(WAITS)), journal=engine.journal, repair=0.02)
     left = _departures(life)
-    async with life as engine, asyncio.timeout(2):
+    async with life as engine, asyncio.timeout(PATIENCE):
         while len(left) < 10:
             await asyncio.sleep(0.01)
         assert engine.executor.recovery.repairs == 0
         engine.executor.recovery._repair_at = engine.clock.now() + 3600_000_000
         engine.flows.flows["tests", "waits"] = flow(WAITS)
-        assert (await engine.end(made, 2)).state is State.SUCCESS
+        assert (await engine.end(made)).state is State.SUCCESS
 
 
 async def test_what_lacks_them_is_not_tried_whenever_another_is_due(
@@ -76,7 +76,7 @@ async def test_what_lacks_them_is_not_tried_whenever_another_is_due(
         return await due(now, limit)
 
     monkeypatch.setattr(life.journal, "due", look)
-    async with life as engine, asyncio.timeout(2):
+    async with life as engine, asyncio.timeout(PATIENCE):
         await engine.executor.recovery.recovered.wait()
         for _ in range(5):
             swept.clear()
@@ -106,7 +106,7 @@ async def test_what_was_held_while_it_lacked_them_goes_on_with_the_next_sweep() 
         async with engine.executor.holding(made):
             await asyncio.sleep(0.05)
             engine.flows.flows["tests", "waits"] = flow(WAITS)
-        assert (await engine.end(made, 2)).state is State.SUCCESS
+        assert (await engine.end(made)).state is State.SUCCESS
 
 
 async def test_what_is_due_and_lacks_them_is_tried_once_a_sweep(
@@ -114,7 +114,7 @@ async def test_what_is_due_and_lacks_them_is_tried_once_a_sweep(
 ) -> None:
     async with Engine(flow(WAITS), park_after=0.0) as engine:
         made = await engine.create("waits")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             while not engine.journal.rows[made]["parked"]:
                 await asyncio.sleep(0.001)
     engine.clock.advance(10)
@@ -139,7 +139,7 @@ async def test_what_is_due_and_lacks_them_hides_no_other(monkeypatch: pytest.Mon
     async with Engine(flow(WAITS), flow(other), park_after=0.0) as engine:
         await engine.create("waits")
         made = await engine.create("other")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             while not all(row["parked"] for row in engine.journal.rows.values()):
                 await asyncio.sleep(0.001)
     engine.clock.advance(10)
@@ -148,14 +148,14 @@ async def test_what_is_due_and_lacks_them_hides_no_other(monkeypatch: pytest.Mon
         lacking(flow(WAITS)), flow(other), journal=engine.journal, clock=engine.clock, repair=3600
     )
     async with life as engine:
-        assert (await engine.end(made, 2)).state is State.SUCCESS
+        assert (await engine.end(made)).state is State.SUCCESS
 
 
 async def test_it_can_be_killed_meanwhile() -> None:
     async with Engine(flow(WAITS)) as engine:
         made = await engine.create("waits")
     async with Engine(lacking(flow(WAITS)), journal=engine.journal) as engine:
-        await asyncio.wait_for(engine.commands.kill("main", made), 2)
+        await asyncio.wait_for(engine.commands.kill("main", made), PATIENCE)
         assert (await engine.executor.get(made)).state is State.KILLED
 
 
@@ -163,7 +163,7 @@ async def test_it_leaves_again_once_nobody_holds_it() -> None:
     async with Engine(flow(WAITS)) as engine:
         made = await engine.create("waits")
     life = Engine(lacking(flow(WAITS)), journal=engine.journal)
-    async with asyncio.timeout(2), life.executor.holding(made) as live:
+    async with asyncio.timeout(PATIENCE), life.executor.holding(made) as live:
         await asyncio.sleep(0.01)
         assert not live.left
     assert life.executor.find(made) is None
@@ -184,11 +184,11 @@ async def test_a_flow_that_cannot_be_read_now_holds_up_no_other(
 
     monkeypatch.setattr(life.flows, "at", look)
     async with life as engine:
-        await asyncio.wait_for(engine.executor.recovery.recovered.wait(), 1)
+        await asyncio.wait_for(engine.executor.recovery.recovered.wait(), PATIENCE)
         found = [engine.executor.find(each) is not None for each in made]
         assert found == [False, True, False, True]
         dark.clear()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE):
             while not all(engine.executor.find(each) for each in made):
                 await asyncio.sleep(0.01)
 
@@ -214,7 +214,7 @@ async def test_a_queue_that_cannot_be_read_now_holds_up_no_other(
 
     monkeypatch.setattr(life.flows, dark, look)
     async with life as engine:
-        await asyncio.wait_for(engine.executor.recovery.recovered.wait(), 1)
+        await asyncio.wait_for(engine.executor.recovery.recovered.wait(), PATIENCE)
         assert engine.executor.find(other) is not None
 
 
@@ -230,7 +230,7 @@ async def test_a_start_waits_for_what_it_needs(monkeypatch: pytest.MonkeyPatch) 
 
         monkeypatch.setattr(engine.flows, "current", dark)
         made = await engine.create("caller")
-        assert (await engine.end(made, 3)).state is State.SUCCESS
+        assert (await engine.end(made)).state is State.SUCCESS
         assert asked.count("called") > 1
 
 
@@ -241,7 +241,7 @@ async def test_a_call_waits_for_what_it_started_to_be_read(
     caller = CALLER.replace("called}", "called, outputs: {said: '{{ flow.id }}'}}")
     asked = _fail_once(monkeypatch, verb)
     async with Engine(flow(caller), flow(CALLED)) as engine:
-        ended = await engine.end(await engine.create("caller"), 3)
+        ended = await engine.end(await engine.create("caller"))
         assert ended.state is State.SUCCESS
         assert len(asked) > 1
 
@@ -257,7 +257,7 @@ async def test_a_restart_waits_for_what_was_started_before_to_be_read(
         assert (await engine.end(made)).state is State.FAILED
         asked = _fail_once(monkeypatch, verb)
         await engine.commands.restart("main", made)
-        assert (await engine.end(made, 3)).state is State.SUCCESS
+        assert (await engine.end(made)).state is State.SUCCESS
         assert len(asked) > 1
         assert len(engine.journal.events) == 2
 
@@ -300,6 +300,6 @@ async def test_what_a_newer_version_wrote_holds_up_no_other(
 
     monkeypatch.setattr(engine.journal, "read_many", read)
     async with Engine(flow(HANGS), journal=engine.journal) as engine:
-        await asyncio.wait_for(engine.executor.recovery.recovered.wait(), 1)
+        await asyncio.wait_for(engine.executor.recovery.recovered.wait(), PATIENCE)
         assert engine.executor.find(other) is not None
         assert engine.executor.find(newer) is None

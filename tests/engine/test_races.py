@@ -13,7 +13,7 @@ from app.errors import Unavailable
 from app.executions import Event, Execution, Kind, State
 from app.ports import Claim, FlowKey, LoadedFlow
 from tests.engine.fakes import MemoryJournal
-from tests.engine.harness import SERVICE, Engine, flow
+from tests.engine.harness import PATIENCE, SERVICE, Engine, flow
 
 CALLER = """
 id: caller
@@ -29,7 +29,7 @@ retry: {type: constant, interval: PT0.05S, maxAttempts: 3, behavior: CREATE_NEW_
 
 
 async def _child(engine: Engine, parent: str) -> str:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not (found := await engine.journal.children(parent)):
             await asyncio.sleep(0.001)
     return found[0]
@@ -42,7 +42,7 @@ async def _paused_child(engine: Engine, parent: str) -> str:
 
 
 async def _parked(engine: Engine, execution: str) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while engine.executor.find(execution) is not None:
             await asyncio.sleep(0.001)
 
@@ -79,7 +79,7 @@ async def test_a_journal_that_cannot_be_read_holds_up_no_other() -> None:
     poison, other = sorted(both)
     engine.journal.events[poison][-1].data.pop("task")
     async with Engine(hangs, journal=engine.journal) as engine:
-        await asyncio.wait_for(engine.executor.recovery.recovered.wait(), 1)
+        await asyncio.wait_for(engine.executor.recovery.recovered.wait(), PATIENCE)
         assert engine.executor.find(other) is not None
 
 
@@ -92,7 +92,7 @@ async def test_a_caller_goes_on_when_nothing_takes_the_place_of_what_is_to_be_re
         child = await _paused_child(engine, made)
         engine.flows.flows["tests", "called"] = flow(f"{RENEWING}disabled: true\n")
         await engine.commands.resume("main", child)
-        assert (await engine.end(made, 2)).state is State.SUCCESS
+        assert (await engine.end(made)).state is State.SUCCESS
 
 
 async def test_a_caller_goes_on_when_what_it_started_cannot() -> None:
@@ -103,7 +103,7 @@ async def test_a_caller_goes_on_when_what_it_started_cannot() -> None:
         await _parked(engine, made)
         del engine.flows.flows["tests", "called"]
         await asyncio.gather(engine.commands.resume("main", child), return_exceptions=True)
-        assert (await engine.end(made, 2)).state is State.SUCCESS
+        assert (await engine.end(made)).state is State.SUCCESS
 
 
 async def test_a_caller_is_woken_after_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +121,7 @@ async def test_a_caller_is_woken_after_an_outage(monkeypatch: pytest.MonkeyPatch
 
         monkeypatch.setattr(engine.journal, "read", dark)
         await engine.commands.resume("main", child)
-        assert (await engine.end(made, 2)).state is State.SUCCESS
+        assert (await engine.end(made)).state is State.SUCCESS
 
 
 async def test_a_kill_is_told_although_who_asked_for_it_gave_up() -> None:
@@ -133,8 +133,8 @@ async def test_a_kill_is_told_although_who_asked_for_it_gave_up() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
                 await engine.commands.kill("main", child)
-        assert (await engine.end(child, 2)).state is State.KILLED
-        assert (await engine.end(made, 2)).state is State.SUCCESS
+        assert (await engine.end(child)).state is State.KILLED
+        assert (await engine.end(made)).state is State.SUCCESS
 
 
 class LateJournal(MemoryJournal):
@@ -170,7 +170,7 @@ async def test_what_is_refused_restarts_no_subflow(monkeypatch: pytest.MonkeyPat
 
         monkeypatch.setattr(MemoryJournal, "_commit", refuse)
         await engine.commands.restart("main", made)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             while engine.executor.find(made) is not None:
                 await asyncio.sleep(0.001)
         await asyncio.sleep(0.05)
@@ -286,7 +286,7 @@ afterExecution: [{id: leave, type: test.Leave, state: SUCCESS}]
 async def test_an_exit_after_the_end_is_no_fault_of_the_engine() -> None:
     async with Engine(flow(AFTER)) as engine:
         made = await engine.create()
-        await engine.until(made, lambda each: each.over, 2)
+        await engine.until(made, lambda each: each.over)
         assert engine.executor.recovery.repairs == 0
 
 
@@ -302,7 +302,7 @@ tasks:
 async def test_the_directory_of_what_was_killed_is_removed(tmp_path: Path) -> None:
     async with Engine(flow(DIRECTORY), work=tmp_path) as engine:
         made = await engine.create()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not await asyncio.to_thread(lambda: list(tmp_path.rglob("file"))):
                 await asyncio.sleep(0.001)
             await engine.commands.kill("main", made)
@@ -352,7 +352,7 @@ async def test_a_short_outage_takes_no_retry_away(monkeypatch: pytest.MonkeyPatc
 
         monkeypatch.setattr(engine.journal, "read", dark)
         await engine.commands.resume("main", made)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE):
             while len(engine.journal.events) < 2:
                 await asyncio.sleep(0.001)
 
@@ -445,7 +445,7 @@ async def test_a_copy_waits_for_no_child_of_the_original() -> None:
         await engine.commands.resume("main", copy.id)
         for each in {child, await _paused_child(engine, copy.id)}:
             await engine.commands.resume("main", each)
-        assert (await engine.end(copy.id, 2)).state is State.SUCCESS
+        assert (await engine.end(copy.id)).state is State.SUCCESS
 
 
 DEEP = """

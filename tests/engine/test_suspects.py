@@ -10,7 +10,7 @@ import pytest
 from app.engine.suspects import DEATHS, Suspects
 from app.errors import Conflict
 from app.executions import State
-from tests.engine.harness import Engine, flow
+from tests.engine.harness import PATIENCE, Engine, flow
 
 DIE = """
 import os, sys
@@ -86,7 +86,7 @@ async def test_the_next_in_line_gets_the_slot_of_a_poisonous_one(tmp_path: Path)
         execution = await engine.until(made, lambda e: e.state is State.PAUSED)
         queued = await engine.create()
         await engine.until(queued, lambda e: e.state is State.QUEUED)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             while engine.executor.count():
                 await asyncio.sleep(0.001)
     for _ in range(DEATHS):
@@ -98,4 +98,4 @@ async def test_the_next_in_line_gets_the_slot_of_a_poisonous_one(tmp_path: Path)
         await again.executor.recovery.recovered.wait()
         with pytest.raises(Conflict, match="quarantined"):
             await again.commands.resume("main", made)
-        await again.until(queued, lambda e: e.state is State.PAUSED, 2)
+        await again.until(queued, lambda e: e.state is State.PAUSED)

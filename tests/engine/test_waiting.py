@@ -7,7 +7,7 @@ import pytest
 from app.errors import Conflict, Invalid, NotFound, TooMany
 from app.executions import State
 from app.ports import Claim
-from tests.engine.harness import SERVICE, Engine, flow, states
+from tests.engine.harness import PATIENCE, SERVICE, Engine, flow, states
 
 PAUSED = """
     id: paused
@@ -190,7 +190,7 @@ async def test_sleep_short_and_long() -> None:
     async with Engine(loaded) as engine:
         made = await engine.create()
         await engine.until(made, lambda e: "/long" in e.task_runs)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while engine.executor.count():
                 await asyncio.sleep(0.001)
         assert engine.journal.rows[made]["parked"]
@@ -203,7 +203,7 @@ async def test_pause_leaves_memory_and_resumes_with_inputs() -> None:
     async with Engine(flow(PAUSED)) as engine:
         made = await engine.create()
         await engine.until(made, lambda e: e.state is State.PAUSED)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while engine.executor.count():
                 await asyncio.sleep(0.001)
         with pytest.raises(Invalid, match="count"):
@@ -258,7 +258,7 @@ async def test_nothing_new_starts_while_paused() -> None:
     """)
     async with Engine(loaded) as engine:
         made = await engine.create()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await engine.until(made, lambda e: e.state is State.PAUSED)
             while engine.executor.count():
                 await asyncio.sleep(0.001)

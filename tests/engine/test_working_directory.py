@@ -14,7 +14,7 @@ from app.executions import Execution
 from app.flows.parse import parse_flow
 from app.runners.choice import NodeRunners
 from tests.engine.fakes import FakeClock, MemoryJournal, MemoryStorage
-from tests.engine.harness import TYPES, Engine, flow, states
+from tests.engine.harness import PATIENCE, TYPES, Engine, flow, states
 
 SHELL = "io.kestra.plugin.scripts.shell.Commands"
 
@@ -202,7 +202,7 @@ async def lives(
     first = engine(source, tmp_path, journal=journal, storage=storage)
     await first.__aenter__()
     made = await first.create()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not any("waiting" in line for line in lines(first)):
             await asyncio.sleep(0.01)
             first.parts.sink.flush()
@@ -213,7 +213,7 @@ async def lives(
     if lose:
         shutil.rmtree(tmp_path / "work")
     async with engine(source, tmp_path, journal=journal, storage=storage) as second:
-        return await second.end(made, 20), second
+        return await second.end(made), second
 
 
 KILLED = f"""
