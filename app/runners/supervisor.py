@@ -1,7 +1,7 @@
 """Runs one command and answers for all that comes of it; a program of its own.
 
 Started as `python -I -S supervisor.py` with a socket as standard input. It takes an order from
-there (see `read_order`), runs the command, and answers in lines: `group <id>` when it has started,
+there (see `read_order`), runs the command, and answers in lines: `group <id>` before it starts,
 then `exit <code>`; or `error <reason>`. Nothing that the command started outlives it: a process
 that leaves its group is a descendant still (we are the subreaper), and when the service dies the
 socket closes, which ends everything at once. Another word from the service asks for an orderly end:
@@ -74,7 +74,6 @@ def main() -> None:
     _control(_SET_SUBREAPER, 1)
     wakeup = _wakeup()
     child, failure = _start(order)
-    _tell(f"group {child}")
     status = None if failure else _watch(child, wakeup, order.grace)
     _end_all(child)
     if status is None and not failure:
@@ -119,6 +118,7 @@ def _become(order: Order, tell: int) -> NoReturn:
     """Turn into the command. This process has one thread: nothing is unsafe before the exec."""
     try:
         os.setsid()
+        _tell(f"group {os.getpid()}")  # from here: the command may be our parent's death
         _limit(order)
         if order.user >= 0:
             os.setgroups([])

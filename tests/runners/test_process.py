@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from app.config import RunnerSettings
 from app.errors import Unavailable
 from app.ports import Command
 from app.runners.process import ProcessRunner
+from tests.fault.processes import inside
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,7 +40,7 @@ def sh(tmp_path: Path, script: str, **options: Any) -> Command:
     return Command(["/bin/sh", "-c", script], options.pop("environment", {}), tmp_path, **options)
 
 
-async def until(condition: Any, timeout: float = 10) -> None:
+async def until(condition: Any, timeout: float = 20) -> None:
     async with asyncio.timeout(timeout):
         while not condition():
             await asyncio.sleep(0.01)
@@ -135,7 +135,7 @@ async def test_nothing_outlives_its_command(tmp_path: Path) -> None:
 async def test_cancelled_in_order(tmp_path: Path) -> None:
     heard = Heard()
     script = "trap 'echo ending; exit 0' TERM; echo $$ >>pids; while :; do sleep 0.02; done"
-    task = asyncio.create_task(runner().run(sh(tmp_path, script), heard))
+    task = asyncio.create_task(runner(grace_seconds=30).run(sh(tmp_path, script), heard))
     (pid,) = await pids(tmp_path, 1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -149,10 +149,8 @@ async def test_cancelled_against_its_will(tmp_path: Path) -> None:
     task = asyncio.create_task(runner(grace_seconds=0.1).run(sh(tmp_path, script), Heard()))
     found = await pids(tmp_path, 2)
     task.cancel()
-    began = time.monotonic()
     with pytest.raises(asyncio.CancelledError):
-        await task
-    assert time.monotonic() - began < 5
+        await task  # the script would go on for ever
     assert not any(map(alive, found))
 
 
@@ -193,8 +191,13 @@ async def test_no_zombies_and_no_open_files(tmp_path: Path) -> None:
 
 
 async def test_supervisor_killed_by_the_script(tmp_path: Path) -> None:
-    code = await runner().run(sh(tmp_path, "kill -9 $PPID; sleep 600"), Heard())
-    assert code == 128 + signal.SIGKILL
+    """However soon: whether the script or the supervisor comes first is different every time."""
+    directory = tmp_path / "work"
+    directory.mkdir()
+    for _ in range(10):
+        code = await runner().run(sh(directory, "kill -9 $PPID; sleep 600"), Heard())
+        assert code == 128 + signal.SIGKILL
+    await until(lambda: not inside(tmp_path))
 
 
 async def test_service_killed(tmp_path: Path) -> None:
@@ -247,15 +250,14 @@ async def test_flood_of_output_is_bounded(tmp_path: Path) -> None:
 
 
 async def test_the_loop_goes_on_during_a_flood(tmp_path: Path) -> None:
-    longest = last = 0.0
-    task = asyncio.create_task(runner().run(sh(tmp_path, "yes '' | head -c 2000000"), Heard()))
-    last = time.monotonic()
+    heard, most, before = Heard(), 0, 0
+    task = asyncio.create_task(runner().run(sh(tmp_path, "yes '' | head -c 2000000"), heard))
     while not task.done():
         await asyncio.sleep(0)
-        now = time.monotonic()
-        longest, last = max(longest, now - last), now
+        most, before = max(most, len(heard.lines) - before), len(heard.lines)
     assert await task == 0
-    assert longest < 0.5  # a turn takes about a millisecond; other processes have turns too
+    assert len(heard.lines) == 2_000_000
+    assert most <= 1_000  # lines in a turn of the loop: about a millisecond
 
 
 async def test_a_long_line_is_cut(tmp_path: Path) -> None:
