@@ -26,6 +26,8 @@ WAITS = """
 id: waits
 tasks: [{id: wait, type: core.flow.Pause, delay: PT0.1S}, {id: log, type: core.log.Log, message: a}]
 """
+PARKS = WAITS.replace("PT0.1S", "PT1H")
+"""Waits until the clock is moved on: however slow the machine is, it is not over before."""
 CALLER = """
 id: caller
 tasks: [{id: call, type: core.flow.Subflow, namespace: tests, flowId: called}]
@@ -112,14 +114,14 @@ async def test_what_was_held_while_it_lacked_them_goes_on_with_the_next_sweep() 
 async def test_what_is_due_and_lacks_them_is_tried_once_a_sweep(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with Engine(flow(WAITS), park_after=0.0) as engine:
+    async with Engine(flow(PARKS), park_after=0.0) as engine:
         made = await engine.create("waits")
         async with asyncio.timeout(PATIENCE):
             while not engine.journal.rows[made]["parked"]:
                 await asyncio.sleep(0.001)
-    engine.clock.advance(10)
+    engine.clock.advance(3601)
     life = Engine(
-        lacking(flow(WAITS)), journal=engine.journal, clock=engine.clock, sweep=3600, repair=3600
+        lacking(flow(PARKS)), journal=engine.journal, clock=engine.clock, sweep=3600, repair=3600
     )
     due, looks = engine.journal.due, list[int]()
 
@@ -135,17 +137,17 @@ async def test_what_is_due_and_lacks_them_is_tried_once_a_sweep(
 
 
 async def test_what_is_due_and_lacks_them_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    other = WAITS.replace("id: waits", "id: other")
-    async with Engine(flow(WAITS), flow(other), park_after=0.0) as engine:
+    other = PARKS.replace("id: waits", "id: other")
+    async with Engine(flow(PARKS), flow(other), park_after=0.0) as engine:
         await engine.create("waits")
         made = await engine.create("other")
         async with asyncio.timeout(PATIENCE):
             while not all(row["parked"] for row in engine.journal.rows.values()):
                 await asyncio.sleep(0.001)
-    engine.clock.advance(10)
+    engine.clock.advance(3601)
     monkeypatch.setattr(recovery, "_DUE", 1)
     life = Engine(
-        lacking(flow(WAITS)), flow(other), journal=engine.journal, clock=engine.clock, repair=3600
+        lacking(flow(PARKS)), flow(other), journal=engine.journal, clock=engine.clock, repair=3600
     )
     async with life as engine:
         assert (await engine.end(made)).state is State.SUCCESS

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,16 +125,40 @@ async def test_a_caller_is_woken_after_an_outage(monkeypatch: pytest.MonkeyPatch
 
 
 async def test_a_kill_is_told_although_who_asked_for_it_gave_up() -> None:
-    journal = SlowJournal()
+    journal = HeldJournal(lambda event: event.to is State.KILLED)
     async with Engine(flow(CALLER), flow(CALLED), journal=journal) as engine:
         made = await engine.create("caller")
         child = await _paused_child(engine, made)
-        journal.delay = 0.05
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.01):
-                await engine.commands.kill("main", child)
+        killing = asyncio.create_task(engine.commands.kill("main", child))
+        await engine.until(child, lambda each: each.state is State.KILLED)
+        killing.cancel()
+        await asyncio.wait([killing])
+        assert killing.cancelled()
+        journal.let()
         assert (await engine.end(child)).state is State.KILLED
         assert (await engine.end(made)).state is State.SUCCESS
+
+
+class HeldJournal(MemoryJournal):
+    """Tells of the first event that `holds` only when it is let."""
+
+    def __init__(self, holds: Callable[[Event], bool]) -> None:
+        super().__init__()
+        self._holds = holds
+        self._held: asyncio.Future[Any] | None = None
+
+    def append(
+        self, execution: Execution, events: Sequence[Event], **more: Any
+    ) -> asyncio.Future[Any]:
+        future = super().append(execution, events, **more)
+        if self._held is None and any(map(self._holds, events)):
+            self._held = future = asyncio.get_running_loop().create_future()
+        return future
+
+    def let(self) -> None:
+        """Tell of it."""
+        assert self._held is not None
+        self._held.set_result(None)
 
 
 class LateJournal(MemoryJournal):
@@ -211,7 +235,7 @@ async def test_what_was_read_before_a_kill_starts_no_subflow(
 
 
 async def test_a_kill_reaches_a_child_that_is_about_to_be_retried() -> None:
-    journal, called = SlowJournal(), flow(RENEWING.replace("PT0.05S", "PT0.3S"))
+    journal, called = SlowJournal(), flow(RENEWING.replace("PT0.05S", "PT1H"))
     async with Engine(flow(CALLER), called, journal=journal) as engine:
         made = await engine.create("caller")
         child = await _paused_child(engine, made)
@@ -237,7 +261,9 @@ async def test_a_kill_reaches_a_child_that_is_about_to_be_retried() -> None:
         while not ending:
             await asyncio.sleep(0)
         await engine.commands.kill("main", made)
-        await asyncio.sleep(0.4)
+        await engine.until(child, lambda each: each.over)
+        engine.clock.advance(3601)
+        await asyncio.sleep(0.05)
         assert sorted(journal.events) == sorted([made, child])
 
 
@@ -463,24 +489,8 @@ tasks:
 """
 
 
-class HeldJournal(MemoryJournal):
-    """Tells of the start of `late` only when it is let."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.held: asyncio.Future[Any] | None = None
-
-    def append(
-        self, execution: Execution, events: Sequence[Event], **more: Any
-    ) -> asyncio.Future[Any]:
-        future = super().append(execution, events, **more)
-        if self.held is None and any(each.path.endswith("/late") for each in events):
-            self.held = future = asyncio.get_running_loop().create_future()
-        return future
-
-
 async def test_no_effect_begins_while_a_kill_reaches_the_walk() -> None:
-    journal = HeldJournal()
+    journal = HeldJournal(lambda event: event.path.endswith("/late"))
     async with Engine(flow(DEEP), journal=journal) as engine:
         made = await engine.create()
         await engine.until(made, lambda each: len(each.task_runs) == 5)
@@ -488,8 +498,7 @@ async def test_no_effect_begins_while_a_kill_reaches_the_walk() -> None:
         killing = asyncio.create_task(engine.commands.kill("main", made))
         while live is not None and not live.execution.state.terminal:
             await asyncio.sleep(0)
-        assert journal.held is not None
-        journal.held.set_result(None)
+        journal.let()
         await killing
         await asyncio.sleep(0.01)
         assert not SERVICE.keys("late")
