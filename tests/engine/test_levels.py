@@ -36,9 +36,12 @@ async def test_what_takes_too_long_ends(behavior: str, state: str) -> None:
 
 
 async def test_a_level_without_a_consequence_adds_its_labels_once() -> None:
-    loaded = flow(slow("PT0.01S", "NONE", "type: core.flow.Sleep, duration: PT0.1S"))
+    loaded = flow(slow("PT0.01S", "NONE", "type: core.flow.Pause"))
     async with Engine(loaded) as engine:
-        execution = await engine.run()
+        made = await engine.create()
+        await engine.until(made, lambda each: bool(each.violated))
+        await engine.commands.resume("main", made)
+        execution = await engine.end(made)
     assert execution.state is State.SUCCESS
     assert execution.violated == ["quick"]
     assert dict(execution.labels)["sla"] == "missed"
