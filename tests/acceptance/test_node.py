@@ -65,7 +65,7 @@ async def put(node: Node, source: str) -> Any:
 
 async def run(node: Node, flow: str = "greet", **new: Any) -> Execution:
     made = await node.commands.create(NewExecution("main", "demo", flow, **new))
-    return await asyncio.wait_for(node.executor.finished.future(made.id), 10)
+    return await asyncio.wait_for(node.executor.finished.future(made.id), 20)
 
 
 async def test_commit_run_roll_back(settings: Settings) -> None:
@@ -98,7 +98,7 @@ async def test_a_paused_execution_outlives_the_process(settings: Settings) -> No
     async with node(settings) as first:
         await put(first, WAITING)
         made = await first.commands.create(NewExecution("main", "demo", "waiting"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while (await first.executor.get(made.id)).state is not State.PAUSED:
                 await asyncio.sleep(0.01)
             while first.executor.count():
@@ -106,7 +106,7 @@ async def test_a_paused_execution_outlives_the_process(settings: Settings) -> No
     async with node(settings) as second:
         await put(second, WAITING.replace("word}}", "word}} changed"))
         await second.commands.resume("main", made.id, {"word": "on"})
-        execution = await asyncio.wait_for(second.executor.finished.future(made.id), 10)
+        execution = await asyncio.wait_for(second.executor.finished.future(made.id), 20)
     assert execution.state is State.SUCCESS
     assert execution.task_runs["/after"].outputs == {"value": "on"}, "it runs its own revision"
     assert execution.revision == 1

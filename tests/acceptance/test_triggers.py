@@ -4,6 +4,7 @@ import json
 import signal
 import time
 import urllib.request
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,8 @@ def test_a_service_that_is_killed_fires_once_for_every_date(tmp_path: Path) -> N
         ticks = executions(address, "ticks")
         dates = sorted(each["trigger"]["variables"]["date"] for each in ticks)
         assert len(set(dates)) == len(dates)
-        first, last = (time.strptime(each, "%Y-%m-%dT%H:%M:%SZ") for each in (dates[0], dates[-1]))
-        assert time.mktime(last) - time.mktime(first) == len(dates) - 1, "a date is missing"
+        first, last = (datetime.fromisoformat(each) for each in (dates[0], dates[-1]))
+        assert (last - first).total_seconds() == len(dates) - 1, "a date is missing"
         about: list[str] = []
         deadline = time.monotonic() + 30
         while missing := {each["id"] for each in ticks} - set(about):

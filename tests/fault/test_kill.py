@@ -81,7 +81,7 @@ class Client:
     def __init__(self, port: int, wanted: int = EXECUTIONS) -> None:
         self.wanted = wanted
         self.base = f"http://127.0.0.1:{port}"
-        self.http = httpx2.AsyncClient(base_url=self.base, timeout=5, trust_env=False)
+        self.http = httpx2.AsyncClient(base_url=self.base, timeout=20, trust_env=False)
         self.acknowledged: dict[str, str] = {}
         self.next = 0
 

@@ -107,8 +107,8 @@ class _Service:
         await self._nest.say("kill")
 
     async def left(self) -> list[str]:
-        """Return what outlived a service that is dead for a while now, after a short patience."""
-        end = time.monotonic() + 5
+        """Return what outlived a service that is dead for a while now, after some patience."""
+        end = time.monotonic() + 20
         work = self._data / "work"
         while time.monotonic() < end:
             swept = not work.exists() or not any(work.iterdir())

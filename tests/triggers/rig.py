@@ -29,7 +29,7 @@ from app.triggers.service import Triggers
 from app.triggers.verbs import TriggerVerbs
 from app.triggers.webhooks import Webhooks
 from tests.engine.fakes import FakeClock, MemoryFlows
-from tests.engine.harness import Engine, flow
+from tests.engine.harness import PATIENCE, Engine, flow
 
 
 class RigJournal(SqlJournal):
@@ -188,7 +188,9 @@ class Rig:
         )
         return sorted(found, key=lambda each: each.id)
 
-    async def ended(self, flow_id: str, count: int = 1, timeout: float = 10) -> list[Execution]:
+    async def ended(
+        self, flow_id: str, count: int = 1, timeout: float = PATIENCE
+    ) -> list[Execution]:
         """The executions of a flow, once there are so many and all have ended."""
         async with asyncio.timeout(timeout):
             while True:

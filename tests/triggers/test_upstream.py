@@ -61,7 +61,7 @@ def down(trigger: str, name: str = "down") -> str:
 
 async def run(rig: Rig, flow_id: str, **inputs: Any) -> Execution:
     made = await rig.engine.create(flow_id, inputs=inputs)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not (await rig.engine.executor.get(made)).state.terminal:
             await asyncio.sleep(0.001)
     await rig.step()
@@ -355,7 +355,7 @@ async def test_nobody_is_told_before_it_is_known_who_listens(
         await asyncio.sleep(0.01)
         assert not telling.done()
         go_on.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await asyncio.gather(settling, telling)
         assert len(await rig.ended("down")) == 1
 
