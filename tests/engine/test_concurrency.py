@@ -191,6 +191,7 @@ RUNS = """
 """
 
 
+@pytest.mark.timeout(300)
 @given(crashes=st.lists(st.integers(1, 25), max_size=4), count=st.integers(1, 7))
 @settings(max_examples=40, deadline=None)
 def test_a_crash_anywhere_leaks_no_slot_and_gives_none_twice(
